@@ -1,0 +1,3 @@
+//! Files that others own, read and written byte for byte.
+
+pub mod grammar;

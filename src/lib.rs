@@ -1,0 +1,8 @@
+//! Couplet keeps the records of one business party the same wherever they live.
+//!
+//! A pass observes every export, decides purely, shows its decision as a plan, checks it, carries it out and
+//! remembers it last. `ARCHITECTURE.md` is the map.
+
+pub mod config;
+pub mod exports;
+pub mod model;

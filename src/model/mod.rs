@@ -1,0 +1,16 @@
+//! The nouns: tables, kinds of counterpart, fields, rows, problems, interactions. No effects.
+
+pub mod field;
+pub mod form;
+pub mod interaction;
+pub mod kind;
+pub mod problem;
+pub mod row;
+pub mod table;
+
+pub use field::{CONTACT_FIELDS, Field, FieldId, Form};
+pub use interaction::InteractionLogEntry;
+pub use kind::{Direction, KINDS, Kind, KindDef, Share};
+pub use problem::{Place, Problem};
+pub use row::Row;
+pub use table::{ColumnDef, Table};
