@@ -5,4 +5,5 @@
 
 pub mod config;
 pub mod exports;
+pub mod merge;
 pub mod model;

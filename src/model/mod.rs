@@ -6,6 +6,7 @@ pub mod interaction;
 pub mod kind;
 pub mod problem;
 pub mod row;
+pub mod side;
 pub mod table;
 
 pub use field::{CONTACT_FIELDS, Field, FieldId, Form};
@@ -13,4 +14,5 @@ pub use interaction::InteractionLogEntry;
 pub use kind::{Direction, KINDS, Kind, KindDef, Share};
 pub use problem::{Place, Problem};
 pub use row::Row;
+pub use side::Side;
 pub use table::{ColumnDef, Table};

@@ -1,0 +1,143 @@
+//! What becomes of each side once a field is decided: its new base, what is written for it, what it is owed.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Direction, form};
+
+use super::capacity::Fit;
+use super::listen::{FieldSide, Flight, Heard, Says};
+use super::verdict::{Rule, Verdict};
+
+/// Why a side that does not show the agreed value is not written to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owed {
+    /// Its export says nothing in this pass.
+    Silent,
+    /// Its table is not written back.
+    NotWritten,
+    /// It cannot hold the value, and why.
+    CannotHold(String),
+}
+
+/// What a side can take in this pass.
+pub trait Hold {
+    /// Why the side's file cannot hold this text, or `None` when it can.
+    fn refuses(&self, text: &str) -> Option<String>;
+}
+
+/// How what is written reaches a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The file is the system's data: what we write counts as shown.
+    InPlace,
+    /// The system imports update files when it gets to it: what we write is in flight.
+    Folder,
+    /// It is not written back.
+    Nowhere,
+}
+
+/// What one side gets out of a decided field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its base from now on; `None` leaves it unmet.
+    pub base: Option<String>,
+    /// How many of the values in flight it has answered.
+    pub acknowledged: usize,
+    /// What is written for it.
+    pub write: Option<String>,
+    /// It lacks the agreed value and gets nothing.
+    pub owed: Option<Owed>,
+    /// It still shows its base after more newer exports than the configured limit.
+    pub overdue: bool,
+}
+
+/// Delivers a verdict to one side. `agreed` is the value after the verdict; `None` when nothing is agreed.
+pub fn deliver(
+    side: &FieldSide<'_>,
+    heard: &Heard<'_>,
+    verdict: &Verdict<'_>,
+    agreed: Option<&str>,
+    route: Route,
+    hold: &dyn Hold,
+    in_flight_limit: u32,
+) -> Delivery {
+    let mut delivery = Delivery {
+        base: side.base.map(str::to_owned),
+        ..Delivery::default()
+    };
+    let held_back = *verdict == Verdict::Conflict;
+    let decided = matches!(
+        verdict,
+        Verdict::Take {
+            rule: Rule::Decided,
+            ..
+        }
+    );
+    let acknowledged = match heard.flight {
+        // A person has seen what was in flight; whatever is written now begins anew.
+        _ if decided && side.shown.is_some() => side.in_flight().count(),
+        Flight::Acknowledged(count) => count,
+        Flight::Unheard | Flight::Waiting => 0,
+    };
+    delivery.acknowledged = acknowledged;
+    let Some(shown) = side.shown else {
+        let expects = |value: &str| {
+            side.expected()
+                .is_some_and(|expected| side.capacity.shows(expected, value))
+        };
+        delivery.owed = agreed
+            .filter(|value| !held_back && !expects(value))
+            .map(|_| Owed::Silent);
+        return delivery;
+    };
+    let Some(value) = agreed.filter(|_| !held_back) else {
+        // A side whose word is part of a conflict keeps its base, so that its word stays a move until decided.
+        let joins_quietly = side.base.is_none() && held_back;
+        if heard.says == Says::Still && !joins_quietly {
+            delivery.base = Some(shown.to_owned());
+        }
+        return delivery;
+    };
+    delivery.base = Some(shown.to_owned());
+    let follows_blank = side.direction == Direction::ToCounterpart && form::is_blank(value);
+    if side.capacity.shows(shown, value) || follows_blank {
+        return delivery;
+    }
+    let left: Vec<_> = side.in_flight().skip(acknowledged).collect();
+    if let Some(newest) = left.last()
+        && side.capacity.shows(&newest.value, value)
+        && matches!(heard.flight, Flight::Waiting | Flight::Acknowledged(_))
+    {
+        delivery.overdue = left.iter().any(|sent| sent.exports > in_flight_limit);
+        return delivery;
+    }
+    let text = match side.capacity.fit(value) {
+        Fit::Whole(text) => text,
+        Fit::Cut(text) => Cow::Owned(text),
+        Fit::TooLong => {
+            let reason = format!(
+                "the agreed value has {} characters and this side holds {}",
+                value.chars().count(),
+                side.capacity.length
+            );
+            delivery.owed = Some(Owed::CannotHold(reason));
+            return delivery;
+        }
+    };
+    if let Some(reason) = hold.refuses(&text) {
+        delivery.owed = Some(Owed::CannotHold(reason));
+        return delivery;
+    }
+    match route {
+        Route::Nowhere => delivery.owed = Some(Owed::NotWritten),
+        Route::InPlace => {
+            delivery.base = Some(text.to_string());
+            delivery.write = Some(text.into_owned());
+        }
+        Route::Folder => delivery.write = Some(text.into_owned()),
+    }
+    delivery
+}

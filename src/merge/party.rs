@@ -1,0 +1,195 @@
+//! A party is merged as a whole, never pair by pair: its contact with all its counterparts, field by field.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Direction, FieldId, Side};
+
+use super::capacity::Capacity;
+use super::deliver::{Delivery, Hold, Route, deliver};
+use super::derive;
+use super::listen::{FieldSide, Heard, Says, Sent, listen};
+use super::policy::FieldRules;
+use super::verdict::{Modified, Rule, Verdict, verdict};
+
+/// One field of one side, with the values it brings into the merge.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// What its export shows; `None` when it says nothing of this field.
+    pub shown: Option<String>,
+    /// What it showed when it was last merged; `None` at its first meeting.
+    pub base: Option<String>,
+    /// What was written for it, oldest first.
+    pub sent: Vec<Sent>,
+    /// Whether it speaks for the field or only follows.
+    pub direction: Direction,
+    /// What it can hold.
+    pub capacity: Capacity,
+}
+
+/// One record of a party.
+pub struct Member<'h> {
+    /// Its place in the party.
+    pub side: Side,
+    /// Its number.
+    pub no: String,
+    /// Its shared fields; a field that its table lacks is no part of it.
+    pub cells: BTreeMap<FieldId, Cell>,
+    /// When it was last modified.
+    pub modified: Modified,
+    /// How what is written reaches it.
+    pub route: Route,
+    /// What its file can hold, by field.
+    pub hold: Box<dyn Fn(FieldId) -> Box<dyn Hold + 'h> + 'h>,
+}
+
+/// A contact with all its counterparts.
+pub struct Party<'h> {
+    /// The contact first, then the counterparts in the order of their kinds.
+    pub members: Vec<Member<'h>>,
+    /// What is agreed, where it is; a field that is missing here meets for the first time.
+    pub agreed: BTreeMap<FieldId, String>,
+    /// What a person decided on an open conflict.
+    pub decided: BTreeMap<FieldId, String>,
+}
+
+/// What becomes of one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldMerge {
+    /// Which field.
+    pub field: FieldId,
+    /// What was agreed before.
+    pub before: Option<String>,
+    /// What is agreed now; as before where the field is held.
+    pub agreed: Option<String>,
+    /// Whether it is held in a conflict.
+    pub held: bool,
+    /// Why the agreed value is what it is.
+    pub rule: Rule,
+    /// The sides that brought it.
+    pub because: Vec<Side>,
+    /// The sides that moved to something, in the order of sides: the competitors of a conflict.
+    pub moved: Vec<Side>,
+    /// What each member gets, in the order of members; `None` where its table lacks the field.
+    pub deliveries: Vec<Option<Delivery>>,
+}
+
+/// What becomes of a party.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// Its fields, in the order of the matrix; those of which nobody says anything are left out.
+    pub fields: Vec<FieldMerge>,
+}
+
+/// Merges a party. Pure and total; the order of rows, files and tables has no part in it.
+pub fn merge(
+    party: &Party<'_>,
+    rules: &dyn Fn(FieldId) -> FieldRules,
+    in_flight_limit: u32,
+) -> Merged {
+    let mut fields: Vec<FieldMerge> = Vec::new();
+    for field in FieldId::all() {
+        let rules = rules(field);
+        if let Some(merged) = merge_field(party, field, &rules, in_flight_limit, None) {
+            fields.push(merged);
+        }
+    }
+    for (field, value) in derive::derived(&fields) {
+        let rules = rules(field);
+        if let Some(merged) = merge_field(party, field, &rules, in_flight_limit, Some(&value))
+            && let Some(slot) = fields.iter_mut().find(|merged| merged.field == field)
+        {
+            *slot = merged;
+        }
+    }
+    Merged { fields }
+}
+
+fn merge_field(
+    party: &Party<'_>,
+    field: FieldId,
+    rules: &FieldRules,
+    in_flight_limit: u32,
+    derived: Option<&str>,
+) -> Option<FieldMerge> {
+    let before = party.agreed.get(&field).map(String::as_str);
+    let sides: Vec<(FieldSide<'_>, Heard<'_>)> = party
+        .members
+        .iter()
+        .filter_map(|member| {
+            let cell = member.cells.get(&field)?;
+            let side = FieldSide {
+                side: member.side,
+                shown: cell.shown.as_deref(),
+                base: cell.base.as_deref(),
+                sent: &cell.sent,
+                direction: cell.direction,
+                capacity: &cell.capacity,
+            };
+            let heard = listen(&side, before);
+            Some((side, heard))
+        })
+        .collect();
+    let modified = |side: Side| {
+        party
+            .members
+            .iter()
+            .find(|member| member.side == side)?
+            .modified
+    };
+    let verdict = match (party.decided.get(&field), derived) {
+        (Some(value), _) => Verdict::Take {
+            value,
+            because: Vec::new(),
+            rule: Rule::Decided,
+        },
+        (None, Some(value)) => Verdict::Take {
+            value,
+            because: vec![Side::Contact],
+            rule: Rule::Derived,
+        },
+        (None, None) => verdict(before, &sides, &modified, rules),
+    };
+    let (agreed, rule, because) = match &verdict {
+        Verdict::Unknown => return None,
+        Verdict::Stands | Verdict::Conflict => (before, Rule::Agreed, Vec::new()),
+        Verdict::Take {
+            value,
+            because,
+            rule,
+        } => (Some(*value), *rule, because.clone()),
+    };
+    let moved = sides
+        .iter()
+        .filter(|(_, heard)| matches!(heard.says, Says::Moved(_)))
+        .map(|(side, _)| side.side)
+        .collect();
+    let mut heard = sides.iter();
+    let deliveries = party
+        .members
+        .iter()
+        .map(|member| {
+            member.cells.get(&field)?;
+            let (side, heard) = heard.next()?;
+            let hold = (member.hold)(field);
+            Some(deliver(
+                side,
+                heard,
+                &verdict,
+                agreed,
+                member.route,
+                hold.as_ref(),
+                in_flight_limit,
+            ))
+        })
+        .collect();
+    Some(FieldMerge {
+        field,
+        before: before.map(str::to_owned),
+        agreed: agreed.map(str::to_owned),
+        held: verdict == Verdict::Conflict,
+        rule,
+        because,
+        moved,
+        deliveries,
+    })
+}

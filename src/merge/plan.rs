@@ -1,0 +1,302 @@
+//! The plan of a pass: a value that can be printed, compared, saved and refused. Nothing is left to choose when it is
+//! carried out.
+
+use std::fmt::{self, Write as _};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Problem, Side};
+
+use super::guard::Halt;
+use super::verdict::Rule;
+
+/// An export that the plan was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Table.
+    pub table: String,
+    /// File.
+    pub file: String,
+    /// Content hash of the file, in hexadecimal.
+    pub digest: String,
+    /// Records that it holds.
+    pub records: u64,
+}
+
+/// A record that brought a value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its side.
+    pub side: Side,
+    /// Its number.
+    pub no: String,
+    /// Its file.
+    pub file: String,
+    /// The line in which it begins.
+    pub line: u64,
+}
+
+/// One cell that gets a new value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The party, by its contact's number.
+    pub contact: String,
+    /// The table of the record.
+    pub table: String,
+    /// The record's number.
+    pub no: String,
+    /// The column.
+    pub column: String,
+    /// What it shows now.
+    pub from: String,
+    /// What it gets.
+    pub to: String,
+    /// Why.
+    pub rule: Rule,
+    /// The records that brought the value.
+    pub because: Vec<Origin>,
+    /// The record's file.
+    pub file: String,
+    /// The line in which the record begins.
+    pub line: u64,
+}
+
+/// A relation that goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uncoupling {
+    /// Contact No.
+    pub contact: String,
+    /// Business Relation Code.
+    pub code: String,
+    /// The counterpart's table.
+    pub table: String,
+    /// The counterpart's number.
+    pub no: String,
+    /// What disappeared.
+    pub reason: String,
+}
+
+/// One side's word in a conflict.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Claim {
+    /// The side.
+    pub side: Side,
+    /// The record's number.
+    pub no: String,
+    /// What it shows; `None` when its export says nothing in this pass.
+    pub shows: Option<String>,
+    /// What it showed when it was last merged.
+    pub base: Option<String>,
+    /// Whether it changed since.
+    pub moved: bool,
+    /// Its file.
+    pub file: String,
+    /// The line in which the record begins.
+    pub line: Option<u64>,
+}
+
+/// A field that is held until a person decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The party, by its contact's number.
+    pub contact: String,
+    /// The field's name on the contact.
+    pub field: String,
+    /// What all agreed on before; `None` at a first meeting.
+    pub agreed: Option<String>,
+    /// What each side says, in the order of sides.
+    pub claims: Vec<Claim>,
+    /// What kind of disagreement it is, as a sentence.
+    pub why: String,
+}
+
+impl Conflict {
+    /// Stays the same for the party and field.
+    pub fn id(&self) -> String {
+        let text = format!("{}\u{1f}{}", self.contact, self.field);
+        format!(
+            "K{:08X}",
+            xxhash_rust::xxh3::xxh3_64(text.as_bytes()) as u32
+        )
+    }
+
+    /// Changes when anything that a person would decide on changes; a decision on another print is stale.
+    pub fn print(&self) -> String {
+        let mut text = self.agreed.clone().unwrap_or_default();
+        for claim in self.claims.iter().filter(|claim| claim.moved) {
+            let _ = write!(
+                text,
+                "\u{1f}{}\u{1f}{}\u{1f}{}",
+                claim.side,
+                claim.no,
+                claim.shows.as_deref().unwrap_or("")
+            );
+        }
+        format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
+    }
+}
+
+/// A value that a side lacks and does not get.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Debt {
+    /// The party, by its contact's number.
+    pub contact: String,
+    /// The table of the record.
+    pub table: String,
+    /// The record's number.
+    pub no: String,
+    /// The column.
+    pub column: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What an interaction will say: one per contact whose party the pass changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InteractionDraft {
+    /// Contact No.
+    pub contact: String,
+    /// Contact Company No.
+    pub company: String,
+    /// Salesperson.
+    pub salesperson: String,
+    /// Description.
+    pub description: String,
+    /// Subject: fields and sides; never a value.
+    pub subject: String,
+}
+
+/// Everything that a pass would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Format of a saved plan.
+    pub version: u32,
+    /// How many passes the state knew when the plan was made.
+    pub after_pass: u64,
+    /// What it was made from.
+    pub inputs: Vec<Input>,
+    /// Cells, in the order of contact, table and column.
+    pub changes: Vec<Change>,
+    /// Relations that go.
+    pub uncouplings: Vec<Uncoupling>,
+    /// Fields that are held.
+    pub conflicts: Vec<Conflict>,
+    /// Values that sides lack.
+    pub debts: Vec<Debt>,
+    /// What was left out.
+    pub problems: Vec<Problem>,
+    /// What is logged.
+    pub interactions: Vec<InteractionDraft>,
+    /// Guards that refuse it.
+    pub halts: Vec<Halt>,
+}
+
+/// Version of saved plans that this program writes and applies.
+pub const PLAN_VERSION: u32 = 1;
+
+impl Plan {
+    /// Whether applying it changes any file of another system.
+    pub fn writes(&self) -> bool {
+        !self.changes.is_empty() || !self.uncouplings.is_empty()
+    }
+
+    /// The plan's own name: the same inputs, state and decisions give the same.
+    pub fn digest(&self) -> String {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&text))
+    }
+
+    /// The halt's name in `approve`.
+    pub fn halt_id(&self) -> String {
+        format!("H{}", self.digest()[..8].to_uppercase())
+    }
+
+    /// The plan for people: at most `limit` parties in full.
+    pub fn describe(&self, limit: usize) -> String {
+        let mut out = String::new();
+        let mut shown = 0;
+        let mut parties = 0;
+        let mut last: Option<(&str, &str, &str)> = None;
+        for change in &self.changes {
+            let record = (
+                change.contact.as_str(),
+                change.table.as_str(),
+                change.no.as_str(),
+            );
+            if last.map(|(contact, ..)| contact) != Some(record.0) {
+                parties += 1;
+                if parties <= limit {
+                    let _ = writeln!(out, "party of contact {}", change.contact);
+                }
+            }
+            if parties <= limit {
+                if last != Some(record) {
+                    let _ = writeln!(
+                        out,
+                        "  {} {} ({}:{})",
+                        change.table, change.no, change.file, change.line
+                    );
+                }
+                let _ = writeln!(
+                    out,
+                    "    {}: {} -> {}",
+                    change.column,
+                    Quoted(&change.from),
+                    Quoted(&change.to)
+                );
+                let _ = writeln!(out, "      because {}", Because(change));
+                shown += 1;
+            }
+            last = Some(record);
+        }
+        if shown < self.changes.len() {
+            let _ = writeln!(
+                out,
+                "... and {} more cells of {} more parties (-v shows all)",
+                self.changes.len() - shown,
+                parties - limit
+            );
+        }
+        for gone in &self.uncouplings {
+            let _ = writeln!(
+                out,
+                "relation of contact {} with {} {} goes: {}",
+                gone.contact, gone.table, gone.no, gone.reason
+            );
+        }
+        out
+    }
+}
+
+/// A value between quotes, or the word for a blank.
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            f.write_str("(blank)")
+        } else {
+            write!(f, "{:?}", self.0)
+        }
+    }
+}
+
+/// Why a change is made, as the end of a sentence.
+pub struct Because<'a>(pub &'a Change);
+
+impl fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, origin) in self.0.because.iter().enumerate() {
+            let joint = if at == 0 { "" } else { " and " };
+            write!(
+                f,
+                "{joint}{} {} says so ({}:{})",
+                origin.side, origin.no, origin.file, origin.line
+            )?;
+        }
+        if !self.0.because.is_empty() {
+            f.write_str("; ")?;
+        }
+        f.write_str(self.0.rule.sentence())
+    }
+}
