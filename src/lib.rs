@@ -4,6 +4,9 @@
 //! remembers it last. `ARCHITECTURE.md` is the map.
 
 pub mod config;
+pub mod disk;
 pub mod exports;
 pub mod merge;
 pub mod model;
+pub mod state;
+pub mod sync;

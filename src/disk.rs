@@ -1,0 +1,228 @@
+//! The only code that writes files: every effect on a disk, behind one trait so that a test can hold it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::exports::source::ReadAt;
+
+/// What tells one version of a file from another without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Device and inode.
+    pub node: (u64, u64),
+    /// Size in bytes.
+    pub size: u64,
+    /// Modification time in nanoseconds since 1970.
+    pub modified: i128,
+    /// Change time in nanoseconds since 1970; no copy keeps it.
+    pub changed: i128,
+}
+
+/// A file that is being written.
+pub trait Draft: Write {
+    /// Makes everything written durable.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// The effects of a pass on a disk.
+pub trait Disk: Sync {
+    /// Opens a file for reading, with the identity of what was opened. Anything but a regular file is refused.
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)>;
+
+    /// The identity of what stands at a path; `None` where nothing does.
+    fn identity(&self, path: &Path) -> io::Result<Option<Identity>>;
+
+    /// Files of a folder, sorted; nothing where the folder does not exist.
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// Creates a file that does not exist yet, with mode and owner of `like` where that exists.
+    fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>>;
+
+    /// Opens a file that only we write, cut or filled up to `length`, to append to it.
+    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>>;
+
+    /// Puts a file in the place of another, or, without `replace`, where nothing stands.
+    fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()>;
+
+    /// Removes a file; one that is not there is no error.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a folder durable.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+
+    /// Creates a folder and those above it.
+    fn create_folder(&self, folder: &Path) -> io::Result<()>;
+
+    /// Stands before every commit of the database, so that a fault can be injected there too.
+    fn commit_point(&self) -> io::Result<()>;
+}
+
+/// The machine's own disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+struct RealDraft(io::BufWriter<File>);
+
+impl Write for RealDraft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Draft for RealDraft {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.0.flush()?;
+        self.0.get_ref().sync_data()
+    }
+}
+
+const BUFFER: usize = 1 << 20;
+
+impl Disk for RealDisk {
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)> {
+        // A FIFO would block an ordinary open for ever, so what stands there is looked at first.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a regular file",
+            ));
+        }
+        let file = File::open(path)?;
+        let identity = identity_of(&file.metadata()?);
+        Ok((Box::new(file), identity))
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
+        match fs::metadata(path) {
+            Ok(metadata) => Ok(Some(identity_of(&metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if entry.metadata().is_ok_and(|metadata| metadata.is_file()) {
+                paths.push(entry.path());
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        if let Some(metadata) = like.and_then(|like| fs::metadata(like).ok()) {
+            keep_mode_and_owner(&file, &metadata)?;
+        }
+        Ok(Box::new(RealDraft(io::BufWriter::with_capacity(
+            BUFFER, file,
+        ))))
+    }
+
+    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        file.set_len(length)?;
+        file.seek(SeekFrom::Start(length))?;
+        Ok(Box::new(RealDraft(io::BufWriter::with_capacity(
+            BUFFER, file,
+        ))))
+    }
+
+    fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
+        if replace {
+            return fs::rename(from, to);
+        }
+        // A hard link refuses a name that is taken; the old name goes afterwards, as it would in a rename.
+        fs::hard_link(from, to)?;
+        fs::remove_file(from)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        if cfg!(unix) {
+            File::open(folder)?.sync_all()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)
+    }
+
+    fn commit_point(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn identity_of(metadata: &fs::Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt as _;
+    let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+    Identity {
+        node: (metadata.dev(), metadata.ino()),
+        size: metadata.size(),
+        modified: nanos(metadata.mtime(), metadata.mtime_nsec()),
+        changed: nanos(metadata.ctime(), metadata.ctime_nsec()),
+    }
+}
+
+#[cfg(not(unix))]
+fn identity_of(metadata: &fs::Metadata) -> Identity {
+    let modified = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+        .map_or(0, |since| since.as_nanos() as i128);
+    Identity {
+        node: (0, 0),
+        size: metadata.len(),
+        modified,
+        changed: modified,
+    }
+}
+
+#[cfg(unix)]
+fn keep_mode_and_owner(file: &File, like: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+        // Only root may give a file away; anybody else keeps at least the group if it is one of theirs.
+        let group = rustix::fs::Gid::from_raw(like.gid());
+        let owner = rustix::fs::Uid::from_raw(like.uid());
+        if rustix::fs::fchown(file, Some(owner), Some(group)).is_err() {
+            let _ = rustix::fs::fchown(file, None, Some(group));
+        }
+    }
+    file.set_permissions(like.permissions())
+}
+
+#[cfg(not(unix))]
+fn keep_mode_and_owner(file: &File, like: &fs::Metadata) -> io::Result<()> {
+    file.set_permissions(like.permissions())
+}

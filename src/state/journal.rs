@@ -1,0 +1,313 @@
+//! The journal of a pass: intent, commit, done. All files of a pass are published behind it together.
+
+use rusqlite::{OptionalExtension as _, params};
+
+use crate::disk::Disk;
+use crate::model::InteractionLogEntry;
+
+use super::error::StateError;
+use super::memory::{Memory, Target};
+use super::store::Store;
+
+/// What a pass that did not finish left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// It wrote temporary files and nothing else: they go.
+    Intent(Vec<Target>),
+    /// It had begun to publish: it is finished.
+    Commit(Vec<Target>, Box<Memory>),
+}
+
+impl Store {
+    /// Names the files that are about to be written.
+    pub fn journal_intent(
+        &mut self,
+        disk: &dyn Disk,
+        targets: &[Target],
+    ) -> Result<(), StateError> {
+        self.journal(disk, "intent", targets, None)
+    }
+
+    /// From here on the pass will be finished, whatever happens.
+    pub fn journal_commit(
+        &mut self,
+        disk: &dyn Disk,
+        targets: &[Target],
+        memory: &Memory,
+    ) -> Result<(), StateError> {
+        self.journal(disk, "commit", targets, Some(memory))
+    }
+
+    fn journal(
+        &mut self,
+        disk: &dyn Disk,
+        phase: &str,
+        targets: &[Target],
+        memory: Option<&Memory>,
+    ) -> Result<(), StateError> {
+        disk.commit_point()
+            .map_err(StateError::file("couplet.db"))?;
+        let memory = memory.map(serde_json::to_vec).transpose()?;
+        self.db.execute(
+            "INSERT OR REPLACE INTO journal(one, phase, targets, memory) VALUES(1, ?1, ?2, ?3)",
+            params![phase, serde_json::to_string(targets)?, memory],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets an intent whose temporary files are gone.
+    pub fn journal_clear(&mut self, disk: &dyn Disk) -> Result<(), StateError> {
+        disk.commit_point()
+            .map_err(StateError::file("couplet.db"))?;
+        self.db.execute("DELETE FROM journal", [])?;
+        Ok(())
+    }
+
+    /// What the last pass left unfinished.
+    pub fn unfinished(&self) -> Result<Option<Unfinished>, StateError> {
+        let row: Option<(String, String, Option<Vec<u8>>)> = self
+            .db
+            .query_row("SELECT phase, targets, memory FROM journal", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        let Some((_, targets, memory)) = row else {
+            return Ok(None);
+        };
+        let targets = serde_json::from_str(&targets)?;
+        Ok(Some(match memory {
+            None => Unfinished::Intent(targets),
+            Some(memory) => Unfinished::Commit(targets, Box::new(serde_json::from_slice(&memory)?)),
+        }))
+    }
+
+    /// Remembers a pass and closes its journal, in one commit. `finished` is the time, ISO 8601.
+    pub fn remember(
+        &mut self,
+        disk: &dyn Disk,
+        memory: &Memory,
+        finished: &str,
+    ) -> Result<(), StateError> {
+        disk.commit_point()
+            .map_err(StateError::file("couplet.db"))?;
+        let transaction = self.db.transaction()?;
+        {
+            let db = &transaction;
+            let pass = memory.pass as i64;
+            for row in &memory.tables {
+                db.execute(
+                    "INSERT OR REPLACE INTO tables VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+                    params![
+                        row.table,
+                        row.file,
+                        row.digest,
+                        row.sequence.map(|sequence| sequence as i64),
+                        format!("{:016x}", row.shape),
+                        format!("{:016x}", row.settings),
+                        row.records as i64,
+                        row.exports as i64,
+                        row.generation as i64,
+                        row.rows_epoch as i64,
+                        row.rows_length as i64,
+                        row.ends_with_newline,
+                        row.written_pass.map(|pass| pass as i64),
+                        pass
+                    ],
+                )?;
+            }
+            let mut answer = db.prepare(
+                "UPDATE sent SET acknowledged_export = ?1 WHERE (table_name, no, field, seq) IN (SELECT table_name, no, \
+                 field, seq FROM sent WHERE table_name = ?2 AND no = ?3 AND field = ?4 AND acknowledged_export IS NULL \
+                 ORDER BY seq LIMIT ?5)",
+            )?;
+            for row in &memory.answers {
+                answer.execute(params![
+                    row.export as i64,
+                    row.table,
+                    row.no,
+                    row.field,
+                    row.count as i64
+                ])?;
+            }
+            let mut send = db.prepare(
+                "INSERT INTO sent(table_name, no, field, seq, contact, value, pass, export) VALUES(?1, ?2, ?3, (SELECT \
+                 coalesce(max(seq), 0) + 1 FROM sent WHERE table_name = ?1 AND no = ?2 AND field = ?3), ?4, ?5, ?6, ?7)",
+            )?;
+            for row in &memory.sent {
+                send.execute(params![
+                    row.table,
+                    row.no,
+                    row.field,
+                    row.contact,
+                    row.value,
+                    pass,
+                    row.export as i64
+                ])?;
+            }
+            let mut agree = db.prepare("INSERT OR REPLACE INTO agreed VALUES(?1, ?2, ?3)")?;
+            let mut disagree =
+                db.prepare("DELETE FROM agreed WHERE contact = ?1 AND field = ?2")?;
+            for row in &memory.agreed {
+                match &row.value {
+                    Some(value) => agree.execute(params![row.contact, row.field, value])?,
+                    None => disagree.execute(params![row.contact, row.field])?,
+                };
+            }
+            let mut decide = db.prepare(
+                "INSERT INTO decisions(pass, contact, table_name, no, field, from_value, to_value, rule, because, file, \
+                 line) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+            )?;
+            for change in &memory.changes {
+                decide.execute(params![
+                    pass,
+                    change.contact,
+                    change.table,
+                    change.no,
+                    change.column,
+                    change.from,
+                    change.to,
+                    serde_json::to_string(&change.rule)?,
+                    serde_json::to_string(&change.because)?,
+                    change.file,
+                    change.line as i64
+                ])?;
+            }
+            let mut settle = db.prepare("DELETE FROM conflicts WHERE contact = ?1 AND id NOT IN (SELECT value FROM json_each(?2))")?;
+            let mut unowe = db.prepare("DELETE FROM debts WHERE contact = ?1")?;
+            let mut open: std::collections::BTreeMap<&str, Vec<String>> =
+                std::collections::BTreeMap::new();
+            for conflict in &memory.conflicts {
+                open.entry(&conflict.contact)
+                    .or_default()
+                    .push(conflict.id());
+            }
+            for contact in &memory.parties {
+                let ids = open
+                    .get(contact.as_str())
+                    .map(Vec::as_slice)
+                    .unwrap_or_default();
+                settle.execute(params![contact, serde_json::to_string(ids)?])?;
+                unowe.execute([contact])?;
+            }
+            let mut hold = db.prepare(
+                "INSERT INTO conflicts(id, contact, field, print, body, opened_pass, opened_at) VALUES(?1,?2,?3,?4,?5,?6,?7) \
+                 ON CONFLICT(id) DO UPDATE SET body = excluded.body, print = excluded.print",
+            )?;
+            for conflict in &memory.conflicts {
+                hold.execute(params![
+                    conflict.id(),
+                    conflict.contact,
+                    conflict.field,
+                    conflict.print(),
+                    serde_json::to_string(conflict)?,
+                    pass,
+                    memory.started
+                ])?;
+            }
+            let mut owe = db.prepare("INSERT OR REPLACE INTO debts VALUES(?1,?2,?3,?4,?5)")?;
+            for debt in &memory.debts {
+                owe.execute(params![
+                    debt.contact,
+                    debt.table,
+                    debt.no,
+                    debt.column,
+                    debt.reason
+                ])?;
+            }
+            let ids: Vec<String> = memory
+                .problems
+                .iter()
+                .map(crate::model::Problem::id)
+                .collect();
+            db.execute(
+                "DELETE FROM problems WHERE id NOT IN (SELECT value FROM json_each(?1))",
+                [serde_json::to_string(&ids)?],
+            )?;
+            let mut trouble = db.prepare(
+                "INSERT INTO problems(id, table_name, body, first_pass) VALUES(?1,?2,?3,?4) \
+                 ON CONFLICT(id) DO UPDATE SET body = excluded.body",
+            )?;
+            for (problem, id) in memory.problems.iter().zip(&ids) {
+                trouble.execute(params![
+                    id,
+                    problem.place.table,
+                    serde_json::to_string(problem)?,
+                    pass
+                ])?;
+            }
+            let mut went = db.prepare("INSERT OR REPLACE INTO gone VALUES(?1, ?2, ?3)")?;
+            for row in &memory.gone {
+                went.execute(params![row.table, row.no, pass])?;
+            }
+            let mut came = db.prepare("DELETE FROM gone WHERE table_name = ?1 AND no = ?2")?;
+            for row in &memory.returned {
+                came.execute(params![row.table, row.no])?;
+            }
+            let last: i64 = db.query_row(
+                "SELECT coalesce(max(entry_no), 0) FROM interactions",
+                [],
+                |row| row.get(0),
+            )?;
+            let first: i64 = match last {
+                // A fresh state continues after the last number of the log's own file.
+                0 => db
+                    .query_row(
+                        "SELECT value FROM meta WHERE name = 'log_continues_after'",
+                        [],
+                        |row| row.get(0),
+                    )
+                    .optional()?
+                    .and_then(|text: String| text.parse().ok())
+                    .unwrap_or(0),
+                last => last,
+            };
+            let mut log = db.prepare(
+                "INSERT INTO interactions(entry_no, pass, contact_no, body) VALUES(?1,?2,?3,?4)",
+            )?;
+            let (date, time) = memory
+                .started
+                .split_once('T')
+                .unwrap_or((&memory.started, ""));
+            for (draft, entry_no) in memory.interactions.iter().zip(first + 1..) {
+                let entry = InteractionLogEntry {
+                    entry_no: entry_no as u64,
+                    contact_no: draft.contact.clone(),
+                    contact_company_no: draft.company.clone(),
+                    date: date.to_owned(),
+                    time_of_interaction: time.get(..8).unwrap_or(time).to_owned(),
+                    description: draft.description.chars().take(100).collect(),
+                    subject: draft.subject.clone(),
+                    interaction_template: memory.template.clone(),
+                    user_id: memory.user.clone(),
+                    salesperson: draft.salesperson.clone(),
+                    canceled: "No".to_owned(),
+                    document_no: format!("PASS{:06}", memory.pass),
+                    ..InteractionLogEntry::default()
+                };
+                log.execute(params![
+                    entry_no,
+                    pass,
+                    draft.contact,
+                    serde_json::to_string(&entry)?
+                ])?;
+            }
+            db.execute(
+                "INSERT INTO passes VALUES(?1,?2,?3,?4,?5,(SELECT count(*) FROM conflicts),?6)",
+                params![
+                    pass,
+                    memory.started,
+                    finished,
+                    memory.changes.len() as i64,
+                    memory.interactions.len() as i64,
+                    memory.problems.len() as i64
+                ],
+            )?;
+            if memory.approved.is_some() || !memory.tables.is_empty() {
+                db.execute("DELETE FROM halts", [])?;
+            }
+            db.execute("DELETE FROM journal", [])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! The lock against a second instance: the operating system's, so that a crash releases it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::Path;
+
+use super::error::StateError;
+
+/// Held while an instance works with a state folder; released when dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of a state folder, which must exist.
+    ///
+    /// # Errors
+    /// [`StateError::Locked`] when another instance holds it, with what that instance said of itself.
+    pub fn take(folder: &Path) -> Result<Lock, StateError> {
+        let path = folder.join("lock");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(StateError::file(&path))?;
+        match file.try_lock() {
+            Ok(()) => {
+                let said = format!("process {}\n", std::process::id());
+                let written = file
+                    .set_len(0)
+                    .and_then(|()| file.rewind())
+                    .and_then(|()| file.write_all(said.as_bytes()));
+                written.map_err(StateError::file(&path))?;
+                Ok(Lock { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // What it says of itself is for people only; the lock is the operating system's.
+                let _ = file.read_to_string(&mut holder);
+                Err(StateError::Locked {
+                    path: folder.to_owned(),
+                    holder: holder.trim().to_owned(),
+                })
+            }
+            Err(TryLockError::Error(source)) => Err(StateError::File { path, source }),
+        }
+    }
+}

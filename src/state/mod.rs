@@ -1,0 +1,17 @@
+//! What Couplet owns: the database, the base of every record, the journal and the lock.
+//!
+//! One commit of the database is the commit of everything: it names the generation of each table's base files.
+
+pub mod base;
+pub mod error;
+pub mod journal;
+pub mod lock;
+pub mod memory;
+pub mod queries;
+pub mod store;
+
+pub use base::{Index, RowWriter, Rows};
+pub use error::StateError;
+pub use lock::Lock;
+pub use memory::{Memory, TableMemory};
+pub use store::Store;

@@ -1,0 +1,470 @@
+//! What passes and commands ask the state.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension as _, Row, params};
+use serde::Serialize;
+
+use crate::merge::plan::{Conflict, Debt, Origin, Plan};
+use crate::merge::{Rule, Sent};
+use crate::model::{InteractionLogEntry, Problem};
+
+use super::error::StateError;
+use super::memory::{GoneRow, TableMemory};
+use super::store::Store;
+
+/// A value that was written for a side, as the state keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentValue {
+    /// The value and its standing.
+    pub sent: Sent,
+    /// The field's name on the contact.
+    pub field: String,
+}
+
+/// A conflict in the inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenConflict {
+    /// Its id.
+    pub id: String,
+    /// What sides say.
+    #[serde(flatten)]
+    pub conflict: Conflict,
+    /// The pass that opened it.
+    pub opened_pass: u64,
+    /// When that was.
+    pub opened_at: String,
+    /// What a person decided, to be carried out by the next pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided: Option<String>,
+}
+
+/// The decision behind a value that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// The pass.
+    pub pass: u64,
+    /// When it began.
+    pub at: String,
+    /// The party.
+    pub contact: String,
+    /// The column.
+    pub column: String,
+    /// What stood there.
+    pub from: String,
+    /// What was written.
+    pub to: String,
+    /// Why.
+    pub rule: Rule,
+    /// The records that brought the value.
+    pub because: Vec<Origin>,
+    /// The file that was written or updated.
+    pub file: String,
+    /// The record's line in the export.
+    pub line: u64,
+}
+
+/// A pass that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PassRow {
+    /// Its number.
+    pub pass: u64,
+    /// When it began.
+    pub started: String,
+    /// When it was done.
+    pub finished: String,
+    /// Cells that it wrote.
+    pub cells: u64,
+    /// Interactions that it logged.
+    pub interactions: u64,
+}
+
+/// A problem as the state keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KnownProblem {
+    /// Its id.
+    pub id: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub problem: Problem,
+    /// The first pass that met it.
+    pub first_pass: u64,
+    /// Whether it asks for attention no more.
+    pub accepted: bool,
+}
+
+/// A halted plan.
+#[derive(Clone, Debug)]
+pub struct HaltedPlan {
+    /// Its id.
+    pub id: String,
+    /// The plan.
+    pub plan: Plan,
+    /// When it was halted.
+    pub at: String,
+    /// When a person let it through.
+    pub approved_at: Option<String>,
+}
+
+fn hexadecimal(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+    Ok(u64::from_str_radix(&row.get::<_, String>(at)?, 16).unwrap_or_default())
+}
+
+fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(at)? as u64)
+}
+
+impl Store {
+    /// How many passes were done.
+    pub fn last_pass(&self) -> Result<u64, StateError> {
+        Ok(self
+            .db
+            .query_row("SELECT coalesce(max(pass), 0) FROM passes", [], |row| {
+                number(row, 0)
+            })?)
+    }
+
+    /// The last passes, newest first.
+    pub fn passes(&self, limit: u64) -> Result<Vec<PassRow>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT pass, started, finished, cells, interactions FROM passes ORDER BY pass DESC LIMIT ?1",
+        )?;
+        let rows = query.query_map([limit as i64], |row| {
+            Ok(PassRow {
+                pass: number(row, 0)?,
+                started: row.get(1)?,
+                finished: row.get(2)?,
+                cells: number(row, 3)?,
+                interactions: number(row, 4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The tables as they were last read.
+    pub fn tables(&self) -> Result<Vec<TableMemory>, StateError> {
+        let mut query = self.db.prepare("SELECT * FROM tables ORDER BY name")?;
+        let rows = query.query_map([], |row| {
+            Ok(TableMemory {
+                table: row.get(0)?,
+                file: row.get(1)?,
+                digest: row.get(2)?,
+                sequence: row
+                    .get::<_, Option<i64>>(3)?
+                    .map(|sequence| sequence as u64),
+                shape: hexadecimal(row, 4)?,
+                settings: hexadecimal(row, 5)?,
+                records: number(row, 6)?,
+                exports: number(row, 7)?,
+                generation: number(row, 8)?,
+                rows_epoch: number(row, 9)?,
+                rows_length: number(row, 10)?,
+                ends_with_newline: row.get(11)?,
+                written_pass: row.get::<_, Option<i64>>(12)?.map(|pass| pass as u64),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Contacts whose parties have something pending: values in flight, agreed values that no base says, conflicts,
+    /// debts. Such a party is looked at in every pass.
+    pub fn pending(&self) -> Result<Vec<String>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT contact FROM sent UNION SELECT contact FROM agreed UNION SELECT contact FROM conflicts \
+             UNION SELECT contact FROM debts",
+        )?;
+        let rows = query.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What was written for a record, oldest first; `exports` is the table's count of exports now.
+    pub fn sent(&self, table: &str, no: &str, exports: u64) -> Result<Vec<SentValue>, StateError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT field, value, export, acknowledged_export FROM sent WHERE table_name = ?1 AND no = ?2 \
+             ORDER BY field, seq",
+        )?;
+        let rows = query.query_map(params![table, no], |row| {
+            let export = number(row, 2)?;
+            Ok(SentValue {
+                field: row.get(0)?,
+                sent: Sent {
+                    value: row.get(1)?,
+                    acknowledged: row.get::<_, Option<i64>>(3)?.is_some(),
+                    exports: exports.saturating_sub(export) as u32,
+                },
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Forgets answered values that no late import can bring back any more.
+    pub fn forget_answered(&self, table: &str, before_export: u64) -> Result<(), StateError> {
+        self.db.execute(
+            "DELETE FROM sent WHERE table_name = ?1 AND acknowledged_export < ?2",
+            params![table, before_export as i64],
+        )?;
+        Ok(())
+    }
+
+    /// How many values are in flight, by table.
+    pub fn in_flight(&self) -> Result<BTreeMap<String, u64>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT table_name, count(*) FROM sent WHERE acknowledged_export IS NULL GROUP BY table_name",
+        )?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, number(row, 1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What is agreed in a party where no base says it.
+    pub fn agreed(&self, contact: &str) -> Result<Vec<(String, String)>, StateError> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT field, value FROM agreed WHERE contact = ?1")?;
+        let rows = query.query_map([contact], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Decisions of a person on conflicts of a party: field, value, and the print of what was decided on.
+    pub fn decided(&self, contact: &str) -> Result<Vec<(String, String, String)>, StateError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT field, decided_value, decided_print FROM conflicts WHERE contact = ?1 AND decided_value IS NOT NULL",
+        )?;
+        let rows = query.query_map([contact], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The conflict inbox, in the order of contact and field.
+    pub fn conflicts(&self) -> Result<Vec<OpenConflict>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT id, body, opened_pass, opened_at, decided_value FROM conflicts ORDER BY contact, field",
+        )?;
+        let rows = query.query_map([], |row| {
+            let body: String = row.get(1)?;
+            Ok((
+                row.get::<_, String>(0)?,
+                body,
+                number(row, 2)?,
+                row.get::<_, String>(3)?,
+                row.get(4)?,
+            ))
+        })?;
+        let mut conflicts = Vec::new();
+        for row in rows {
+            let (id, body, opened_pass, opened_at, decided) = row?;
+            let conflict = serde_json::from_str(&body)?;
+            conflicts.push(OpenConflict {
+                id,
+                conflict,
+                opened_pass,
+                opened_at,
+                decided,
+            });
+        }
+        Ok(conflicts)
+    }
+
+    /// Records a person's decision on a conflict, bound to what it was about.
+    pub fn decide(&self, conflict: &OpenConflict, value: &str, at: &str) -> Result<(), StateError> {
+        self.db.execute(
+            "UPDATE conflicts SET decided_value = ?2, decided_print = ?3, decided_at = ?4 WHERE id = ?1",
+            params![conflict.id, value, conflict.conflict.print(), at],
+        )?;
+        Ok(())
+    }
+
+    /// All problems, in the order of table.
+    pub fn problems(&self) -> Result<Vec<KnownProblem>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT id, body, first_pass, accepted FROM problems ORDER BY table_name, id",
+        )?;
+        let rows = query.query_map([], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                number(row, 2)?,
+                row.get(3)?,
+            ))
+        })?;
+        let mut problems = Vec::new();
+        for row in rows {
+            let (id, body, first_pass, accepted) = row?;
+            problems.push(KnownProblem {
+                id,
+                problem: serde_json::from_str(&body)?,
+                first_pass,
+                accepted,
+            });
+        }
+        Ok(problems)
+    }
+
+    /// Accepts a problem: it no longer asks for attention until it changes. Whether there is such a problem.
+    pub fn accept(&self, id: &str) -> Result<bool, StateError> {
+        Ok(self
+            .db
+            .execute("UPDATE problems SET accepted = 1 WHERE id = ?1", [id])?
+            > 0)
+    }
+
+    /// What sides lack.
+    pub fn debts(&self) -> Result<Vec<Debt>, StateError> {
+        let mut query = self
+            .db
+            .prepare("SELECT * FROM debts ORDER BY contact, table_name, no, field")?;
+        let rows = query.query_map([], |row| {
+            Ok(Debt {
+                contact: row.get(0)?,
+                table: row.get(1)?,
+                no: row.get(2)?,
+                column: row.get(3)?,
+                reason: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The decisions behind the values of a record, newest first.
+    pub fn decisions(
+        &self,
+        table: &str,
+        no: &str,
+        column: Option<&str>,
+    ) -> Result<Vec<Decision>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT decisions.pass, started, contact, field, from_value, to_value, rule, because, file, line \
+             FROM decisions LEFT JOIN passes USING(pass) WHERE table_name = ?1 AND no = ?2 \
+             AND (?3 IS NULL OR field = ?3) ORDER BY decisions.id DESC",
+        )?;
+        let rows = query.query_map(params![table, no, column], |row| {
+            let texts: (String, String) = (row.get(6)?, row.get(7)?);
+            let decision = Decision {
+                pass: number(row, 0)?,
+                at: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+                contact: row.get(2)?,
+                column: row.get(3)?,
+                from: row.get(4)?,
+                to: row.get(5)?,
+                rule: Rule::Moved,
+                because: Vec::new(),
+                file: row.get(8)?,
+                line: number(row, 9)?,
+            };
+            Ok((decision, texts))
+        })?;
+        let mut decisions = Vec::new();
+        for row in rows {
+            let (decision, (rule, because)) = row?;
+            let (rule, because) = (
+                serde_json::from_str(&rule)?,
+                serde_json::from_str(&because)?,
+            );
+            decisions.push(Decision {
+                rule,
+                because,
+                ..decision
+            });
+        }
+        Ok(decisions)
+    }
+
+    /// Cells that a pass wrote in a table: number, column, before, after.
+    pub fn written(
+        &self,
+        table: &str,
+        pass: u64,
+    ) -> Result<Vec<(String, String, String, String)>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT no, field, from_value, to_value FROM decisions WHERE pass = ?1 AND table_name = ?2 ORDER BY id",
+        )?;
+        let rows = query.query_map(params![pass as i64, table], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Interactions after an entry number, in order; of one contact where it is given.
+    pub fn interactions(
+        &self,
+        after: u64,
+        contact: Option<&str>,
+    ) -> Result<Vec<InteractionLogEntry>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT body FROM interactions WHERE entry_no > ?1 AND (?2 IS NULL OR contact_no = ?2) ORDER BY entry_no",
+        )?;
+        let rows = query.query_map(params![after as i64, contact], |row| {
+            row.get::<_, String>(0)
+        })?;
+        let mut entries = Vec::new();
+        for row in rows {
+            entries.push(serde_json::from_str(&row?)?);
+        }
+        Ok(entries)
+    }
+
+    /// Keeps a halted plan until it is approved or the inputs change.
+    pub fn keep_halt(&self, plan: &Plan, at: &str) -> Result<String, StateError> {
+        let id = plan.halt_id();
+        self.db.execute(
+            "INSERT OR IGNORE INTO halts(id, digest, plan, at) VALUES(?1, ?2, ?3, ?4)",
+            params![id, plan.digest(), serde_json::to_string(plan)?, at],
+        )?;
+        Ok(id)
+    }
+
+    /// The halted plans.
+    pub fn halts(&self) -> Result<Vec<HaltedPlan>, StateError> {
+        let mut query = self
+            .db
+            .prepare("SELECT id, plan, at, approved_at FROM halts ORDER BY at, id")?;
+        let rows = query.query_map([], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, String>(2)?,
+                row.get(3)?,
+            ))
+        })?;
+        let mut halts = Vec::new();
+        for row in rows {
+            let (id, plan, at, approved_at) = row?;
+            halts.push(HaltedPlan {
+                id,
+                plan: serde_json::from_str(&plan)?,
+                at,
+                approved_at,
+            });
+        }
+        Ok(halts)
+    }
+
+    /// Lets exactly this halted plan through once. Whether there is such a halt.
+    pub fn approve(&self, id: &str, at: &str) -> Result<bool, StateError> {
+        Ok(self.db.execute(
+            "UPDATE halts SET approved_at = ?2 WHERE id = ?1",
+            params![id, at],
+        )? > 0)
+    }
+
+    /// Whether a plan was let through.
+    pub fn approved(&self, digest: &str) -> Result<Option<String>, StateError> {
+        let query = "SELECT id FROM halts WHERE digest = ?1 AND approved_at IS NOT NULL";
+        Ok(self
+            .db
+            .query_row(query, [digest], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Records that disappeared from full exports and did not come back.
+    pub fn gone(&self) -> Result<Vec<GoneRow>, StateError> {
+        let mut query = self
+            .db
+            .prepare("SELECT table_name, no FROM gone ORDER BY table_name, no")?;
+        let rows = query.query_map([], |row| {
+            Ok(GoneRow {
+                table: row.get(0)?,
+                no: row.get(1)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}

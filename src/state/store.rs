@@ -1,0 +1,186 @@
+//! The database: one SQLite file that other commands can read while a pass runs and that standard tools can open.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use crate::disk::Disk;
+
+use super::error::StateError;
+
+/// The state of one configuration.
+pub struct Store {
+    pub(super) db: Connection,
+    folder: PathBuf,
+}
+
+/// Version of the state that this program writes. Older ones are migrated, newer ones refused.
+pub const STATE_VERSION: u32 = 1;
+
+/// What each version added, oldest first: a state of version N has run the first N.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE tables(
+  name TEXT PRIMARY KEY, file TEXT NOT NULL, digest TEXT NOT NULL, sequence INTEGER, shape TEXT NOT NULL,
+  settings TEXT NOT NULL, records INTEGER NOT NULL, exports INTEGER NOT NULL, generation INTEGER NOT NULL,
+  rows_epoch INTEGER NOT NULL, rows_length INTEGER NOT NULL, ends_with_newline INTEGER NOT NULL,
+  written_pass INTEGER, pass INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE sent(
+  table_name TEXT NOT NULL, no TEXT NOT NULL, field TEXT NOT NULL, seq INTEGER NOT NULL, contact TEXT NOT NULL,
+  value TEXT NOT NULL, pass INTEGER NOT NULL, export INTEGER NOT NULL, acknowledged_export INTEGER,
+  PRIMARY KEY(table_name, no, field, seq)) WITHOUT ROWID;
+CREATE INDEX sent_contact ON sent(contact);
+CREATE TABLE agreed(contact TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(contact, field))
+  WITHOUT ROWID;
+CREATE TABLE conflicts(
+  id TEXT PRIMARY KEY, contact TEXT NOT NULL, field TEXT NOT NULL, print TEXT NOT NULL, body TEXT NOT NULL,
+  opened_pass INTEGER NOT NULL, opened_at TEXT NOT NULL, decided_value TEXT, decided_print TEXT, decided_at TEXT)
+  WITHOUT ROWID;
+CREATE INDEX conflicts_contact ON conflicts(contact);
+CREATE TABLE debts(contact TEXT NOT NULL, table_name TEXT NOT NULL, no TEXT NOT NULL, field TEXT NOT NULL,
+  reason TEXT NOT NULL, PRIMARY KEY(contact, table_name, no, field)) WITHOUT ROWID;
+CREATE TABLE decisions(
+  id INTEGER PRIMARY KEY, pass INTEGER NOT NULL, contact TEXT NOT NULL, table_name TEXT NOT NULL, no TEXT NOT NULL,
+  field TEXT NOT NULL, from_value TEXT NOT NULL, to_value TEXT NOT NULL, rule TEXT NOT NULL, because TEXT NOT NULL,
+  file TEXT NOT NULL, line INTEGER NOT NULL);
+CREATE INDEX decisions_record ON decisions(table_name, no, field);
+CREATE INDEX decisions_pass ON decisions(pass, table_name);
+CREATE TABLE interactions(
+  entry_no INTEGER PRIMARY KEY, pass INTEGER NOT NULL, contact_no TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX interactions_contact ON interactions(contact_no);
+CREATE TABLE passes(
+  pass INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT NOT NULL, cells INTEGER NOT NULL,
+  interactions INTEGER NOT NULL, conflicts INTEGER NOT NULL, problems INTEGER NOT NULL);
+CREATE TABLE problems(
+  id TEXT PRIMARY KEY, table_name TEXT NOT NULL, body TEXT NOT NULL, first_pass INTEGER NOT NULL,
+  accepted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE halts(
+  id TEXT PRIMARY KEY, digest TEXT NOT NULL, plan TEXT NOT NULL, at TEXT NOT NULL, approved_at TEXT) WITHOUT ROWID;
+CREATE TABLE gone(table_name TEXT NOT NULL, no TEXT NOT NULL, pass INTEGER NOT NULL, PRIMARY KEY(table_name, no))
+  WITHOUT ROWID;
+CREATE TABLE journal(one INTEGER PRIMARY KEY CHECK(one = 1), phase TEXT NOT NULL, targets TEXT NOT NULL, memory BLOB);
+"];
+
+impl Store {
+    /// Opens the state for work, creating or migrating it. The caller holds the lock.
+    ///
+    /// # Errors
+    /// [`StateError::Newer`] when a newer program wrote it.
+    pub fn open(folder: &Path) -> Result<Store, StateError> {
+        let base = folder.join("base");
+        std::fs::create_dir_all(&base).map_err(StateError::file(&base))?;
+        let db = Connection::open(folder.join("couplet.db"))?;
+        db.busy_timeout(Duration::from_secs(10))?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.pragma_update(None, "synchronous", "FULL")?;
+        let mut store = Store {
+            db,
+            folder: folder.to_owned(),
+        };
+        store.migrate()?;
+        Ok(store)
+    }
+
+    /// Opens the state to look at it, while a pass may be running; `None` where there is none yet.
+    pub fn look(folder: &Path) -> Result<Option<Store>, StateError> {
+        let path = folder.join("couplet.db");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        db.busy_timeout(Duration::from_secs(10))?;
+        let store = Store {
+            db,
+            folder: folder.to_owned(),
+        };
+        match store.version()? {
+            STATE_VERSION => Ok(Some(store)),
+            found if found > STATE_VERSION => Err(StateError::Newer {
+                path: folder.to_owned(),
+                found,
+                known: STATE_VERSION,
+            }),
+            _ => Ok(None),
+        }
+    }
+
+    /// The folder of index and rows files.
+    pub fn base_folder(&self) -> PathBuf {
+        self.folder.join("base")
+    }
+
+    fn version(&self) -> Result<u32, StateError> {
+        Ok(self
+            .db
+            .pragma_query_value(None, "user_version", |row| row.get(0))?)
+    }
+
+    fn migrate(&mut self) -> Result<(), StateError> {
+        let found = self.version()?;
+        if found > STATE_VERSION {
+            return Err(StateError::Newer {
+                path: self.folder.clone(),
+                found,
+                known: STATE_VERSION,
+            });
+        }
+        if found < STATE_VERSION {
+            let transaction = self.db.transaction()?;
+            for step in &MIGRATIONS[found as usize..] {
+                transaction.execute_batch(step)?;
+            }
+            transaction.pragma_update(None, "user_version", STATE_VERSION)?;
+            transaction.commit()?;
+        }
+        Ok(())
+    }
+
+    /// A value of the state's own; `None` before it was set.
+    pub fn meta(&self, name: &str) -> Result<Option<String>, StateError> {
+        let query = "SELECT value FROM meta WHERE name = ?1";
+        Ok(self
+            .db
+            .query_row(query, [name], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Sets a value of the state's own.
+    pub fn set_meta(&self, name: &str, value: &str) -> Result<(), StateError> {
+        self.db.execute(
+            "INSERT OR REPLACE INTO meta(name, value) VALUES(?1, ?2)",
+            params![name, value],
+        )?;
+        Ok(())
+    }
+
+    /// The seed of this state's hashes: chosen once, so that nobody can prepare records whose hashes collide.
+    pub fn seed(&self, fresh: u64) -> Result<u64, StateError> {
+        if let Some(seed) = self
+            .meta("seed")?
+            .and_then(|text| u64::from_str_radix(&text, 16).ok())
+        {
+            return Ok(seed);
+        }
+        self.set_meta("seed", &format!("{fresh:016x}"))?;
+        Ok(fresh)
+    }
+
+    /// Removes base files that no table names: what a pass that did not finish left, and generations before this one.
+    pub fn sweep_base(&self, disk: &dyn Disk) -> Result<(), StateError> {
+        let folder = self.base_folder();
+        let mut named: Vec<PathBuf> = Vec::new();
+        for memory in self.tables()? {
+            if let Some(table) = crate::model::Table::named(&memory.table) {
+                named.push(super::base::index_path(&folder, table, memory.generation));
+                named.push(super::base::rows_path(&folder, table, memory.rows_epoch));
+            }
+        }
+        for path in disk.list(&folder).map_err(StateError::file(&folder))? {
+            if !named.contains(&path) {
+                disk.remove(&path).map_err(StateError::file(&path))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! Order and time: one pass from observing to remembering.
+
+pub mod diff;
