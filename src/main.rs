@@ -1,1 +1,7 @@
-fn main() {}
+//! The `couplet` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    couplet::cli::main().into()
+}

@@ -96,7 +96,7 @@ impl Store {
             let pass = memory.pass as i64;
             for row in &memory.tables {
                 db.execute(
-                    "INSERT OR REPLACE INTO tables VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+                    "INSERT OR REPLACE INTO tables VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
                     params![
                         row.table,
                         row.file,
@@ -109,6 +109,7 @@ impl Store {
                         row.generation as i64,
                         row.rows_epoch as i64,
                         row.rows_length as i64,
+                        row.rows_count as i64,
                         row.ends_with_newline,
                         row.written_pass.map(|pass| pass as i64),
                         pass
@@ -191,7 +192,8 @@ impl Store {
             }
             let mut hold = db.prepare(
                 "INSERT INTO conflicts(id, contact, field, print, body, opened_pass, opened_at) VALUES(?1,?2,?3,?4,?5,?6,?7) \
-                 ON CONFLICT(id) DO UPDATE SET body = excluded.body, print = excluded.print",
+                 ON CONFLICT(id) DO UPDATE SET body = excluded.body, print = excluded.print, \
+                 decided_value = CASE WHEN decided_print = excluded.print THEN decided_value END",
             )?;
             for conflict in &memory.conflicts {
                 hold.execute(params![
@@ -238,6 +240,10 @@ impl Store {
             let mut went = db.prepare("INSERT OR REPLACE INTO gone VALUES(?1, ?2, ?3)")?;
             for row in &memory.gone {
                 went.execute(params![row.table, row.no, pass])?;
+            }
+            let mut leave = db.prepare("DELETE FROM sent WHERE table_name = ?1 AND no = ?2")?;
+            for row in &memory.parted {
+                leave.execute(params![row.table, row.no])?;
             }
             let mut came = db.prepare("DELETE FROM gone WHERE table_name = ?1 AND no = ?2")?;
             for row in &memory.returned {

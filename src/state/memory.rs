@@ -30,6 +30,8 @@ pub struct TableMemory {
     pub rows_epoch: u64,
     /// Committed length of the rows file, in bytes.
     pub rows_length: u64,
+    /// Rows that it holds, superseded ones included.
+    pub rows_count: u64,
     /// Whether the file ended with a line end.
     pub ends_with_newline: bool,
     /// Last pass that wrote the file in place.
@@ -132,8 +134,10 @@ pub struct Memory {
     pub interactions: Vec<InteractionDraft>,
     /// Records that disappeared.
     pub gone: Vec<GoneRow>,
-    /// Records that came back.
+    /// Records that came back, and relations whose removal was carried out.
     pub returned: Vec<GoneRow>,
+    /// Counterparts that left their party: nothing is in flight towards them any more.
+    pub parted: Vec<GoneRow>,
     /// The approved halt that let the pass through.
     pub approved: Option<String>,
     /// Interaction template and user of the entries.

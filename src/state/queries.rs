@@ -159,8 +159,9 @@ impl Store {
                 generation: number(row, 8)?,
                 rows_epoch: number(row, 9)?,
                 rows_length: number(row, 10)?,
-                ends_with_newline: row.get(11)?,
-                written_pass: row.get::<_, Option<i64>>(12)?.map(|pass| pass as u64),
+                rows_count: number(row, 11)?,
+                ends_with_newline: row.get(12)?,
+                written_pass: row.get::<_, Option<i64>>(13)?.map(|pass| pass as u64),
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -24,7 +24,7 @@ CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tables(
   name TEXT PRIMARY KEY, file TEXT NOT NULL, digest TEXT NOT NULL, sequence INTEGER, shape TEXT NOT NULL,
   settings TEXT NOT NULL, records INTEGER NOT NULL, exports INTEGER NOT NULL, generation INTEGER NOT NULL,
-  rows_epoch INTEGER NOT NULL, rows_length INTEGER NOT NULL, ends_with_newline INTEGER NOT NULL,
+  rows_epoch INTEGER NOT NULL, rows_length INTEGER NOT NULL, rows_count INTEGER NOT NULL, ends_with_newline INTEGER NOT NULL,
   written_pass INTEGER, pass INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE sent(
   table_name TEXT NOT NULL, no TEXT NOT NULL, field TEXT NOT NULL, seq INTEGER NOT NULL, contact TEXT NOT NULL,
@@ -103,6 +103,13 @@ impl Store {
             }),
             _ => Ok(None),
         }
+    }
+
+    /// A state that is kept nowhere: for a dry run before the first pass.
+    pub fn in_memory(folder: &Path) -> Result<Store, StateError> {
+        let mut store = Store { db: Connection::open_in_memory()?, folder: folder.to_owned() };
+        store.migrate()?;
+        Ok(store)
     }
 
     /// The folder of index and rows files.

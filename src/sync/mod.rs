@@ -1,3 +1,14 @@
 //! Order and time: one pass from observing to remembering.
 
+pub mod apply;
+pub mod couple;
+pub mod dates;
+pub mod decide;
 pub mod diff;
+pub mod locate;
+pub mod log;
+pub mod observe;
+pub mod pass;
+pub mod recover;
+
+pub use pass::{Clock, Outcome, PassError, Request, Summary, SystemClock, reconcile};

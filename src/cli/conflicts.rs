@@ -1,0 +1,220 @@
+//! `couplet conflicts`: the inbox of fields that wait for a person.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::exit::Exit;
+use crate::merge::plan::{Claim, Quoted};
+use crate::model::{FieldId, Side, Table};
+use crate::state::queries::OpenConflict;
+
+use super::output::count;
+use super::{Answer, Context, Failure};
+
+/// Arguments of `conflicts`.
+#[derive(Debug, clap::Subcommand)]
+pub enum Args {
+    /// List them
+    List(Filter),
+    /// Show one, or several, in full
+    Show {
+        /// Their ids
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+    /// Decide: the next pass carries it out
+    Resolve(Resolve),
+}
+
+/// Which conflicts.
+#[derive(Debug, clap::Args)]
+pub struct Filter {
+    /// Only those of parties with a record in this table
+    #[arg(long)]
+    table: Option<String>,
+
+    /// Only those on this field
+    #[arg(long)]
+    field: Option<String>,
+}
+
+/// Arguments of `conflicts resolve`.
+#[derive(Debug, clap::Args)]
+pub struct Resolve {
+    /// Their ids
+    ids: Vec<String>,
+
+    /// Take the value of this side, or what was agreed before: contact, customer, vendor, bank-account, base
+    #[arg(long, value_name = "SIDE", required_unless_present = "value", conflicts_with = "value")]
+    take: Option<String>,
+
+    /// Take this value
+    #[arg(long, value_name = "TEXT")]
+    value: Option<String>,
+
+    /// All that the filters leave
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
+
+    #[command(flatten)]
+    filter: Filter,
+}
+
+pub fn run(context: &Context, args: &Args) -> Answer {
+    let config = context.config()?;
+    let store = context.store(&config)?;
+    let conflicts = store.conflicts()?;
+    match args {
+        Args::List(filter) => {
+            let chosen = filtered(&conflicts, filter)?;
+            let text = match chosen.is_empty() {
+                true => "No conflicts.\n".to_owned(),
+                false => chosen.iter().map(|conflict| in_full(conflict)).collect::<Vec<_>>().join("\n"),
+            };
+            context.out.text(&text);
+            context.out.json(&json!({ "conflicts": chosen }));
+            Ok(if chosen.iter().any(|conflict| conflict.decided.is_none()) { Exit::Waiting } else { Exit::Done })
+        }
+        Args::Show { ids } => {
+            let chosen = by_ids(&conflicts, ids)?;
+            let text: Vec<String> = chosen.iter().map(|conflict| in_full(conflict)).collect();
+            context.out.text(&text.join("\n"));
+            context.out.json(&json!({ "conflicts": chosen }));
+            Ok(Exit::Done)
+        }
+        Args::Resolve(resolve) => {
+            let filter = &resolve.filter;
+            let is_filtered = filter.table.is_some() || filter.field.is_some();
+            let chosen = match (resolve.ids.is_empty(), resolve.all || is_filtered) {
+                (false, _) => by_ids(&conflicts, &resolve.ids)?,
+                (true, true) => filtered(&conflicts, filter)?,
+                (true, false) => return Err(Failure::Usage("name conflicts, a --table or --field, or --all".to_owned())),
+            };
+            // All decisions are looked up before the first is kept.
+            let mut values = Vec::with_capacity(chosen.len());
+            for conflict in &chosen {
+                values.push(decision(conflict, resolve)?);
+            }
+            let now = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+            let mut text = String::new();
+            for (conflict, value) in chosen.iter().zip(&values) {
+                store.decide(conflict, value, &now)?;
+                let about = &conflict.conflict;
+                let _ = writeln!(text, "{}  contact {}, {}: {}", conflict.id, about.contact, about.field, Quoted(value));
+            }
+            let _ = writeln!(
+                text,
+                "{} decided; the next pass carries it out (`couplet reconcile`), unless a side changes before.",
+                count(chosen.len() as u64, "conflict", "conflicts")
+            );
+            context.out.text(&text);
+            let decided: Vec<_> =
+                chosen.iter().zip(&values).map(|(conflict, value)| json!({ "id": conflict.id, "value": value })).collect();
+            context.out.json(&json!({ "decided": decided }));
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn filtered<'c>(conflicts: &'c [OpenConflict], filter: &Filter) -> Result<Vec<&'c OpenConflict>, Failure> {
+    let table = match &filter.table {
+        None => None,
+        Some(name) => Some(Table::named(name).ok_or_else(|| Failure::Usage(format!("there is no table {name}")))?),
+    };
+    let field = match &filter.field {
+        None => None,
+        Some(name) => Some(field_named(name)?),
+    };
+    Ok(conflicts
+        .iter()
+        .filter(|open| table.is_none_or(|table| open.conflict.claims.iter().any(|claim| claim.side.table() == table)))
+        .filter(|open| field.is_none_or(|field| open.conflict.field == field))
+        .collect())
+}
+
+/// The shared field of this name, without regard to case, blanks and punctuation.
+pub fn field_named(name: &str) -> Result<&'static str, Failure> {
+    let bare = |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    FieldId::all()
+        .map(|field| field.def().name)
+        .find(|field| bare(field) == bare(name))
+        .ok_or_else(|| Failure::Usage(format!("there is no shared field {name}")))
+}
+
+fn by_ids<'c>(conflicts: &'c [OpenConflict], ids: &[String]) -> Result<Vec<&'c OpenConflict>, Failure> {
+    ids.iter()
+        .map(|id| {
+            conflicts.iter().find(|open| open.id.eq_ignore_ascii_case(id)).ok_or_else(|| {
+                Failure::Refused(format!("there is no conflict {id}; `couplet conflicts list` has them all"))
+            })
+        })
+        .collect()
+}
+
+fn decision(open: &OpenConflict, resolve: &Resolve) -> Result<String, Failure> {
+    if let Some(value) = &resolve.value {
+        return Ok(value.clone());
+    }
+    let take = resolve.take.as_deref().unwrap_or_default();
+    let conflict = &open.conflict;
+    if take == "base" {
+        return conflict.agreed.clone().ok_or_else(|| {
+            Failure::Refused(format!("{}: the sides never agreed on {}, so there is no base to take", open.id, conflict.field))
+        });
+    }
+    let side = Side::named(take).ok_or_else(|| {
+        Failure::Usage(format!("--take {take}: say contact, customer, vendor, bank-account or base"))
+    })?;
+    let claim = conflict.claims.iter().find(|claim| claim.side == side).ok_or_else(|| {
+        Failure::Refused(format!("{}: the party of contact {} has no {side}", open.id, conflict.contact))
+    })?;
+    claim.shows.clone().ok_or_else(|| {
+        Failure::Refused(format!("{}: {side} {} says nothing of {} now", open.id, claim.no, conflict.field))
+    })
+}
+
+/// A conflict so that a person in accounting understands it.
+fn in_full(open: &OpenConflict) -> String {
+    let conflict = &open.conflict;
+    let mut text = String::new();
+    let _ = writeln!(text, "{}  contact {}, {}", open.id, conflict.contact, conflict.field);
+    let _ = writeln!(text, "  {}.", conflict.why);
+    match &conflict.agreed {
+        Some(agreed) => {
+            let _ = writeln!(text, "  agreed before    {}", Quoted(agreed));
+        }
+        None => text.push_str("  agreed before    (they never met)\n"),
+    }
+    for claim in &conflict.claims {
+        let _ = writeln!(text, "  {:<16} {}{}", format!("{} {}", claim.side, claim.no), shows(claim), place(claim));
+    }
+    match &open.decided {
+        Some(value) => {
+            let _ = writeln!(text, "  decided          {}, to be carried out by the next pass", Quoted(value));
+        }
+        None => {
+            let sides: Vec<&str> = conflict.claims.iter().filter(|c| c.shows.is_some()).map(|c| c.side.noun()).collect();
+            let base = if conflict.agreed.is_some() { "|base" } else { "" };
+            let _ = writeln!(text, "  nobody is overwritten until you decide (open since pass {}, {}):", open.opened_pass, open.opened_at);
+            let _ = writeln!(text, "    couplet conflicts resolve {} --take {}{base}", open.id, sides.join("|"));
+        }
+    }
+    text
+}
+
+fn shows(claim: &Claim) -> String {
+    let change = match (&claim.base, claim.moved) {
+        (Some(base), true) => format!("  changed from {}", Quoted(base)),
+        (None, true) => "  at its first meeting".to_owned(),
+        (_, false) => "  unchanged".to_owned(),
+    };
+    match &claim.shows {
+        Some(value) => format!("{}{change}", Quoted(value)),
+        None => "(its export says nothing now)".to_owned(),
+    }
+}
+
+fn place(claim: &Claim) -> String {
+    claim.line.map(|line| format!("  {}:{line}", claim.file)).unwrap_or_default()
+}

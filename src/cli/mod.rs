@@ -1,0 +1,198 @@
+//! The command line: arguments, logging, one file a command, an exit code.
+
+mod approve;
+mod check;
+mod conflicts;
+mod explain;
+mod output;
+mod problems;
+mod reconcile;
+mod sniff;
+mod status;
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::{self, Config};
+use crate::exit::Exit;
+use crate::state::{StateError, Store};
+use crate::sync::PassError;
+
+use output::Output;
+
+/// Keeps contacts, customers, vendors and bank accounts the same wherever they live.
+///
+/// Couplet reads the CSV and JSON exports of systems that cannot call each other, joins their records by business
+/// relation code, merges each party field by field against what it last agreed on, and writes the updates back
+/// without disturbing another byte.
+#[derive(Debug, Parser)]
+#[command(name = "couplet", version, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration file
+    #[arg(long, global = true, default_value = "config.toml", value_name = "FILE")]
+    config: PathBuf,
+
+    /// What standard output is for: people or programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    format: Format,
+
+    /// Say more: all changes of a plan, and what is done (-vv: every step)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What standard output is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make one pass, then exit
+    ///
+    /// Exit codes: 0 all in step, 1 failed, 2 a dry run with changes (with --exit-code), 3 done and something waits
+    /// for a person, 4 halted by a guard, 5 another instance is at work, 64 usage, 78 configuration.
+    Reconcile(reconcile::Args),
+    /// Show a halted plan, and let exactly that plan through once
+    Approve(approve::Args),
+    /// What was left out of the last pass
+    #[command(subcommand)]
+    Problems(problems::Args),
+    /// Read configuration, folders and exports, and say whether a pass would accept them
+    Check,
+    /// The last pass, and what is in flight, owed, in conflict or left out
+    Status,
+    /// Fields that sides changed differently, and that wait for a person
+    #[command(subcommand)]
+    Conflicts(conflicts::Args),
+    /// Where the values of a record came from
+    Explain(explain::Args),
+    /// Encoding, dialect, columns and key of a file, with the TOML that pins them
+    Sniff(sniff::Args),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Why a command ended before it could answer.
+#[derive(Debug)]
+enum Failure {
+    /// Errors in the configuration, ready to print.
+    Config(Vec<config::ConfigError>),
+    /// The configuration file cannot be read.
+    NoConfig(PathBuf, std::io::Error),
+    /// The state refused.
+    State(StateError),
+    /// A pass failed.
+    Pass(PassError),
+    /// A rule refused what was asked; the text says which and what to do.
+    Refused(String),
+    /// The command line does not fit together.
+    Usage(String),
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Failure {
+        Failure::State(error)
+    }
+}
+
+impl From<PassError> for Failure {
+    fn from(error: PassError) -> Failure {
+        Failure::Pass(error)
+    }
+}
+
+type Answer = Result<Exit, Failure>;
+
+/// Everything that a command needs.
+struct Context {
+    config_path: PathBuf,
+    out: Output,
+    verbose: bool,
+}
+
+impl Context {
+    fn config(&self) -> Result<Config, Failure> {
+        let text = std::fs::read_to_string(&self.config_path)
+            .map_err(|source| Failure::NoConfig(self.config_path.clone(), source))?;
+        config::parse(&text, &self.config_path).map_err(Failure::Config)
+    }
+
+    /// The state to look at; refused where no pass was made yet.
+    fn store(&self, config: &Config) -> Result<Store, Failure> {
+        Store::look(&config.state)?.ok_or_else(|| {
+            Failure::Refused(format!("there is no state in {} yet: run `couplet reconcile` first", config.state.display()))
+        })
+    }
+}
+
+/// Runs the command line.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    log(&cli);
+    let out = Output::new(cli.format, cli.quiet);
+    let context = Context { config_path: cli.config, out, verbose: cli.verbose > 0 };
+    let answer = match cli.command {
+        Command::Reconcile(args) => reconcile::run(&context, &args),
+        Command::Approve(args) => approve::run(&context, &args),
+        Command::Problems(args) => problems::run(&context, &args),
+        Command::Check => check::run(&context),
+        Command::Status => status::run(&context),
+        Command::Conflicts(args) => conflicts::run(&context, &args),
+        Command::Explain(args) => explain::run(&context, &args),
+        Command::Sniff(args) => sniff::run(&context, &args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "couplet", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+        Command::Man => man(),
+    };
+    answer.unwrap_or_else(|failure| context.out.failure(&failure))
+}
+
+fn man() -> Answer {
+    let mut page = Vec::new();
+    let render = clap_mangen::Man::new(Cli::command()).render(&mut page);
+    match render.and_then(|()| std::io::Write::write_all(&mut std::io::stdout(), &page)) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => Err(Failure::Refused(format!("cannot print the manual page: {error}"))),
+    }
+}
+
+fn log(cli: &Cli) {
+    let level = match (cli.quiet, cli.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, 2) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    let plain = std::env::var_os("NO_COLOR").is_some() || !std::io::IsTerminal::is_terminal(&std::io::stderr());
+    // A second subscriber can only be one that a test has set; it stays.
+    let _ = builder.with_ansi(!plain).try_init();
+}

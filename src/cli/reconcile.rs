@@ -1,0 +1,319 @@
+//! `couplet reconcile`: one pass, then exit.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use crate::disk::RealDisk;
+use crate::exit::Exit;
+use crate::merge::Plan;
+use crate::merge::plan::PLAN_VERSION;
+use crate::model::{Problem, Table};
+use crate::sync::{Effects, Outcome, Request, Summary, SystemClock, reconcile};
+
+use super::output::{count, grouped};
+use super::{Answer, Context, Failure};
+
+/// Arguments of `reconcile`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print the plan and write nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// End a dry run with exit code 2 when it would change something
+    #[arg(long, requires = "dry_run")]
+    exit_code: bool,
+
+    /// Save the plan to a file, and write nothing else
+    #[arg(long, value_name = "FILE", conflicts_with = "apply")]
+    plan: Option<PathBuf>,
+
+    /// Carry out exactly the plan in this file, or refuse when an export has changed since
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    apply: Option<PathBuf>,
+}
+
+pub fn run(context: &Context, args: &Args) -> Answer {
+    let config = context.config()?;
+    let exactly = match &args.apply {
+        Some(path) => Some(read_plan(path)?),
+        None => None,
+    };
+    let request = Request { dry_run: args.dry_run || args.plan.is_some(), exactly };
+    let progress = progress(context);
+    let stage = |text: &str| progress.set_message(text.to_owned());
+    let effects = Effects { disk: &RealDisk, clock: &SystemClock, stage: &stage };
+    let outcome = reconcile(&config, &effects, &request);
+    progress.finish_and_clear();
+    let outcome = outcome?;
+    if let (Some(path), Outcome::DryRun(summary)) = (&args.plan, &outcome) {
+        save_plan(path, &summary.plan)?;
+    }
+    print(context, &outcome, args.plan.as_ref());
+    Ok(match &outcome {
+        Outcome::Halted { .. } => Exit::Halted,
+        Outcome::Outdated { .. } => Exit::Failed,
+        Outcome::DryRun(summary) if args.exit_code && !summary.plan.halts.is_empty() => Exit::Halted,
+        Outcome::DryRun(summary) if args.exit_code && summary.plan.writes() => Exit::Changes,
+        Outcome::DryRun(summary) | Outcome::InStep(summary) | Outcome::Done(summary) => waiting(summary),
+    })
+}
+
+/// Whether something waits for a person.
+fn waiting(summary: &Summary) -> Exit {
+    if summary.plan.conflicts.is_empty() && summary.unaccepted.is_empty() { Exit::Done } else { Exit::Waiting }
+}
+
+/// A spinner that shows itself after a second, on a terminal only.
+fn progress(context: &Context) -> ProgressBar {
+    if context.out.is_quiet() || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    bar.set_style(ProgressStyle::with_template("{spinner} {msg} [{elapsed}]").unwrap_or(ProgressStyle::default_spinner()));
+    let shown = bar.clone();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(1));
+        if !shown.is_finished() {
+            shown.set_draw_target(ProgressDrawTarget::stderr());
+            shown.enable_steady_tick(Duration::from_millis(120));
+        }
+    });
+    bar
+}
+
+fn read_plan(path: &PathBuf) -> Result<Plan, Failure> {
+    let refused = |why: String| Failure::Refused(format!("cannot apply the plan {}: {why}", path.display()));
+    let text = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    let plan: Plan = serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))?;
+    match plan.version {
+        PLAN_VERSION => Ok(plan),
+        other => Err(refused(format!("it has version {other}, and this program knows version {PLAN_VERSION}"))),
+    }
+}
+
+fn save_plan(path: &PathBuf, plan: &Plan) -> Result<(), Failure> {
+    let refused = |why: String| Failure::Refused(format!("cannot save the plan to {}: {why}", path.display()));
+    let text = serde_json::to_vec_pretty(plan).map_err(|error| refused(error.to_string()))?;
+    std::fs::write(path, text).map_err(|error| refused(error.to_string()))
+}
+
+fn print(context: &Context, outcome: &Outcome, saved: Option<&PathBuf>) {
+    match outcome {
+        Outcome::Outdated { reasons } => {
+            context.out.json(&json!({ "outcome": "outdated", "reasons": reasons }));
+            for reason in reasons {
+                eprintln!("error: {reason}");
+            }
+            eprintln!("nothing was written; make a new plan");
+        }
+        Outcome::InStep(summary) => {
+            context.out.json(&to_json("in-step", summary));
+            context.out.text(&in_step(summary));
+        }
+        Outcome::DryRun(summary) => {
+            context.out.json(&to_json("dry-run", summary));
+            context.out.text(&dry_run(summary, context.verbose, saved));
+        }
+        Outcome::Done(summary) => {
+            context.out.json(&to_json("done", summary));
+            context.out.text(&done(summary, context.verbose));
+        }
+        Outcome::Halted { id, summary } => {
+            let mut value = to_json("halted", summary);
+            value["halt"] = json!(id);
+            context.out.json(&value);
+            context.out.text(&halted(id, summary));
+        }
+    }
+}
+
+fn to_json(outcome: &str, summary: &Summary) -> serde_json::Value {
+    json!({
+        "outcome": outcome,
+        "pass": summary.pass,
+        "recovered": summary.recovered,
+        "tables": summary.tables,
+        "couplings": summary.couplings,
+        "files": summary.files,
+        "logged": summary.logged,
+        "plan": summary.plan,
+    })
+}
+
+fn records(summary: &Summary) -> u64 {
+    summary.tables.iter().filter_map(|table| table.records).sum()
+}
+
+fn in_step(summary: &Summary) -> String {
+    let mut text = recovered(summary);
+    let _ = write!(
+        text,
+        "All in step: {} read, {}, nothing to write",
+        count(records(summary), "record", "records"),
+        count(summary.couplings, "coupling", "couplings"),
+    );
+    let _ = writeln!(text, "{}", waits(summary, false));
+    text
+}
+
+/// What waits for a person, as the end of a line or as lines of their own.
+fn waits(summary: &Summary, in_full: bool) -> String {
+    let conflicts = summary.plan.conflicts.len() as u64;
+    let problems = summary.unaccepted.len() as u64;
+    let mut text = String::new();
+    if conflicts + problems == 0 {
+        text.push_str(if in_full { "Nothing waits for a person.\n" } else { "." });
+        return text;
+    }
+    let mut parts = Vec::new();
+    if conflicts > 0 {
+        parts.push(format!("{} (`couplet conflicts list`)", count(conflicts, "conflict", "conflicts")));
+    }
+    if problems > 0 {
+        parts.push(format!("{} (`couplet problems list`)", count(problems, "problem", "problems")));
+    }
+    let verb = if conflicts + problems == 1 { "waits" } else { "wait" };
+    if !in_full {
+        let _ = write!(text, "; {} {verb} for a person.", parts.join(" and "));
+        return text;
+    }
+    let _ = writeln!(text, "For a person: {}", parts.join(" and "));
+    for conflict in summary.plan.conflicts.iter().take(5) {
+        let _ = writeln!(text, "  {}  contact {}, {}: {}", conflict.id(), conflict.contact, conflict.field, conflict.why);
+    }
+    if summary.plan.conflicts.len() > 5 {
+        let _ = writeln!(text, "  ... and {} more", summary.plan.conflicts.len() - 5);
+    }
+    for problem in summary.unaccepted.iter().take(5) {
+        let _ = writeln!(text, "  {}  {problem}", problem.id());
+    }
+    if summary.unaccepted.len() > 5 {
+        let _ = writeln!(text, "  ... and {} more", summary.unaccepted.len() - 5);
+    }
+    text
+}
+
+fn recovered(summary: &Summary) -> String {
+    match summary.recovered {
+        Some(pass) => format!("Pass {pass} had been cut short; it was finished first.\n"),
+        None => String::new(),
+    }
+}
+
+fn tables(summary: &Summary) -> String {
+    let mut text = String::new();
+    let width = summary.tables.iter().map(|table| table.file.len()).max().unwrap_or(0);
+    let _ = writeln!(text, "Read");
+    for table in &summary.tables {
+        let records = match table.records {
+            Some(records) => count(records, "record", "records"),
+            None => "says nothing in this pass".to_owned(),
+        };
+        let _ = writeln!(text, "  {:<14} {:<width$}  {records:>14}  {}", table.table, table.file, table.dialect);
+    }
+    let _ = writeln!(text, "  {} in force", count(summary.couplings, "coupling", "couplings"));
+    text
+}
+
+/// Cells by table and column.
+fn changes(plan: &Plan) -> String {
+    let mut cells: BTreeMap<(usize, &str), BTreeMap<&str, u64>> = BTreeMap::new();
+    for change in &plan.changes {
+        let table = Table::named(&change.table).map_or(0, Table::index);
+        *cells.entry((table, &change.table)).or_default().entry(&change.column).or_default() += 1;
+    }
+    let mut text = String::new();
+    for ((_, table), columns) in cells {
+        let columns: Vec<String> = columns.iter().map(|(column, cells)| format!("{column} {}", grouped(*cells))).collect();
+        let _ = writeln!(text, "  {table:<14} {}", columns.join(", "));
+    }
+    if !plan.uncouplings.is_empty() {
+        let gone = count(plan.uncouplings.len() as u64, "relation goes", "relations go");
+        let _ = writeln!(text, "  {:<14} {gone} with the record", "relations");
+    }
+    text
+}
+
+fn amount(plan: &Plan) -> String {
+    let mut parties: Vec<&str> = plan.changes.iter().map(|change| change.contact.as_str()).collect();
+    parties.dedup();
+    format!(
+        "{} of {}",
+        count(plan.changes.len() as u64, "cell", "cells"),
+        count(parties.len() as u64, "party", "parties")
+    )
+}
+
+fn done(summary: &Summary, verbose: bool) -> String {
+    let plan = &summary.plan;
+    let mut text = recovered(summary);
+    text.push_str(&tables(summary));
+    let _ = writeln!(text, "\nPass {} wrote {}:", summary.pass.unwrap_or_default(), amount(plan));
+    text.push_str(&changes(plan));
+    for file in &summary.files {
+        let _ = writeln!(text, "  -> {}", file.display());
+    }
+    if !plan.interactions.is_empty() {
+        let _ = writeln!(text, "  {} logged", count(plan.interactions.len() as u64, "interaction", "interactions"));
+    }
+    if verbose {
+        let _ = write!(text, "\n{}", plan.describe(usize::MAX));
+    } else if let Some(change) = plan.changes.first() {
+        let _ = writeln!(text, "\nWhy? For example: couplet explain {} {}", noun(&change.table), change.no);
+    }
+    let _ = write!(text, "\n{}", waits(summary, true));
+    text
+}
+
+fn noun(table: &str) -> &str {
+    Table::named(table).map_or(table, Table::noun)
+}
+
+fn dry_run(summary: &Summary, verbose: bool, saved: Option<&PathBuf>) -> String {
+    let plan = &summary.plan;
+    let mut text = tables(summary);
+    if plan.writes() {
+        let _ = writeln!(text, "\nA pass would write {}:", amount(plan));
+        text.push_str(&changes(plan));
+        let _ = write!(text, "\n{}", plan.describe(if verbose { usize::MAX } else { 10 }));
+    } else {
+        let _ = writeln!(text, "\nA pass would write nothing.");
+    }
+    for halt in &plan.halts {
+        let _ = writeln!(text, "\nA guard would refuse it: {}: {}", halt.table, halt.reason);
+    }
+    let _ = write!(text, "\n{}", waits(summary, true));
+    match saved {
+        Some(path) => {
+            let _ = writeln!(text, "Nothing was written but the plan: couplet reconcile --apply {}", path.display());
+        }
+        None => text.push_str("Nothing was written.\n"),
+    }
+    text
+}
+
+fn halted(id: &str, summary: &Summary) -> String {
+    let mut text = tables(summary);
+    let _ = writeln!(text, "\nHalted: nothing was written.");
+    for halt in &summary.plan.halts {
+        let _ = writeln!(text, "  {}: {}", halt.table, halt.reason);
+        let _ = writeln!(text, "    {}", halt.advice);
+    }
+    let _ = writeln!(text, "\nThe pass would write {}:", amount(&summary.plan));
+    text.push_str(&changes(&summary.plan));
+    let _ = writeln!(text, "\nTo look at the plan:             couplet approve {id} --show");
+    let _ = writeln!(text, "To let exactly it through once:  couplet approve {id}");
+    text
+}
+
+/// A problem as lines for people.
+pub fn problem_lines(problem: &Problem) -> String {
+    format!("{}\n      {}\n      {}\n", problem.place, problem.reason, problem.advice)
+}

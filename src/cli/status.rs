@@ -1,0 +1,65 @@
+//! `couplet status`: the last pass, and what waits.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::exit::Exit;
+
+use super::output::{count, grouped};
+use super::{Answer, Context};
+
+pub fn run(context: &Context) -> Answer {
+    let config = context.config()?;
+    let store = context.store(&config)?;
+    let passes = store.passes(1)?;
+    let (tables, in_flight, debts) = (store.tables()?, store.in_flight()?, store.debts()?);
+    let (conflicts, problems, halts) = (store.conflicts()?, store.problems()?, store.halts()?);
+    let open = problems.iter().filter(|known| !known.accepted).count() as u64;
+    let mut text = String::new();
+    match passes.first() {
+        Some(pass) => {
+            let _ = writeln!(
+                text,
+                "Last pass: {}, finished {}; it wrote {} and logged {}",
+                pass.pass,
+                pass.finished,
+                count(pass.cells, "cell", "cells"),
+                count(pass.interactions, "interaction", "interactions")
+            );
+        }
+        None => text.push_str("No pass was made yet.\n"),
+    }
+    for table in &tables {
+        let flying = in_flight.get(&table.table).copied().unwrap_or(0);
+        let flight = if flying > 0 { format!(", {} in flight", count(flying, "value", "values")) } else { String::new() };
+        let _ = writeln!(text, "  {:<14} {:>9} records  {}{flight}", table.table, grouped(table.records), table.file);
+    }
+    let _ = writeln!(text, "Owed:      {}", count(debts.len() as u64, "value", "values"));
+    for debt in debts.iter().take(10) {
+        let _ = writeln!(text, "  {} {} {}: {}", debt.table, debt.no, debt.column, debt.reason);
+    }
+    let decided = conflicts.iter().filter(|conflict| conflict.decided.is_some()).count();
+    let _ = writeln!(text, "Conflicts: {} open, {decided} of them decided (`couplet conflicts list`)", conflicts.len());
+    let _ = writeln!(text, "Problems:  {open} open (`couplet problems list`)");
+    for halt in &halts {
+        let approved = if halt.approved_at.is_some() { ", approved for the next pass" } else { "" };
+        let _ = writeln!(text, "Halted:    {} since {}{approved} (`couplet approve {} --show`)", halt.id, halt.at, halt.id);
+    }
+    context.out.text(&text);
+    let halts: Vec<_> = halts.iter().map(|h| json!({ "id": h.id, "at": h.at, "approved_at": h.approved_at })).collect();
+    context.out.json(&json!({
+        "last_pass": passes.first(),
+        "tables": tables,
+        "in_flight": in_flight,
+        "owed": debts,
+        "conflicts": conflicts,
+        "problems": problems,
+        "halts": halts,
+    }));
+    Ok(match (halts.is_empty(), conflicts.is_empty() && open == 0) {
+        (false, _) => Exit::Halted,
+        (true, false) => Exit::Waiting,
+        (true, true) => Exit::Done,
+    })
+}

@@ -1,0 +1,449 @@
+//! Carry out: all files of a pass behind one journal, each the old or the new one at any instant (`product.md` §7).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tracing::{info, warn};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+
+use crate::config::{Update, WriteBack};
+use crate::disk::{Disk, Draft};
+use crate::exports::{Edits, Export, UpdateContents};
+use crate::merge::deliver::Route;
+use crate::model::{Row, Table};
+use crate::state::memory::{Memory, TableMemory, Target};
+use crate::state::{Index, RowWriter, StateError, Store, base};
+
+use super::decide::{Decided, company_key};
+use super::observe::{Seen, plain, shown_path};
+
+/// Why a pass could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The state refused.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What became of a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// All of it was carried out; these files were put in place.
+    Done(Vec<PathBuf>),
+    /// A file was changed by somebody else meanwhile; nothing was written, and the pass must be planned again.
+    Overtaken(PathBuf),
+}
+
+/// Carries out what was decided. `read_at` is when the exports were opened, in nanoseconds since 1970.
+pub fn apply(
+    decided: Decided,
+    tables: &[Option<Seen<'_>>],
+    disk: &dyn Disk,
+    store: &mut Store,
+    read_at: i128,
+    finished: &dyn Fn() -> String,
+) -> Result<Applied, ApplyError> {
+    let Decided { edits, overrides, rebased, links, mut memory, plan } = decided;
+    memory.conflicts = plan.conflicts;
+    memory.debts = plan.debts;
+    memory.problems = plan.problems;
+    memory.interactions = plan.interactions;
+    memory.changes = plan.changes;
+    let pass = memory.pass;
+    let nothing = Edits::default();
+    let mut jobs: Vec<Job<'_>> = Vec::new();
+    for seen in tables.iter().flatten() {
+        let edits = edits.get(&seen.table).unwrap_or(&nothing);
+        jobs.extend(jobs_of(seen, edits, pass));
+    }
+    let targets: Vec<Target> = jobs.iter().map(|job| job.target.clone()).collect();
+    if !jobs.is_empty() {
+        store.journal_intent(disk, &targets)?;
+    }
+    let mut written: BTreeMap<Table, String> = BTreeMap::new();
+    for job in &mut jobs {
+        let digest = job.write(disk).map_err(|source| ApplyError::Write { path: job.temporary(), source })?;
+        job.target.after = digest.clone();
+        if job.in_place {
+            written.insert(job.seen.table, digest);
+        }
+    }
+    let bases = Bases { overrides: &overrides, rebased: &rebased, links: &links };
+    for seen in tables.iter().flatten().filter(|seen| seen.export.is_some()) {
+        let edits = edits.get(&seen.table).filter(|_| seen.route() == Route::InPlace).unwrap_or(&nothing);
+        let after = written.get(&seen.table);
+        memory.tables.push(remember_table(seen, edits, &bases, after, pass, disk, store)?);
+    }
+    for job in &jobs {
+        if job.in_place && !still_as_read(job.seen, disk, read_at)? {
+            let overtaken = job.seen.path.clone();
+            discard(&jobs.iter().map(|job| job.target.clone()).collect::<Vec<_>>(), disk)?;
+            store.journal_clear(disk)?;
+            return Ok(Applied::Overtaken(overtaken));
+        }
+    }
+    let targets: Vec<Target> = jobs.iter().map(|job| job.target.clone()).collect();
+    if !jobs.is_empty() {
+        let folders: BTreeSet<PathBuf> = targets.iter().filter_map(|target| parent(&target.path)).collect();
+        sync(&folders, disk)?;
+        sync(&BTreeSet::from([store.base_folder()]), disk)?;
+        store.journal_commit(disk, &targets, &memory)?;
+    } else {
+        sync(&BTreeSet::from([store.base_folder()]), disk)?;
+    }
+    // RACE: another program's write between this look and the rename is lost; no file API closes that window.
+    let check = |target: &Target| -> Result<Standing, ApplyError> {
+        let seen = jobs.iter().find(|job| job.target == *target && job.in_place).map(|job| job.seen);
+        Ok(match seen {
+            Some(seen) if disk.identity(&seen.path).map_err(write_error(&seen.path))? != seen.identity => Standing::Foreign,
+            _ => Standing::Before,
+        })
+    };
+    let (memory, published) = publish(&targets, memory, disk, &check)?;
+    store.remember(disk, &memory, &finished())?;
+    for memory in &memory.tables {
+        store.forget_answered(&memory.table, memory.exports.saturating_sub(ECHO_EXPORTS))?;
+    }
+    store.sweep_base(disk)?;
+    Ok(Applied::Done(published))
+}
+
+/// For how many newer exports an answered value may still come back through a late import.
+const ECHO_EXPORTS: u64 = 3;
+
+/// One file to be written.
+struct Job<'a> {
+    seen: &'a Seen<'a>,
+    export: &'a Export,
+    target: Target,
+    in_place: bool,
+    contents: JobContents<'a>,
+}
+
+enum JobContents<'a> {
+    /// The whole table with edits.
+    Spliced(&'a Edits),
+    /// Changed records only.
+    Update(&'a Edits, UpdateContents),
+    /// Keys of records that go.
+    Removed(Vec<usize>),
+}
+
+fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> {
+    let Some(export) = &seen.export else { return Vec::new() };
+    if edits.is_empty() {
+        return Vec::new();
+    }
+    let job = |path: PathBuf, before: Option<String>, contents| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let temporary = path.with_file_name(format!(".couplet-{pass}-{name}.tmp"));
+        let target = Target {
+            table: seen.table.name().to_owned(),
+            path: shown_path(&path),
+            temporary: shown_path(&temporary),
+            before,
+            after: String::new(),
+        };
+        Job { seen, export, target, in_place: path == seen.path, contents }
+    };
+    match &seen.config.write_back {
+        WriteBack::None => Vec::new(),
+        WriteBack::InPlace => {
+            let before = Some(format!("{:032x}", export.digest));
+            vec![job(seen.path.clone(), before, JobContents::Spliced(edits))]
+        }
+        WriteBack::Folder(folder) => {
+            let extension = seen.path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or("csv".to_owned());
+            let file = |what: &str| folder.join(format!("{}{what}_{pass:06}.{extension}", seen.table));
+            let mut jobs = Vec::new();
+            if !edits.cells.is_empty() || !edits.append.is_empty() || !edits.unlisted.is_empty() {
+                let contents = match seen.config.update {
+                    Update::Full => JobContents::Spliced(edits),
+                    Update::Cells => JobContents::Update(edits, UpdateContents::Cells),
+                    Update::Records => JobContents::Update(edits, UpdateContents::Records),
+                };
+                jobs.push(job(file(""), None, contents));
+            }
+            if !edits.remove.is_empty() {
+                let removed = edits.remove.iter().copied().collect();
+                jobs.push(job(file("_removed"), None, JobContents::Removed(removed)));
+            }
+            jobs
+        }
+    }
+}
+
+impl Job<'_> {
+    fn temporary(&self) -> PathBuf {
+        PathBuf::from(&self.target.temporary)
+    }
+
+    /// Writes the temporary file, durably, and returns its content hash.
+    fn write(&self, disk: &dyn Disk) -> io::Result<String> {
+        let path = self.temporary();
+        if let Some(folder) = path.parent() {
+            disk.create_folder(folder)?;
+        }
+        // What stands there is ours, from a pass that did not finish.
+        disk.remove(&path)?;
+        let mut out = Hashing { draft: disk.create(&path, Some(&self.seen.path))?, hash: Xxh3::new() };
+        match &self.contents {
+            JobContents::Spliced(edits) => self.export.splice(edits, &mut out)?,
+            JobContents::Update(edits, contents) => self.export.update_file(edits, *contents, &mut out)?,
+            JobContents::Removed(records) => self.export.removed_file(records, &mut out)?,
+        }
+        let digest = out.hash.digest128();
+        out.draft.finish()?;
+        Ok(format!("{digest:032x}"))
+    }
+}
+
+struct Hashing {
+    draft: Box<dyn Draft>,
+    hash: Xxh3,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.draft.write(bytes)?;
+        self.hash.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.draft.flush()
+    }
+}
+
+/// Where a target stands when it is about to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is what was read, or nothing where nothing was.
+    Before,
+    /// It is what the pass wrote.
+    After,
+    /// It is neither: somebody else wrote it.
+    Foreign,
+}
+
+/// Puts temporary files in their places. A file that somebody else wrote stays theirs, and its table's base too.
+pub fn publish(
+    targets: &[Target],
+    mut memory: Memory,
+    disk: &dyn Disk,
+    standing: &dyn Fn(&Target) -> Result<Standing, ApplyError>,
+) -> Result<(Memory, Vec<PathBuf>), ApplyError> {
+    let mut published = Vec::new();
+    let mut folders = BTreeSet::new();
+    for target in targets {
+        let (path, temporary) = (PathBuf::from(&target.path), PathBuf::from(&target.temporary));
+        match standing(target)? {
+            Standing::Before => {
+                disk.rename(&temporary, &path, target.before.is_some()).map_err(write_error(&path))?;
+                folders.extend(parent(&target.path));
+                published.push(path);
+            }
+            Standing::After => {
+                disk.remove(&temporary).map_err(write_error(&temporary))?;
+                folders.extend(parent(&target.path));
+                published.push(path);
+            }
+            Standing::Foreign => {
+                warn!(table = target.table, file = target.path, "changed by another program meanwhile; left as it is");
+                disk.remove(&temporary).map_err(write_error(&temporary))?;
+                memory = memory.without_table(&target.table);
+            }
+        }
+    }
+    sync(&folders, disk)?;
+    Ok((memory, published))
+}
+
+/// Removes the temporary files of a pass that is given up.
+pub fn discard(targets: &[Target], disk: &dyn Disk) -> Result<(), ApplyError> {
+    for target in targets {
+        let temporary = PathBuf::from(&target.temporary);
+        disk.remove(&temporary).map_err(write_error(&temporary))?;
+    }
+    Ok(())
+}
+
+fn sync(folders: &BTreeSet<PathBuf>, disk: &dyn Disk) -> Result<(), ApplyError> {
+    for folder in folders {
+        disk.sync_folder(folder).map_err(write_error(folder))?;
+    }
+    Ok(())
+}
+
+fn parent(path: &str) -> Option<PathBuf> {
+    Path::new(path).parent().map(|parent| if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.into() })
+}
+
+fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ApplyError {
+    let path = path.to_owned();
+    move |source| ApplyError::Write { path, source }
+}
+
+/// Whether a file still is what was read. Its identity tells, unless it was written so shortly before it was read
+/// that a second write need not show in its times; then its content does.
+fn still_as_read(seen: &Seen<'_>, disk: &dyn Disk, read_at: i128) -> Result<bool, ApplyError> {
+    const RACY: i128 = 2_000_000_000;
+    let identity = disk.identity(&seen.path).map_err(write_error(&seen.path))?;
+    if identity.is_none() || identity != seen.identity {
+        return Ok(false);
+    }
+    let is_racy = identity.is_some_and(|identity| read_at - identity.changed.max(identity.modified) < RACY);
+    let (true, Some(export)) = (is_racy, &seen.export) else { return Ok(true) };
+    Ok(digest_of(disk, &seen.path)? == Some(format!("{:032x}", export.digest)))
+}
+
+/// Content hash of a file as it is now; `None` where there is none.
+pub fn digest_of(disk: &dyn Disk, path: &Path) -> Result<Option<String>, ApplyError> {
+    if disk.identity(path).map_err(write_error(path))?.is_none() {
+        return Ok(None);
+    }
+    let (source, _) = disk.open(path).map_err(write_error(path))?;
+    let mut hash = Xxh3::new();
+    let mut buffer = vec![0; 1 << 18];
+    let mut offset = 0;
+    loop {
+        let count = source.read_at(&mut buffer, offset).map_err(write_error(path))?;
+        if count == 0 {
+            return Ok(Some(format!("{:032x}", hash.digest128())));
+        }
+        hash.update(&buffer[..count]);
+        offset += count as u64;
+    }
+}
+
+/// What the bases of a pass are made of.
+struct Bases<'a> {
+    overrides: &'a BTreeMap<Table, BTreeMap<usize, Vec<(usize, Option<String>)>>>,
+    rebased: &'a BTreeMap<Table, BTreeSet<usize>>,
+    links: &'a [[u64; 2]],
+}
+
+/// Writes a table's new index and rows, uncommitted, and returns what the state will know of it.
+fn remember_table(
+    seen: &Seen<'_>,
+    edits: &Edits,
+    bases: &Bases<'_>,
+    after: Option<&String>,
+    pass: u64,
+    disk: &dyn Disk,
+    store: &Store,
+) -> Result<TableMemory, StateError> {
+    let Some(export) = &seen.export else { return Ok(seen.memory.clone().unwrap_or_default()) };
+    let old = seen.memory.clone().unwrap_or_default();
+    let folder = store.base_folder();
+    let rebased = bases.rebased.get(&seen.table);
+    let is_rebased = |at: usize| rebased.is_some_and(|rebased| rebased.contains(&at));
+    let same_records = seen.diff.touched.is_empty() && seen.diff.gone.is_empty() && edits.is_empty();
+    let same_links = seen.table != Table::Relations || bases.links == seen.index.links;
+    let same_order = seen.diff.olds.iter().enumerate().all(|(at, old)| *old as usize == at + 1);
+    let mut memory = TableMemory {
+        table: seen.table.name().to_owned(),
+        file: seen.file(),
+        digest: after.cloned().unwrap_or_else(|| format!("{:032x}", export.digest)),
+        sequence: seen.sequence,
+        shape: export.shape(),
+        settings: seen.config.settings_print(seen.table),
+        records: (export.records.len() - edits.remove.len() + edits.append.len()) as u64,
+        exports: seen.exports,
+        ends_with_newline: export.ends_with_newline(),
+        written_pass: after.map(|_| pass).or(old.written_pass),
+        ..old
+    };
+    if seen.memory.is_some() && same_records && same_links && same_order && rebased.is_none_or(BTreeSet::is_empty) {
+        return Ok(memory);
+    }
+    memory.generation += 1;
+    // Superseded rows are left behind; when they are the larger part, the live ones move to a new file.
+    let compacting = memory.rows_count > 2 * memory.records + 1000;
+    if compacting {
+        memory.rows_epoch += 1;
+        (memory.rows_length, memory.rows_count) = (0, 0);
+    }
+    let path = base::rows_path(&folder, seen.table, memory.rows_epoch);
+    let mut writer = RowWriter::open(disk, path, memory.rows_length)?;
+    let mut index = Index::default();
+    let mut touched = seen.diff.touched.iter().peekable();
+    let overrides = bases.overrides.get(&seen.table);
+    let company = Table::Contacts.column("Company No.").unwrap_or(0);
+    let mut push_row = |row: &Row, count: &mut u64| -> Result<u64, StateError> {
+        *count += 1;
+        writer.push(row)
+    };
+    if !seen.is_full() {
+        // A delta lists changed records only: the others are still there.
+        let listed: BTreeSet<u32> = seen.diff.olds.iter().filter_map(|old| old.checked_sub(1)).collect();
+        for at in (0..seen.index.len()).filter(|at| !listed.contains(&(*at as u32))) {
+            let mut pointer = seen.index.rows[at];
+            if compacting && let Some(row) = seen.rows.get(pointer)? {
+                pointer = push_row(&row, &mut memory.rows_count)?;
+            }
+            index.push(seen.index.keys[at], seen.index.prints[at], pointer, seen.index.links[at]);
+        }
+    }
+    for at in 0..export.records.len() {
+        let is_touched = touched.next_if(|next| **next as usize == at).is_some();
+        if edits.remove.contains(&at) {
+            continue;
+        }
+        let old_at = (seen.diff.olds[at] as usize).checked_sub(1);
+        let old_row = old_at.map_or(0, |old| seen.index.rows[old]);
+        let old_link = old_at.map_or([0, 0], |old| seen.index.links[old]);
+        let link = if seen.table == Table::Relations { bases.links.get(at).copied().unwrap_or_default() } else { old_link };
+        let new_cells = edits.cells.get(&at);
+        let record = match is_touched || is_rebased(at) || new_cells.is_some() {
+            true => export.record(at).ok().filter(|_| !seen.is_double(at)),
+            false => None,
+        };
+        let Some(record) = record else {
+            // Left out, or as it was.
+            let print = if is_touched { 0 } else { export.records[at].print };
+            let mut pointer = old_row;
+            if compacting && let Some(row) = seen.rows.get(pointer)? {
+                pointer = push_row(&row, &mut memory.rows_count)?;
+            }
+            if seen.diff.keys[at] != 0 {
+                index.push(seen.diff.keys[at], print, pointer, link);
+            }
+            continue;
+        };
+        let mut row = record.row().clone();
+        let mut print = export.records[at].print;
+        if let Some(cells) = new_cells {
+            for (column, value) in cells {
+                row.set(*column, Some(value.clone()));
+            }
+            print = xxh3_64_with_seed(&export.edited(&record, cells), export.seed());
+        }
+        for (column, value) in overrides.and_then(|overrides| overrides.get(&at)).into_iter().flatten() {
+            row.set(*column, value.clone());
+        }
+        // A record with a cell that is not understood is looked at again in every pass.
+        if !record.problems().is_empty() {
+            print = 0;
+        }
+        let link = match seen.table {
+            Table::Contacts => [company_key(row.get(company), export.seed()), 0],
+            Table::Counterparts(_) | Table::Relations => link,
+        };
+        let pointer = push_row(&row, &mut memory.rows_count)?;
+        index.push(plain(seen.diff.keys[at]), print, pointer, link);
+    }
+    memory.rows_length = writer.finish()?;
+    index.write(disk, &base::index_path(&folder, seen.table, memory.generation))?;
+    info!(table = seen.table.name(), generation = memory.generation, records = index.len(), "base written");
+    Ok(memory)
+}

@@ -1,0 +1,111 @@
+//! Which file is a table's export now: a fixed one, or the newest of a watched folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use regex_lite::Regex;
+
+use crate::config::TableConfig;
+use crate::disk::Disk;
+
+/// What was found for a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Located {
+    /// The file, and what its name says of its age.
+    Found {
+        /// Where.
+        path: PathBuf,
+        /// The number in its name, when one is configured.
+        sequence: Option<u64>,
+    },
+    /// There is none.
+    Missing,
+    /// The newest is older than what was read last.
+    Stale {
+        /// Where.
+        path: PathBuf,
+        /// Its number.
+        sequence: u64,
+    },
+    /// Several, and nothing says which is the newest.
+    Ambiguous {
+        /// How many.
+        count: usize,
+    },
+}
+
+/// Finds a table's export; `last` is the sequence of the one read last.
+pub fn locate(disk: &dyn Disk, config: &TableConfig, last: Option<u64>) -> io::Result<Located> {
+    let path = config.export_path();
+    let candidates = match pattern(&path) {
+        None => match disk.identity(&path)? {
+            Some(_) => vec![path],
+            None => Vec::new(),
+        },
+        Some((folder, name)) => disk
+            .list(&folder)?
+            .into_iter()
+            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|file| name.is_match(file)))
+            .collect(),
+    };
+    let Some(sequence) = config.sequence.as_deref().and_then(|pattern| Regex::new(pattern).ok()) else {
+        return Ok(match <[PathBuf; 1]>::try_from(candidates) {
+            Ok([path]) => Located::Found { path, sequence: None },
+            Err(none) if none.is_empty() => Located::Missing,
+            Err(several) => Located::Ambiguous { count: several.len() },
+        });
+    };
+    let newest = candidates.into_iter().filter_map(|path| Some((number(&sequence, &path)?, path))).max();
+    Ok(match newest {
+        None => Located::Missing,
+        Some((sequence, path)) if last.is_some_and(|last| sequence < last) => Located::Stale { path, sequence },
+        Some((sequence, path)) => Located::Found { path, sequence: Some(sequence) },
+    })
+}
+
+/// The number in a file's name: the digits of the pattern's group, so that a time such as 2026-11-23T0945 counts too.
+fn number(pattern: &Regex, path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?;
+    let captures = pattern.captures(name)?;
+    let group = captures.get(1)?.as_str();
+    group.chars().filter(char::is_ascii_digit).collect::<String>().parse().ok()
+}
+
+/// The folder and the pattern of names, where a path has `*` or `?` in its last part.
+pub fn pattern(path: &Path) -> Option<(PathBuf, Regex)> {
+    let name = path.file_name()?.to_str()?;
+    if !name.contains(['*', '?']) {
+        return None;
+    }
+    let mut expression = String::from("^");
+    for c in name.chars() {
+        match c {
+            '*' => expression.push_str(".*"),
+            '?' => expression.push('.'),
+            c => expression.push_str(&regex_lite::escape(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    expression.push('$');
+    Some((path.parent()?.to_owned(), Regex::new(&expression).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_pattern_matches_whole_names_only() {
+        let (folder, names) = pattern(Path::new("in/contacts_*.csv")).unwrap();
+        assert_eq!(folder, Path::new("in"));
+        assert!(names.is_match("contacts_12.csv"));
+        assert!(!names.is_match("contacts_12.csv.tmp"));
+        assert!(!names.is_match("old_contacts_12.csv"));
+        assert!(pattern(Path::new("in/contacts.csv")).is_none());
+    }
+
+    #[test]
+    fn a_time_in_a_name_is_a_number() {
+        let pattern = Regex::new(r"_(\d{4}-\d{2}-\d{2}T\d{4})").unwrap();
+        assert_eq!(number(&pattern, Path::new("x/c_2026-11-23T0945.csv")), Some(202_611_230_945));
+    }
+}

@@ -1,0 +1,309 @@
+//! Observe: what each configured export shows now, and how that differs from its last reading.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tracing::{debug, info};
+
+use crate::config::{Config, Contents, TableConfig, WriteBack};
+use crate::disk::{Disk, Identity};
+use crate::exports::{Export, Refusal};
+use crate::merge::deliver::Route;
+use crate::model::{Place, Problem, Row, Table};
+use crate::state::{Index, Rows, StateError, Store, TableMemory, base};
+
+use super::diff::{self, Diff, PrintMap};
+use super::locate::{self, Located};
+
+/// Tags live in the low bits of a key, so that a link can say the kind of what it points at.
+const TAG_BITS: u64 = 0xf;
+
+/// The key print without a tag.
+pub fn plain(print: u64) -> u64 {
+    print | TAG_BITS
+}
+
+/// The key print of a counterpart, tagged with its table.
+pub fn tagged(key: u64, table: Table) -> u64 {
+    (key & !TAG_BITS) | table.index() as u64
+}
+
+/// The table and key behind a tagged print.
+pub fn untagged(link: u64) -> Option<(Table, u64)> {
+    let table = Table::all().nth((link & TAG_BITS) as usize)?;
+    Some((table, plain(link)))
+}
+
+/// One configured table as a pass sees it.
+pub struct Seen<'c> {
+    /// Which table.
+    pub table: Table,
+    /// Its configuration.
+    pub config: &'c TableConfig,
+    /// The file that was looked for or found.
+    pub path: PathBuf,
+    /// What the file shows; `None` when it says nothing in this pass.
+    pub export: Option<Export>,
+    /// The version of the file that was read.
+    pub identity: Option<Identity>,
+    /// What the name of the file says of its age.
+    pub sequence: Option<u64>,
+    /// What the state knows of its last reading.
+    pub memory: Option<TableMemory>,
+    /// Index of the last reading.
+    pub index: Index,
+    /// Base rows.
+    pub rows: Rows,
+    /// What changed since.
+    pub diff: Diff,
+    /// How many full exports of the table have been read, this one included.
+    pub exports: u64,
+    /// Whether keys or columns are configured otherwise than in the last pass.
+    pub reconfigured: bool,
+    by_key: PrintMap<u32>,
+    old_by_key: PrintMap<u32>,
+}
+
+/// A file as a person sees it in messages.
+pub fn shown_path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+impl Seen<'_> {
+    /// The file's name in messages.
+    pub fn file(&self) -> String {
+        shown_path(&self.path)
+    }
+
+    /// How what is written reaches the table.
+    pub fn route(&self) -> Route {
+        match &self.config.write_back {
+            WriteBack::None => Route::Nowhere,
+            WriteBack::InPlace => Route::InPlace,
+            WriteBack::Folder(_) => Route::Folder,
+        }
+    }
+
+    /// Whether an export lists every record.
+    pub fn is_full(&self) -> bool {
+        self.config.contents == Contents::Full
+    }
+
+    /// Where a key stands in the export.
+    pub fn position(&self, key: u64) -> Option<usize> {
+        self.by_key.get(&key).map(|at| *at as usize)
+    }
+
+    /// Where a key stood in the last reading.
+    pub fn old_position(&self, key: u64) -> Option<usize> {
+        self.old_by_key.get(&key).map(|at| *at as usize)
+    }
+
+    /// Whether a record of this key exists: it is in the export, or was when the export last said anything.
+    pub fn exists(&self, key: u64) -> bool {
+        self.position(key).is_some() || ((self.export.is_none() || !self.is_full()) && self.old_position(key).is_some())
+    }
+
+    /// The base row of a key.
+    pub fn base(&self, key: u64) -> Result<Option<Row>, StateError> {
+        match self.old_position(key) {
+            Some(at) => self.rows.get(self.index.rows[at]),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether its bytes are other than at the last reading, or it is new.
+    pub fn is_touched(&self, at: usize) -> bool {
+        self.diff.touched.binary_search(&(at as u32)).is_ok()
+    }
+
+    /// Whether it shares its key with another record.
+    pub fn is_double(&self, at: usize) -> bool {
+        self.diff.doubles.binary_search(&(at as u32)).is_ok()
+    }
+
+    /// Whether anything about the table is other than at its last reading.
+    pub fn is_changed(&self) -> bool {
+        let digest = self.export.as_ref().map(|export| format!("{:032x}", export.digest));
+        digest.is_some() && digest != self.memory.as_ref().map(|memory| memory.digest.clone())
+    }
+
+    /// Makes keys findable; only those that a pass asks for.
+    pub fn find_keys(&mut self, wanted: Option<&diff::PrintSet>) {
+        let wants = |key: &u64| *key != 0 && wanted.is_none_or(|wanted| wanted.contains(key));
+        for (at, key) in self.diff.keys.iter().enumerate() {
+            if wants(key) {
+                self.by_key.entry(*key).or_insert(at as u32);
+            }
+        }
+        for (at, key) in self.index.keys.iter().enumerate() {
+            if wants(key) {
+                self.old_by_key.entry(*key).or_insert(at as u32);
+            }
+        }
+    }
+
+    /// The place of a record of the export.
+    pub fn place(&self, at: usize) -> Place {
+        Place {
+            table: self.table.name().to_owned(),
+            file: Some(self.file()),
+            line: self.export.as_ref().map(|export| export.line_of(at)),
+            ..Place::default()
+        }
+    }
+}
+
+/// Reads one table. What cannot be read says nothing and is a problem.
+pub fn observe<'c>(
+    config: &'c Config,
+    table: Table,
+    disk: &dyn Disk,
+    store: &Store,
+    seed: u64,
+    problems: &mut Vec<Problem>,
+) -> Result<Option<Seen<'c>>, StateError> {
+    let Some(table_config) = config.table(table) else { return Ok(None) };
+    let memory = store.tables()?.into_iter().find(|memory| memory.table == table.name());
+    let (index, rows) = match &memory {
+        Some(memory) => {
+            let folder = store.base_folder();
+            let index = Index::read(disk, &base::index_path(&folder, table, memory.generation))?;
+            let rows = Rows::open(disk, base::rows_path(&folder, table, memory.rows_epoch), memory.rows_length)?;
+            (index, rows)
+        }
+        None => (Index::default(), Rows::open(disk, PathBuf::new(), 0)?),
+    };
+    let mut seen = Seen {
+        table,
+        config: table_config,
+        path: table_config.export_path(),
+        export: None,
+        identity: None,
+        sequence: None,
+        exports: memory.as_ref().map_or(0, |memory| memory.exports),
+        reconfigured: memory.as_ref().is_some_and(|memory| memory.settings != config.settings_print(table)),
+        memory,
+        index,
+        rows,
+        diff: Diff::default(),
+        by_key: PrintMap::default(),
+        old_by_key: PrintMap::default(),
+    };
+    match read(&mut seen, disk, seed) {
+        Ok(()) => {}
+        Err(problem) => {
+            info!(table = table.name(), kind = problem.kind, "export says nothing in this pass");
+            seen.export = None;
+            seen.diff = Diff::default();
+            problems.push(problem);
+        }
+    }
+    if let Some(export) = &seen.export {
+        problems.extend(export.problems.iter().cloned());
+        debug!(
+            table = table.name(),
+            records = export.records.len(),
+            touched = seen.diff.touched.len(),
+            gone = seen.diff.gone.len(),
+            "export read"
+        );
+    }
+    Ok(Some(seen))
+}
+
+fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Problem> {
+    let table = seen.table;
+    let trouble = |path: &Path, kind: &str, reason: String, advice: &str| {
+        let place = Place { table: table.name().to_owned(), file: Some(shown_path(path)), ..Place::default() };
+        Problem::new(place, kind, reason, advice)
+    };
+    let last = seen.memory.as_ref().and_then(|memory| memory.sequence);
+    match locate::locate(disk, seen.config, last) {
+        Ok(Located::Found { path, sequence }) => {
+            seen.path = path;
+            seen.sequence = sequence;
+        }
+        Ok(Located::Missing) => {
+            let reason = "there is no such file".to_owned();
+            return Err(trouble(&seen.path, "missing-export", reason, "nothing is deleted or blanked; see whether its system still exports"));
+        }
+        Ok(Located::Stale { path, sequence }) => {
+            let reason = format!("it is older ({sequence}) than the one read last");
+            return Err(trouble(&path, "stale-export", reason, "it is not read as news; a newer one will be"));
+        }
+        Ok(Located::Ambiguous { count }) => {
+            let reason = format!("{count} files match, and nothing says which is the newest");
+            return Err(trouble(&seen.path, "ambiguous-export", reason, "set `sequence` to the number or time in their names"));
+        }
+        Err(error) => {
+            return Err(trouble(&seen.path, "unreadable-export", format!("it cannot be looked for: {error}"), "see to the folder's permissions"));
+        }
+    }
+    let path = seen.path.clone();
+    let unreadable = |error: io::Error| {
+        trouble(&path, "unreadable-export", format!("it cannot be read: {error}"), "see to the file and its permissions")
+    };
+    let (source, identity) = disk.open(&path).map_err(unreadable)?;
+    let settings = seen.config.settings();
+    let export = Export::read(source, table, &settings, &shown_path(&path), seed).map_err(|refusal| refused(seen, refusal))?;
+    // What was read is only worth something if it was one version of the file.
+    if disk.identity(&path).map_err(unreadable)? != Some(identity) {
+        return Err(trouble(&path, "changing-export", "it changed while it was read".to_owned(), "the next pass reads it again"));
+    }
+    let memory = seen.memory.as_ref();
+    if export.records.is_empty() && memory.is_some_and(|memory| memory.records > 0) {
+        let records = memory.map_or(0, |memory| memory.records);
+        return Err(trouble(
+            &path,
+            "emptied-export",
+            format!("it holds no record, and held {records} before"),
+            "nothing is deleted; if they are really all gone, move the state folder away and begin anew",
+        ));
+    }
+    let digest = format!("{:032x}", export.digest);
+    let is_news = memory.is_none_or(|memory| memory.digest != digest);
+    if is_news && !export.ends_with_newline() && memory.is_some_and(|memory| memory.ends_with_newline) {
+        return Err(trouble(
+            &path,
+            "cut-export",
+            "its last record lacks the line end that it had before: it is cut short or still being written".to_owned(),
+            "the next pass reads it again",
+        ));
+    }
+    if is_news || seen.sequence.is_some_and(|sequence| Some(sequence) != memory.and_then(|memory| memory.sequence)) {
+        seen.exports += 1;
+    }
+    let same_shape = memory.is_some_and(|memory| memory.shape == export.shape()) && !seen.reconfigured;
+    let prints: Vec<u64> = if same_shape {
+        export.records.iter().map(|record| record.print).collect()
+    } else {
+        // Other columns mean other values in every record: each is read anew.
+        vec![0; export.records.len()]
+    };
+    let mut all_keys: Option<Vec<Option<u64>>> = None;
+    if !same_shape || seen.index.is_empty() {
+        all_keys = Some(export.key_prints().map_err(unreadable)?);
+    }
+    seen.diff = diff::compare(&seen.index, &prints, |at| match &all_keys {
+        Some(keys) => keys[at].map(plain),
+        None => export.record(at).ok().map(|record| plain(export.key_print(&record))),
+    });
+    if !seen.is_full() {
+        seen.diff.gone.clear();
+    }
+    seen.identity = Some(identity);
+    seen.export = Some(export);
+    Ok(())
+}
+
+fn refused(seen: &Seen<'_>, refusal: Refusal) -> Problem {
+    let place = Place {
+        table: seen.table.name().to_owned(),
+        file: Some(seen.file()),
+        line: refusal.line,
+        offset: refusal.offset,
+        ..Place::default()
+    };
+    Problem::new(place, "refused-export", refusal.reason, refusal.advice)
+}

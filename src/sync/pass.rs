@@ -1,0 +1,329 @@
+//! One pass: lock, recover, observe, decide, check, apply, remember.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use tracing::{info, info_span};
+
+use crate::config::Config;
+use crate::disk::Disk;
+use crate::merge::Plan;
+use crate::model::{Problem, Table};
+use crate::state::{Lock, StateError, Store};
+
+use super::apply::{Applied, ApplyError, apply};
+use super::couple::{Couplings, couple};
+use super::decide::{Decided, World, decide};
+use super::observe::{Seen, observe};
+use super::{log, recover};
+
+/// The time, as an argument.
+pub trait Clock: Sync {
+    /// Now, with the zone whose date and time the log shows.
+    fn now(&self) -> jiff::Zoned;
+}
+
+/// The machine's clock in the machine's zone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> jiff::Zoned {
+        jiff::Zoned::now()
+    }
+}
+
+/// What a pass is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Decide only, and write nothing.
+    pub dry_run: bool,
+    /// Carry out exactly this plan, or refuse.
+    pub exactly: Option<Plan>,
+}
+
+/// How a pass ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// There was nothing to do.
+    InStep(Summary),
+    /// What would be done.
+    DryRun(Summary),
+    /// It was done.
+    Done(Summary),
+    /// A guard refused it; nothing was written.
+    Halted {
+        /// What `approve` calls it.
+        id: String,
+        /// What was refused.
+        summary: Summary,
+    },
+    /// The saved plan is no longer what a pass would do; nothing was written.
+    Outdated {
+        /// What changed, as sentences.
+        reasons: Vec<String>,
+    },
+}
+
+/// One table in a summary.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct TableSummary {
+    /// Table.
+    pub table: String,
+    /// File.
+    pub file: String,
+    /// Records in the export; `None` when it said nothing.
+    pub records: Option<u64>,
+    /// Records whose bytes are new or other than at the last pass.
+    pub changed: u64,
+    /// Encoding and format.
+    pub dialect: String,
+}
+
+/// What a pass saw and did.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Its number; `None` when it did not become one.
+    pub pass: Option<u64>,
+    /// A pass that had been cut short and was finished first.
+    pub recovered: Option<u64>,
+    /// What was read.
+    pub tables: Vec<TableSummary>,
+    /// Couplings in force.
+    pub couplings: u64,
+    /// What was decided.
+    pub plan: Plan,
+    /// Files that were put in place.
+    pub files: Vec<PathBuf>,
+    /// Interactions written to the log's file.
+    pub logged: u64,
+    /// Problems that nobody accepted.
+    pub unaccepted: Vec<Problem>,
+}
+
+/// Why a pass failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The state refused.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// It could not be carried out.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// Other programs kept changing the files.
+    #[error("{} keeps being changed by another program; nothing was written", .0.display())]
+    Overtaken(PathBuf),
+}
+
+/// How often a pass is planned again when somebody changes a file meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// Makes one pass.
+///
+/// # Errors
+/// [`PassError`] when the state or a file cannot be used. Bad data is no error: it is a problem in the summary.
+pub fn reconcile(config: &Config, disk: &dyn Disk, clock: &dyn Clock, request: &Request) -> Result<Outcome, PassError> {
+    let finished = || stamp(clock);
+    if request.dry_run {
+        let store = match Store::look(&config.state)? {
+            Some(store) => store,
+            None => Store::in_memory(&config.state)?,
+        };
+        return dry_run(config, disk, clock, &store);
+    }
+    disk.create_folder(&config.state).map_err(StateError::file(&config.state))?;
+    let _lock = Lock::take(&config.state)?;
+    let mut store = Store::open(&config.state)?;
+    if let Some(path) = &config.interactions.export {
+        log::adopt(&store, disk, path)?;
+    }
+    let recovered = recover::recover(&mut store, disk, &finished)?;
+    write_log(config, &store, disk)?;
+    let mut overtaken = PathBuf::new();
+    for _ in 0..ATTEMPTS {
+        match attempt(config, disk, clock, &mut store, request, recovered)? {
+            Attempt::Ended(outcome) => return Ok(*outcome),
+            Attempt::Overtaken(path) => overtaken = path,
+        }
+    }
+    Err(PassError::Overtaken(overtaken))
+}
+
+fn stamp(clock: &dyn Clock) -> String {
+    clock.now().strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+fn write_log(config: &Config, store: &Store, disk: &dyn Disk) -> Result<u64, PassError> {
+    match &config.interactions.export {
+        Some(path) => Ok(log::export(store, disk, path)?),
+        None => Ok(0),
+    }
+}
+
+fn dry_run(config: &Config, disk: &dyn Disk, clock: &dyn Clock, store: &Store) -> Result<Outcome, PassError> {
+    let view = View::read(config, disk, store, clock)?;
+    let summary = view.summary(store)?;
+    Ok(Outcome::DryRun(summary))
+}
+
+enum Attempt {
+    Ended(Box<Outcome>),
+    Overtaken(PathBuf),
+}
+
+/// Everything that one attempt saw and decided.
+struct View<'c> {
+    tables: Vec<Option<Seen<'c>>>,
+    couplings: Couplings,
+    decided: Decided,
+}
+
+impl<'c> View<'c> {
+    fn read(config: &'c Config, disk: &dyn Disk, store: &Store, clock: &dyn Clock) -> Result<View<'c>, PassError> {
+        let _span = info_span!("observe").entered();
+        let seed = store.seed(fresh_seed(clock))?;
+        let mut problems = Vec::new();
+        let mut tables: Vec<Option<Seen<'c>>> = Vec::with_capacity(Table::COUNT);
+        for table in Table::all() {
+            tables.push(observe(config, table, disk, store, seed, &mut problems)?);
+        }
+        let gone = gone(store, &tables)?;
+        for seen in tables.iter_mut().flatten() {
+            seen.find_keys(None);
+        }
+        let couplings = couple(config, &mut tables, &gone, seed, &mut problems)?;
+        let pending: BTreeSet<String> = store.pending()?.into_iter().collect();
+        let world = World {
+            config,
+            tables: &tables,
+            couplings: &couplings,
+            store,
+            seed,
+            pending: &pending,
+            gone: &gone,
+        };
+        let mut decided = decide(&world, problems)?;
+        decided.memory.pass = store.last_pass()? + 1;
+        decided.memory.started = stamp(clock);
+        decided.memory.template.clone_from(&config.interactions.template);
+        decided.memory.user.clone_from(&config.interactions.user);
+        Ok(View { tables, couplings, decided })
+    }
+
+    fn summary(&self, store: &Store) -> Result<Summary, PassError> {
+        let accepted: BTreeSet<String> =
+            store.problems()?.into_iter().filter(|known| known.accepted).map(|known| known.id).collect();
+        let plan = self.decided.plan.clone();
+        let tables = self.tables.iter().flatten().map(|seen| TableSummary {
+            table: seen.table.name().to_owned(),
+            file: seen.file(),
+            records: seen.export.as_ref().map(|export| export.records.len() as u64),
+            changed: seen.diff.touched.len() as u64,
+            dialect: seen.export.as_ref().map(|export| export.dialect.to_string()).unwrap_or_default(),
+        });
+        Ok(Summary {
+            tables: tables.collect(),
+            couplings: self.couplings.now.len() as u64,
+            unaccepted: plan.problems.iter().filter(|problem| !accepted.contains(&problem.id())).cloned().collect(),
+            plan,
+            ..Summary::default()
+        })
+    }
+}
+
+fn attempt(
+    config: &Config,
+    disk: &dyn Disk,
+    clock: &dyn Clock,
+    store: &mut Store,
+    request: &Request,
+    recovered: Option<u64>,
+) -> Result<Attempt, PassError> {
+    let read_at = clock.now().timestamp().as_nanosecond();
+    let view = View::read(config, disk, store, clock)?;
+    let mut summary = view.summary(store)?;
+    summary.recovered = recovered;
+    let View { tables, couplings: _, mut decided } = view;
+    let ended = |outcome| Ok(Attempt::Ended(Box::new(outcome)));
+    if let Some(saved) = &request.exactly {
+        let reasons = differences(saved, &decided.plan);
+        if !reasons.is_empty() {
+            return ended(Outcome::Outdated { reasons });
+        }
+    }
+    if !decided.plan.halts.is_empty() {
+        match store.approved(&decided.plan.digest())? {
+            Some(id) => decided.memory.approved = Some(id),
+            None => {
+                let id = store.keep_halt(&decided.plan, &stamp(clock))?;
+                info!(halt = id, guards = decided.plan.halts.len(), "a guard refused the pass; nothing was written");
+                return ended(Outcome::Halted { id, summary });
+            }
+        }
+    }
+    let known: BTreeSet<String> = store.problems()?.into_iter().map(|known| known.id).collect();
+    let digests_changed = tables.iter().flatten().any(Seen::is_changed);
+    if !decided.is_news(&known) && !digests_changed {
+        return ended(Outcome::InStep(summary));
+    }
+    let (pass, writes, interactions) = (decided.memory.pass, decided.plan.writes(), decided.plan.interactions.len());
+    match apply(decided, &tables, disk, store, read_at, &|| stamp(clock))? {
+        Applied::Overtaken(path) => Ok(Attempt::Overtaken(path)),
+        Applied::Done(files) => {
+            summary.logged = write_log(config, store, disk)?;
+            summary.pass = Some(pass);
+            summary.files = files;
+            info!(pass, cells = summary.plan.changes.len(), interactions, "pass done");
+            ended(if writes { Outcome::Done(summary) } else { Outcome::InStep(summary) })
+        }
+    }
+}
+
+/// Why a saved plan is not what a pass would do now.
+fn differences(saved: &Plan, plan: &Plan) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for input in &saved.inputs {
+        match plan.inputs.iter().find(|now| now.table == input.table) {
+            None => reasons.push(format!("{} says nothing now", input.file)),
+            Some(now) if now.digest != input.digest => {
+                reasons.push(format!("{} has changed since the plan was made", now.file));
+            }
+            Some(_) => {}
+        }
+    }
+    if saved.after_pass != plan.after_pass {
+        reasons.push(format!("pass {} was made since", plan.after_pass));
+    }
+    if reasons.is_empty() && saved.digest() != plan.digest() {
+        reasons.push("the configuration, or a decision, has changed since the plan was made".to_owned());
+    }
+    reasons
+}
+
+/// Records that are gone, with those that this pass misses.
+fn gone(store: &Store, tables: &[Option<Seen<'_>>]) -> Result<BTreeSet<(Table, String)>, StateError> {
+    let mut gone = BTreeSet::new();
+    for row in store.gone()? {
+        gone.extend(Table::named(&row.table).map(|table| (table, row.no)));
+    }
+    for seen in tables.iter().flatten().filter(|seen| seen.table != Table::Relations) {
+        for at in &seen.diff.gone {
+            let row = seen.rows.get(seen.index.rows[*at as usize])?;
+            if let Some(no) = row.as_ref().and_then(|row| row.get(0)) {
+                gone.insert((seen.table, crate::model::form::canonical(crate::model::Form::Code, no).into_owned()));
+            }
+        }
+    }
+    Ok(gone)
+}
+
+/// A seed for a new state: its hashes need not be secret, only unlike those of other states.
+fn fresh_seed(clock: &dyn Clock) -> u64 {
+    let now = clock.now().timestamp().as_nanosecond() as u64;
+    now.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(std::process::id())
+}
+
+/// Where a configuration keeps its lock, for messages.
+pub fn lock_folder(config: &Config) -> &Path {
+    &config.state
+}
