@@ -1,0 +1,356 @@
+//! Which column of a file is which column of the model.
+
+use std::collections::HashMap;
+
+use super::settings::Settings;
+use crate::model::{Place, Problem, Table};
+
+/// The columns of one file, matched with the model's.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    table: Table,
+    names: Vec<String>,
+    /// Model column → position in the file.
+    file: Vec<Option<usize>>,
+    /// Header as compared → model column, for JSON members that come up later.
+    known: HashMap<String, usize>,
+    sparse: bool,
+    style: Style,
+}
+
+/// Why the columns of a file do not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmatched {
+    /// What is wrong.
+    pub reason: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+impl Columns {
+    /// Matches the names of a file's columns with a table's, and lists the columns that are ambiguous or not there
+    /// although pinned: those are unknown.
+    ///
+    /// `sparse` says that the names are those of JSON members, which records may leave out.
+    ///
+    /// # Errors
+    ///
+    /// When a key column is missing or ambiguous: without it no record can be told from another.
+    pub fn matched(
+        table: Table,
+        names: Vec<String>,
+        settings: &Settings,
+        sparse: bool,
+        place: &Place,
+    ) -> Result<(Columns, Vec<Problem>), Unmatched> {
+        let mut problems = Vec::new();
+        let mut file = Vec::new();
+        let mut known = HashMap::new();
+        let folded: Vec<String> = names.iter().map(|name| fold(name)).collect();
+        // A pinned header belongs to the column that pins it, even where it is another column's own name.
+        let claimed: Vec<String> = settings
+            .columns
+            .iter()
+            .filter_map(|pin| pin.header.as_deref())
+            .map(fold)
+            .collect();
+        for (column, def) in table.columns().iter().enumerate() {
+            let pinned = settings.pin(def.name).and_then(|pin| pin.header.as_deref());
+            let wanted = fold(pinned.unwrap_or(def.name));
+            let is_key = column < table.key_columns();
+            if pinned.is_none() && claimed.contains(&wanted) {
+                file.push(None);
+                if is_key {
+                    return Err(missing(def.name, &names));
+                }
+                continue;
+            }
+            known.insert(wanted.clone(), column);
+            let exact = pinned.and_then(|header| only(&names, |name| name == header));
+            let found: Vec<usize> = match exact {
+                Some(at) => vec![at],
+                None => positions(&folded, |name| *name == wanted),
+            };
+            file.push(match found.as_slice() {
+                [at] => Some(*at),
+                [] if is_key => return Err(missing(pinned.unwrap_or(def.name), &names)),
+                [] => {
+                    if let Some(header) = pinned.filter(|_| !sparse) {
+                        problems.push(Problem::new(
+                            at_column(place, def.name),
+                            "missing-column",
+                            format!("the file has no column \"{header}\""),
+                            near(header, &names),
+                        ));
+                    }
+                    None
+                }
+                several => {
+                    let titles: Vec<String> = several
+                        .iter()
+                        .map(|&at| format!("\"{}\" (column {})", names[at], at + 1))
+                        .collect();
+                    let reason = format!("{} may each be \"{}\"", titles.join(" and "), def.name);
+                    let advice =
+                        format!("name the right one under [tables.{}.columns]", table.name());
+                    if is_key {
+                        return Err(Unmatched { reason, advice });
+                    }
+                    problems.push(Problem::new(
+                        at_column(place, def.name),
+                        "ambiguous-header",
+                        reason,
+                        advice,
+                    ));
+                    // Later members of that name are as ambiguous as these.
+                    known.remove(&wanted);
+                    None
+                }
+            });
+        }
+        let style = Style::of(&names);
+        let columns = Columns {
+            table,
+            names,
+            file,
+            known,
+            sparse,
+            style,
+        };
+        Ok((columns, problems))
+    }
+
+    /// The table whose columns these are.
+    pub fn table(&self) -> Table {
+        self.table
+    }
+
+    /// The names in the file, in its order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Where a model column stands in the file.
+    pub fn position(&self, column: usize) -> Option<usize> {
+        *self.file.get(column)?
+    }
+
+    /// The model column at a position of the file.
+    pub fn at(&self, position: usize) -> Option<usize> {
+        self.file.iter().position(|file| *file == Some(position))
+    }
+
+    /// Whether the file says something about a model column; in a sparse file silence says that it is empty.
+    pub fn has(&self, column: usize) -> bool {
+        self.position(column).is_some()
+            || (self.sparse && self.known.values().any(|&c| c == column))
+    }
+
+    /// The model column behind a JSON member's name.
+    pub fn named(&self, name: &str) -> Option<usize> {
+        self.known.get(&fold(name)).copied()
+    }
+
+    /// The name of a model column in this file; for one never seen, in the spelling of those that were.
+    pub fn name(&self, column: usize) -> String {
+        match self.position(column) {
+            Some(at) => self.names[at].clone(),
+            None => self
+                .table
+                .columns()
+                .get(column)
+                .map(|def| self.style.spell(def.name))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// A name as it is compared: without case, blanks and punctuation.
+pub fn fold(name: &str) -> String {
+    name.chars()
+        .filter(|character| character.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+fn positions(names: &[String], wanted: impl Fn(&String) -> bool) -> Vec<usize> {
+    (0..names.len()).filter(|&at| wanted(&names[at])).collect()
+}
+
+fn only(names: &[String], wanted: impl Fn(&String) -> bool) -> Option<usize> {
+    match positions(names, wanted).as_slice() {
+        [at] => Some(*at),
+        _ => None,
+    }
+}
+
+fn at_column(place: &Place, column: &str) -> Place {
+    Place {
+        column: Some(column.to_owned()),
+        ..place.clone()
+    }
+}
+
+fn missing(name: &str, names: &[String]) -> Unmatched {
+    Unmatched {
+        reason: format!("the file has no column \"{name}\", which is its key"),
+        advice: near(name, names),
+    }
+}
+
+/// The names in the file that are most like the wanted one.
+fn near(name: &str, names: &[String]) -> String {
+    let wanted = fold(name);
+    let mut alike: Vec<(f64, &String)> = names
+        .iter()
+        .filter(|name| !name.is_empty())
+        .map(|name| (strsim::jaro_winkler(&wanted, &fold(name)), name))
+        .filter(|(score, _)| *score > 0.7)
+        .collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let alike: Vec<String> = alike
+        .iter()
+        .take(3)
+        .map(|(_, name)| format!("\"{name}\""))
+        .collect();
+    match alike.as_slice() {
+        [] => "name its header under `columns`".to_owned(),
+        _ => format!(
+            "name its header under `columns`; near ones are {}",
+            alike.join(", ")
+        ),
+    }
+}
+
+/// How a file spells its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// `Phone No.`
+    Caption,
+    /// `Phone_No`
+    Underscores,
+    /// `phone_no`
+    Snake,
+    /// `phoneNo`
+    Camel,
+    /// `PhoneNo`
+    Pascal,
+}
+
+impl Style {
+    fn of(names: &[String]) -> Style {
+        // Annotations such as `@odata.etag` follow rules of their own.
+        let own = || names.iter().filter(|name| !name.contains('@'));
+        let upper = own().any(|name| name.chars().any(char::is_uppercase));
+        let starts_lower = own().all(|name| name.chars().next().is_none_or(char::is_lowercase));
+        if own().any(|name| name.contains([' ', '.', '/'])) {
+            Style::Caption
+        } else if own().any(|name| name.contains('_')) {
+            if upper {
+                Style::Underscores
+            } else {
+                Style::Snake
+            }
+        } else if own().next().is_none() {
+            Style::Caption
+        } else if starts_lower {
+            Style::Camel
+        } else {
+            Style::Pascal
+        }
+    }
+
+    fn spell(self, name: &str) -> String {
+        let words: Vec<&str> = name
+            .split(|character: char| !character.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .collect();
+        match self {
+            Style::Caption => name.to_owned(),
+            Style::Underscores => words.join("_"),
+            Style::Snake => words.join("_").to_lowercase(),
+            Style::Pascal => words.concat(),
+            Style::Camel => match words.split_first() {
+                Some((first, rest)) => first.to_lowercase() + &rest.concat(),
+                None => String::new(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exports::settings::{ColumnPin, TooLong};
+
+    fn matched(names: &[&str], settings: &Settings) -> Result<(Columns, Vec<Problem>), Unmatched> {
+        let names = names.iter().map(|&name| name.to_owned()).collect();
+        Columns::matched(Table::Contacts, names, settings, false, &Place::default())
+    }
+
+    fn pin(column: &str, header: &str) -> Settings {
+        Settings {
+            columns: vec![ColumnPin {
+                column: column.to_owned(),
+                header: Some(header.to_owned()),
+                length: None,
+                too_long: TooLong::Problem,
+            }],
+            ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn names_match_without_case_blanks_and_punctuation() {
+        let phone = Table::Contacts.column("Phone No.").expect("a column");
+        for spelling in ["Phone No.", "phone_no", "PhoneNo", "Phone_No", "PHONE NO"] {
+            let (columns, problems) =
+                matched(&["No.", spelling], &Settings::default()).expect("a key");
+            assert_eq!(columns.position(phone), Some(1), "{spelling}");
+            assert!(problems.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_pinned_header_is_the_column() {
+        let phone = Table::Contacts.column("Phone No.").expect("a column");
+        let (columns, _) =
+            matched(&["No.", "Telefon"], &pin("Phone No.", "Telefon")).expect("a key");
+        assert_eq!(columns.position(phone), Some(1));
+        let (columns, problems) = matched(&["No."], &pin("Phone No.", "Telefon")).expect("a key");
+        assert_eq!(columns.position(phone), None);
+        assert_eq!(problems[0].kind, "missing-column");
+    }
+
+    #[test]
+    fn an_ambiguous_header_is_unknown_and_an_ambiguous_key_refuses_the_file() {
+        let (columns, problems) =
+            matched(&["No.", "City", "CITY"], &Settings::default()).expect("a key");
+        let city = Table::Contacts.column("City").expect("a column");
+        assert_eq!(columns.position(city), None);
+        assert_eq!(problems[0].kind, "ambiguous-header");
+        assert!(matched(&["No.", "no"], &Settings::default()).is_err());
+    }
+
+    #[test]
+    fn a_missing_key_names_the_columns_that_are_near() {
+        let refused = matched(&["Nos", "Name"], &Settings::default()).expect_err("no key");
+        assert!(refused.reason.contains("\"No.\""));
+        assert!(refused.advice.contains("\"Nos\""), "{}", refused.advice);
+    }
+
+    #[test]
+    fn a_name_never_seen_is_spelled_like_the_others() {
+        let phone = Table::Contacts.column("Phone No.").expect("a column");
+        for (names, expected) in [
+            (["No.", "Search Name"], "Phone No."),
+            (["No", "Search_Name"], "Phone_No"),
+            (["no", "search_name"], "phone_no"),
+            (["no", "searchName"], "phoneNo"),
+            (["No", "SearchName"], "PhoneNo"),
+        ] {
+            let (columns, _) = matched(&names, &Settings::default()).expect("a key");
+            assert_eq!(columns.name(phone), expected);
+        }
+    }
+}

@@ -1,0 +1,1081 @@
+//! An export: a file that another system owns, read as a table of records.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+
+use super::columns::Columns;
+use super::csv::{self, CellSpan, CsvDialect};
+use super::dialect::{self, Dialect, Grammar, HEAD, Unreadable};
+use super::encoding::{self, BOM, Checker, Encoding, Opening};
+use super::grammar::{Fault, Step};
+use super::json::{self, Member};
+use super::settings::{Settings, TooLong};
+use super::source::{Bounds, ReadAt, Stuck, Window, each_piece, pieces, read_range};
+use crate::model::form::{canonical, caption, is_blank};
+use crate::model::{Form, Place, Problem, Row, Table};
+
+/// The distance of the marks from which lines are counted.
+const LINE_BLOCK: u64 = 1 << 20;
+
+/// Where a record stands in the working bytes, and what it looked like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordAt {
+    /// Offset of its first byte.
+    pub start: u64,
+    /// How many bytes it has, without terminator or separator.
+    pub len: u32,
+    /// A seeded hash of its bytes.
+    pub print: u64,
+}
+
+impl RecordAt {
+    /// Offset after its last byte.
+    pub fn end(&self) -> u64 {
+        self.start + u64::from(self.len)
+    }
+}
+
+/// One file, read: where its records are, and how it is written. Values are read again when they are asked for.
+pub struct Export {
+    /// The table that it holds.
+    pub table: Table,
+    /// How it is written.
+    pub dialect: Dialect,
+    /// Its columns.
+    pub columns: Columns,
+    /// A hash of the file's bytes.
+    pub digest: u128,
+    /// Its records, in the order of the file.
+    pub records: Vec<RecordAt>,
+    /// What of it is left out of the pass, known without looking into the records.
+    pub problems: Vec<Problem>,
+    pub(super) text: Box<dyn ReadAt>,
+    /// The header's bytes, empty where there is none.
+    pub(super) header: Range<u64>,
+    /// Where records may begin.
+    pub(super) body_start: u64,
+    /// Where no further record follows.
+    pub(super) tail_start: u64,
+    pub(super) bounds: Bounds,
+    file: String,
+    seed: u64,
+    lengths: Vec<(usize, TooLong)>,
+    lines: OnceLock<Vec<u64>>,
+}
+
+/// Why a file is refused whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is wrong, for a person; never a value.
+    pub reason: String,
+    /// The line, from 1.
+    pub line: Option<u64>,
+    /// The offset in the file's own bytes.
+    pub offset: Option<u64>,
+    /// What to do about it.
+    pub advice: String,
+}
+
+impl Refusal {
+    fn unreadable(error: &io::Error) -> Refusal {
+        Refusal {
+            reason: format!("the file cannot be read: {error}"),
+            line: None,
+            offset: None,
+            advice: "it is read again in the next pass".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        f.write_str(&self.reason)?;
+        if let Some(offset) = self.offset {
+            write!(f, " (byte {offset})")?;
+        }
+        write!(f, "; {}", self.advice)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Why a value cannot stand in a column of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unheld {
+    /// The file has no such column.
+    NoColumn,
+    /// Its encoding lacks a character.
+    Character {
+        /// The encoding's name.
+        encoding: String,
+        /// The first character that it lacks.
+        character: char,
+    },
+    /// Nothing proves its encoding, and the value has characters beyond ASCII.
+    Unproven,
+    /// It would need quotes, and the file has none.
+    Unquotable,
+}
+
+impl fmt::Display for Unheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unheld::NoColumn => f.write_str("the file has no such column"),
+            Unheld::Character { encoding, .. } => {
+                write!(f, "the value has a character that {encoding} lacks")
+            }
+            Unheld::Unproven => f.write_str(
+                "the value has characters beyond ASCII, and no byte of the file proves its `encoding`",
+            ),
+            Unheld::Unquotable => f.write_str(
+                "the value has a delimiter, line end or NUL, and the file has no quoting that holds it",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Unheld {}
+
+/// The hash of a record's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyPrint {
+    /// Of a record that can be read.
+    Sound(u64),
+    /// Of one that cannot, but exists all the same; `None` where not even its key is legible.
+    Faulty(Option<u64>),
+}
+
+impl KeyPrint {
+    /// The hash, of a record that can be read.
+    pub fn sound(self) -> Option<u64> {
+        match self {
+            KeyPrint::Sound(print) => Some(print),
+            KeyPrint::Faulty(_) => None,
+        }
+    }
+
+    /// The hash, also of a record that is left out.
+    pub fn any(self) -> Option<u64> {
+        match self {
+            KeyPrint::Sound(print) => Some(print),
+            KeyPrint::Faulty(print) => print,
+        }
+    }
+}
+
+/// One record, with the values that Couplet understands.
+#[derive(Clone, Debug)]
+pub struct Record {
+    row: Row,
+    problems: Vec<Problem>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) cells: Cells,
+}
+
+/// Where the cells of a record are.
+#[derive(Clone, Debug)]
+pub(super) enum Cells {
+    Csv(Vec<CellSpan>),
+    Json(Vec<Member>),
+}
+
+impl Record {
+    /// The value in a model column, options and booleans as captions; `None` where it is unknown.
+    pub fn value(&self, column: usize) -> Option<&str> {
+        self.row.get(column)
+    }
+
+    /// All values, in the order of the model.
+    pub fn row(&self) -> &Row {
+        &self.row
+    }
+
+    /// Values that are unknown because their spelling is.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+/// What a scan over all records found.
+struct Scan {
+    records: Vec<RecordAt>,
+    tail_start: u64,
+    beyond_ascii: bool,
+}
+
+/// Why a scan stopped early.
+enum Stop {
+    /// Bytes that do not decode, and whether characters beyond ASCII had decoded before.
+    Undecodable {
+        at: u64,
+        after_others: bool,
+    },
+    /// Anything else, at an offset of the working bytes.
+    At(u64, String, String),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        Stop::Io(error)
+    }
+}
+
+impl From<Unreadable> for Stop {
+    fn from(unreadable: Unreadable) -> Stop {
+        Stop::At(unreadable.at as u64, unreadable.reason, unreadable.advice)
+    }
+}
+
+impl Export {
+    /// Reads a file: its dialect, its columns, and where its records are.
+    ///
+    /// `file` is its name in problems; `seed` goes into all hashes of records and keys.
+    ///
+    /// # Errors
+    ///
+    /// A refusal when the file is empty, its quoting is broken, its bytes do not decode, it ends inside a record, its
+    /// key columns are missing, or it cannot be read.
+    pub fn read(
+        source: Box<dyn ReadAt>,
+        table: Table,
+        settings: &Settings,
+        file: &str,
+        seed: u64,
+    ) -> Result<Export, Refusal> {
+        Export::read_within(source, table, settings, file, seed, Bounds::default())
+    }
+
+    /// [`read`](Export::read), with the given share of the file in memory at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`, and a record that is longer than the bounds.
+    pub fn read_within(
+        source: Box<dyn ReadAt>,
+        table: Table,
+        settings: &Settings,
+        file: &str,
+        seed: u64,
+        bounds: Bounds,
+    ) -> Result<Export, Refusal> {
+        let length = source.len();
+        if length == 0 {
+            return Err(Refusal {
+                reason: "the file is empty".to_owned(),
+                line: None,
+                offset: None,
+                advice: "an empty file says nothing; export it again".to_owned(),
+            });
+        }
+        let io = |error: io::Error| Refusal::unreadable(&error);
+        let head = read_range(&*source, 0..length.min(HEAD as u64)).map_err(io)?;
+        let digest = digest(&*source, length, bounds).map_err(io)?;
+        let opening = opening(settings, &head)?;
+        let (text, head) = match opening.encoding.is_utf16() {
+            false => (source, head),
+            true => {
+                let text = transcoded(&*source, opening.encoding).map_err(|fault| match fault {
+                    Stop::Io(error) => Refusal::unreadable(&error),
+                    Stop::Undecodable { at, .. } | Stop::At(at, ..) => Refusal {
+                        reason: format!("the bytes are not {}", opening.encoding),
+                        line: None,
+                        offset: Some(at),
+                        advice: "the file may be cut; export it again".to_owned(),
+                    },
+                })?;
+                let head = text[..text.len().min(HEAD)].to_vec();
+                (Box::new(text) as Box<dyn ReadAt>, head)
+            }
+        };
+        let reading = Reading {
+            table,
+            settings,
+            file,
+            text: &*text,
+            head: &head,
+            bounds,
+            seed,
+        };
+        let read = match reading.read(opening) {
+            // Only a file that nothing has shown to be UTF-8 may be something else.
+            Err(Stop::Undecodable {
+                after_others: false,
+                ..
+            }) if !opening.proven && settings.encoding.is_none() => {
+                encoding::propose(pieces(&*text, 0..text.len(), bounds.window))
+                    .map_err(Stop::Io)
+                    .and_then(|encoding| {
+                        reading.read(Opening {
+                            encoding,
+                            bom: false,
+                            proven: true,
+                        })
+                    })
+            }
+            read => read,
+        };
+        let read = read.map_err(|stop| refusal(&*text, opening.encoding, bounds, stop))?;
+        let lengths = table
+            .columns()
+            .iter()
+            .map(|def| {
+                let pin = settings.pin(def.name);
+                (
+                    pin.and_then(|pin| pin.length).unwrap_or(def.length),
+                    pin.map(|pin| pin.too_long).unwrap_or_default(),
+                )
+            })
+            .collect();
+        Ok(Export {
+            table,
+            dialect: read.dialect,
+            columns: read.columns,
+            digest,
+            records: read.records,
+            problems: read.problems,
+            header: read.header,
+            body_start: read.body_start,
+            tail_start: read.tail_start,
+            text,
+            bounds,
+            file: file.to_owned(),
+            seed,
+            lengths,
+            lines: OnceLock::new(),
+        })
+    }
+
+    /// Changes when columns or keys do, or when the same bytes come to mean other values: records whose hash is what
+    /// it was must then be read again.
+    pub fn shape(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        let mut add = |part: &str| {
+            hash.update(part.as_bytes());
+            hash.update(b"\x1f");
+        };
+        add(self.table.name());
+        add(self.dialect.grammar.format().name());
+        if self.dialect.encoding_proven {
+            add(&self.dialect.encoding.name());
+        }
+        match &self.dialect.grammar {
+            Grammar::Csv(csv) => {
+                add(&format!(
+                    "{}/{:?}/{}",
+                    csv.delimiter, csv.quote, csv.columns
+                ));
+                self.columns.names().iter().for_each(|name| add(name));
+            }
+            Grammar::Json(json) => add(if json.sparse { "sparse" } else { "whole" }),
+        }
+        for column in 0..self.table.columns().len() {
+            let name = self.columns.has(column).then(|| self.columns.name(column));
+            add(name.as_deref().unwrap_or("\0"));
+        }
+        hash.digest()
+    }
+
+    /// Whether the last record has its line end; without it a file may still be in the middle of being written.
+    pub fn ends_with_newline(&self) -> bool {
+        match (&self.dialect.grammar, self.records.last()) {
+            (Grammar::Csv(_), Some(record)) => self.tail_start > record.end(),
+            (Grammar::Csv(_), None) => self.body_start > self.header.end,
+            // A JSON record is complete when its brackets are.
+            (Grammar::Json(_), _) => true,
+        }
+    }
+
+    /// Reads one record.
+    ///
+    /// # Errors
+    ///
+    /// A fault when the record is ragged or its members are not legible, when the file is not what was read any more
+    /// (`changed`), and when it cannot be read (`unreadable`). The rest of the file is not concerned.
+    pub fn record(&self, at: usize) -> Result<Record, Fault> {
+        let place = self.records.get(at).ok_or_else(|| Fault {
+            at: 0,
+            kind: "unreadable",
+            reason: "there is no such record".to_owned(),
+        })?;
+        let bytes = read_range(&*self.text, place.start..place.end()).map_err(|error| Fault {
+            at: 0,
+            kind: "unreadable",
+            reason: error.to_string(),
+        })?;
+        if xxh3_64_with_seed(&bytes, self.seed) != place.print {
+            return Err(Fault {
+                at: 0,
+                kind: "changed",
+                reason: "the file has changed since it was read".to_owned(),
+            });
+        }
+        let cells = self.split(&bytes)?;
+        let mut row = Row::unknown(self.table);
+        let mut problems = Vec::new();
+        for (column, def) in self.table.columns().iter().enumerate() {
+            let Some(value) = self.cell(&bytes, &cells, column)? else {
+                continue;
+            };
+            match def.form {
+                Form::Text | Form::Code => row.set(column, Some(value.into_owned())),
+                Form::Boolean | Form::ContactType => match caption(def.form, &value) {
+                    Some(caption) => row.set(column, Some(caption.to_owned())),
+                    None => {
+                        let mut place = self.place(at);
+                        place.column = Some(def.name.to_owned());
+                        problems.push(Problem::new(
+                            place,
+                            "unknown-spelling",
+                            format!("\"{}\" is spelled in a way that is not known", def.name),
+                            "correct it in its own system",
+                        ));
+                    }
+                },
+            }
+        }
+        let key = row.get(0).map(str::to_owned);
+        for problem in &mut problems {
+            problem.place.key.clone_from(&key);
+        }
+        Ok(Record {
+            row,
+            problems,
+            bytes,
+            cells,
+        })
+    }
+
+    /// The place of a record, for problems.
+    pub fn place(&self, at: usize) -> Place {
+        Place {
+            table: self.table.name().to_owned(),
+            file: Some(self.file.clone()),
+            line: Some(self.line_of(at)),
+            offset: self.records.get(at).map(|record| self.offset(record.start)),
+            key: None,
+            column: None,
+        }
+    }
+
+    /// The hash of a record's key; records of several exports with the same key have the same one.
+    pub fn key_print(&self, record: &Record) -> u64 {
+        let keys = (0..self.table.key_columns()).map(|column| record.value(column).unwrap_or(""));
+        key_print(self.seed, keys)
+    }
+
+    /// The hashes of all keys, in the order of the records. Only what is needed for them is looked at.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the file.
+    pub fn key_prints(&self) -> io::Result<Vec<KeyPrint>> {
+        let mut prints = Vec::with_capacity(self.records.len());
+        let mut spans = Vec::new();
+        let mut batch = 0;
+        while batch < self.records.len() {
+            let start = self.records[batch].start;
+            let limit = start + self.bounds.window as u64;
+            let length = self.records[batch..]
+                .iter()
+                .take_while(|record| record.end() <= limit)
+                .count()
+                .max(1);
+            let records = &self.records[batch..batch + length];
+            let end = records.last().map_or(start, RecordAt::end);
+            let bytes = read_range(&*self.text, start..end)?;
+            for record in records {
+                let from = (record.start - start) as usize;
+                let record = &bytes[from..from + record.len as usize];
+                prints.push(self.key_of(record, &mut spans));
+            }
+            batch += length;
+        }
+        Ok(prints)
+    }
+
+    fn key_of(&self, record: &[u8], spans: &mut Vec<CellSpan>) -> KeyPrint {
+        let keys = 0..self.table.key_columns();
+        match &self.dialect.grammar {
+            Grammar::Csv(dialect) => {
+                let positions = || keys.clone().map(|column| self.columns.position(column));
+                let sound = match csv::count_unquoted(dialect, record) {
+                    // Without quotes the key cells are found without the others.
+                    Some(count) => {
+                        let last = positions().flatten().max().unwrap_or(0);
+                        spans.clear();
+                        let mut start = 0;
+                        for cell in record.split(|&b| b == dialect.delimiter).take(last + 1) {
+                            spans.push(CellSpan {
+                                span: start..start + cell.len(),
+                                quoted: false,
+                            });
+                            start += cell.len() + 1;
+                        }
+                        count == dialect.columns
+                    }
+                    None => {
+                        csv::cells(dialect, record, spans).is_ok() && spans.len() == dialect.columns
+                    }
+                };
+                let values: Option<Vec<Cow<'_, str>>> = positions()
+                    .map(|position| self.csv_value(dialect, record, spans, position?))
+                    .collect();
+                self.judged(sound, values)
+            }
+            Grammar::Json(_) => match self.split(record) {
+                Ok(cells) => {
+                    let values = keys
+                        .map(|column| self.cell(record, &cells, column).ok().flatten())
+                        .collect();
+                    self.judged(true, values)
+                }
+                Err(_) => KeyPrint::Faulty(None),
+            },
+        }
+    }
+
+    fn judged(&self, sound: bool, values: Option<Vec<Cow<'_, str>>>) -> KeyPrint {
+        let Some(values) = values else {
+            return KeyPrint::Faulty(None);
+        };
+        let print = key_print(self.seed, values.iter().map(AsRef::as_ref));
+        // Only the first key may be missing in none: a relation of a contact may have a blank code.
+        if sound && !values.first().is_none_or(|key| is_blank(key)) {
+            KeyPrint::Sound(print)
+        } else {
+            KeyPrint::Faulty(Some(print))
+        }
+    }
+
+    /// The line, from 1, in which a record begins.
+    pub fn line_of(&self, at: usize) -> u64 {
+        let Some(record) = self.records.get(at) else {
+            return 0;
+        };
+        let marks = self
+            .lines
+            .get_or_init(|| line_marks(&*self.text).unwrap_or_default());
+        let block = record.start / LINE_BLOCK;
+        let before = usize::try_from(block)
+            .ok()
+            .and_then(|block| marks.get(block).copied())
+            .unwrap_or(0);
+        // A file that has become unreadable loses its line numbers, and is refused when its records are read.
+        let within = lines_in(&*self.text, block * LINE_BLOCK..record.start).unwrap_or(0);
+        before + within + 1
+    }
+
+    /// Whether a value can stand in a column of this file. (Its length is for the caller to compare.)
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot.
+    pub fn holds(&self, column: usize, text: &str) -> Result<(), Unheld> {
+        if !self.columns.has(column) {
+            return Err(Unheld::NoColumn);
+        }
+        let Grammar::Csv(dialect) = &self.dialect.grammar else {
+            return Ok(());
+        };
+        let bytes = self.encoded(text)?;
+        csv::quote(dialect, &bytes, false, false)
+            .map(|_| ())
+            .map_err(|csv::Unquotable| Unheld::Unquotable)
+    }
+
+    /// The working bytes of a value.
+    pub(super) fn encoded<'a>(&self, text: &'a str) -> Result<Cow<'a, [u8]>, Unheld> {
+        if !self.dialect.encoding_proven && !text.is_ascii() {
+            return Err(Unheld::Unproven);
+        }
+        let encoding = self.dialect.encoding.working();
+        encoding
+            .encode(text)
+            .map_err(|character| Unheld::Character {
+                encoding: encoding.name(),
+                character,
+            })
+    }
+
+    /// How many characters a column of this side holds, and what happens to a longer value.
+    pub fn length_of(&self, column: usize) -> (usize, TooLong) {
+        self.lengths.get(column).copied().unwrap_or_default()
+    }
+
+    /// Splits a record into cells, and refuses a ragged one.
+    pub(super) fn split(&self, record: &[u8]) -> Result<Cells, Fault> {
+        match &self.dialect.grammar {
+            Grammar::Csv(dialect) => {
+                let mut spans = Vec::with_capacity(dialect.columns);
+                csv::cells(dialect, record, &mut spans)?;
+                if spans.len() != dialect.columns {
+                    return Err(Fault {
+                        at: 0,
+                        kind: "ragged-row",
+                        reason: format!(
+                            "the row has {} cells where there are {} columns",
+                            spans.len(),
+                            dialect.columns
+                        ),
+                    });
+                }
+                Ok(Cells::Csv(spans))
+            }
+            Grammar::Json(_) => json::members(record).map(Cells::Json),
+        }
+    }
+
+    /// The text in a model column of a record; `None` where the file does not say.
+    pub(super) fn cell<'a>(
+        &self,
+        record: &'a [u8],
+        cells: &Cells,
+        column: usize,
+    ) -> Result<Option<Cow<'a, str>>, Fault> {
+        match (&self.dialect.grammar, cells) {
+            (Grammar::Csv(dialect), Cells::Csv(spans)) => match self.columns.position(column) {
+                None => Ok(None),
+                Some(position) => match self.csv_value(dialect, record, spans, position) {
+                    Some(value) => Ok(Some(value)),
+                    None => Err(Fault {
+                        at: spans.get(position).map_or(0, |cell| cell.span.start),
+                        kind: "undecodable",
+                        reason: format!("a cell is not {}", self.dialect.encoding),
+                    }),
+                },
+            },
+            (Grammar::Json(dialect), Cells::Json(members)) => {
+                match self.member(record, members, column)? {
+                    Some(member) => json::text(&record[member.value.clone()]).map(Some),
+                    None if dialect.sparse && self.columns.has(column) => {
+                        Ok(Some(Cow::Borrowed("")))
+                    }
+                    None => Ok(None),
+                }
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The member of a record that is a model column.
+    pub(super) fn member<'m>(
+        &self,
+        record: &[u8],
+        members: &'m [Member],
+        column: usize,
+    ) -> Result<Option<&'m Member>, Fault> {
+        let mut found: Option<&Member> = None;
+        for member in members {
+            let name = json::name_text(&record[member.name.clone()])?;
+            if self.columns.named(&name) == Some(column) && found.replace(member).is_some() {
+                return Err(Fault {
+                    at: member.name.start,
+                    kind: "ambiguous-header",
+                    reason: "two members of the record may be the same column".to_owned(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    fn csv_value<'a>(
+        &self,
+        dialect: &CsvDialect,
+        record: &'a [u8],
+        spans: &[CellSpan],
+        position: usize,
+    ) -> Option<Cow<'a, str>> {
+        let raw = &record[spans.get(position)?.span.clone()];
+        let encoding = self.dialect.encoding.working();
+        match csv::unquote(dialect, raw) {
+            Cow::Borrowed(value) => encoding.decode(value).ok(),
+            Cow::Owned(value) => {
+                let text = encoding.decode(&value).ok()?.into_owned();
+                Some(Cow::Owned(text))
+            }
+        }
+    }
+
+    /// The offset in the file's own bytes.
+    fn offset(&self, working: u64) -> u64 {
+        own_offset(&*self.text, self.dialect.encoding, working)
+    }
+}
+
+impl fmt::Debug for Export {
+    /// Without values, which do not belong in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Export")
+            .field("table", &self.table)
+            .field("file", &self.file)
+            .field("records", &self.records.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The hash of a key, which all exports compute alike.
+pub fn key_print<'a>(seed: u64, keys: impl Iterator<Item = &'a str>) -> u64 {
+    let mut hash = Xxh3::with_seed(seed);
+    for (at, key) in keys.enumerate() {
+        if at > 0 {
+            hash.update(b"\x1f");
+        }
+        hash.update(canonical(Form::Code, key).as_bytes());
+    }
+    hash.digest()
+}
+
+/// One attempt to read a file under one encoding.
+struct Reading<'a> {
+    table: Table,
+    settings: &'a Settings,
+    file: &'a str,
+    text: &'a dyn ReadAt,
+    head: &'a [u8],
+    bounds: Bounds,
+    seed: u64,
+}
+
+/// What an attempt found.
+struct Read {
+    dialect: Dialect,
+    columns: Columns,
+    records: Vec<RecordAt>,
+    problems: Vec<Problem>,
+    header: Range<u64>,
+    body_start: u64,
+    tail_start: u64,
+}
+
+impl Reading<'_> {
+    fn read(&self, opening: Opening) -> Result<Read, Stop> {
+        let whole = self.head.len() as u64 == self.text.len();
+        let (mut dialect, start) = dialect::detect(self.settings, opening, self.head, whole)?;
+        let checker = Checker::new(dialect.encoding.working());
+        let preamble = start - usize::from(dialect.bom && self.head.starts_with(BOM)) * BOM.len();
+        let preamble = &self.head[start - preamble..start];
+        let mut beyond_ascii = !preamble.is_ascii();
+        check(&checker, preamble, (start - preamble.len()) as u64, false)?;
+        let (header, body_start) = self.header(&dialect, start)?;
+        let header_bytes = &self.head[header.clone()];
+        check(&checker, header_bytes, header.start as u64, beyond_ascii)?;
+        beyond_ascii |= !header_bytes.is_ascii();
+        let names = self.names(&mut dialect, header.clone(), body_start, whole)?;
+        let place = Place {
+            table: self.table.name().to_owned(),
+            file: Some(self.file.to_owned()),
+            ..Place::default()
+        };
+        let sparse = matches!(&dialect.grammar, Grammar::Json(json) if json.sparse);
+        // An empty JSON export has no names to match; it says nothing either way.
+        let names = if names.is_empty() && matches!(dialect.grammar, Grammar::Json(_)) {
+            let defs = self.table.columns().iter();
+            defs.map(|def| def.name.to_owned()).collect()
+        } else {
+            names
+        };
+        let (columns, problems) =
+            Columns::matched(self.table, names, self.settings, sparse, &place).map_err(
+                |unmatched| Stop::At(header.start as u64, unmatched.reason, unmatched.advice),
+            )?;
+        let scan = self.scan(&dialect.grammar, &checker, body_start as u64, beyond_ascii)?;
+        dialect.encoding_proven |= scan.beyond_ascii;
+        Ok(Read {
+            dialect,
+            columns,
+            records: scan.records,
+            problems,
+            header: header.start as u64..header.end as u64,
+            body_start: body_start as u64,
+            tail_start: scan.tail_start,
+        })
+    }
+
+    /// The header's span and where the records begin.
+    fn header(&self, dialect: &Dialect, start: usize) -> Result<(Range<usize>, usize), Stop> {
+        let Grammar::Csv(csv) = &dialect.grammar else {
+            return Ok((start..start, start));
+        };
+        if !csv.header {
+            return Ok((start..start, start));
+        }
+        let whole = self.head.len() as u64 == self.text.len();
+        match csv::step(csv, self.head, start, whole) {
+            Step::Record { span, next } => Ok((span, next)),
+            Step::Broken { at, reason } => Err(broken(at as u64, reason)),
+            Step::End { at } => Err(Stop::At(
+                at as u64,
+                "the file has no header".to_owned(),
+                "pin `header = false` and name its columns if it has none".to_owned(),
+            )),
+            Step::More => Err(Stop::At(
+                start as u64,
+                format!("the header does not end within {HEAD} bytes"),
+                "check `quote` and the file".to_owned(),
+            )),
+        }
+    }
+
+    /// The names of the columns, which for CSV also says how many there are.
+    fn names(
+        &self,
+        dialect: &mut Dialect,
+        header: Range<usize>,
+        body_start: usize,
+        whole: bool,
+    ) -> Result<Vec<String>, Stop> {
+        let start = header.start as u64;
+        let header = &self.head[header];
+        let encoding = dialect.encoding.working();
+        match &mut dialect.grammar {
+            Grammar::Csv(csv) if csv.header => {
+                let mut spans = Vec::new();
+                csv::cells(csv, header, &mut spans)
+                    .map_err(|fault| broken(start + fault.at as u64, fault.reason))?;
+                csv.columns = spans.len();
+                let names = spans.into_iter().map(|cell| {
+                    let value = csv::unquote(csv, &header[cell.span]);
+                    encoding
+                        .decode(&value)
+                        .map_or_else(|_| String::new(), |name| name.trim().to_owned())
+                });
+                Ok(names.collect())
+            }
+            Grammar::Csv(csv) => {
+                let mut names = self.settings.names.clone();
+                if names.is_empty() || (csv.columns > 0 && names.len() > csv.columns) {
+                    return Err(Stop::At(
+                        body_start as u64,
+                        format!(
+                            "the file has no header and {} columns, and {} are named",
+                            csv.columns,
+                            names.len()
+                        ),
+                        "name its columns, in order, in `names`".to_owned(),
+                    ));
+                }
+                csv.columns = csv.columns.max(names.len());
+                names.resize(csv.columns, String::new());
+                Ok(names)
+            }
+            Grammar::Json(json) => {
+                let mut names: Vec<String> = Vec::new();
+                let mut at = body_start;
+                while let Step::Record { span, next } = json::step(json, self.head, at, whole) {
+                    let record = &self.head[span];
+                    for member in json::members(record).unwrap_or_default() {
+                        if let Ok(name) = json::name_text(&record[member.name])
+                            && !names.iter().any(|known| *known == name)
+                        {
+                            names.push(name.into_owned());
+                        }
+                    }
+                    at = next;
+                }
+                Ok(names)
+            }
+        }
+    }
+
+    /// One look at every record.
+    fn scan(
+        &self,
+        grammar: &Grammar,
+        checker: &Checker,
+        body_start: u64,
+        mut beyond_ascii: bool,
+    ) -> Result<Scan, Stop> {
+        let mut window = Window::new(self.text, body_start..self.text.len(), self.bounds);
+        let mut records = Vec::new();
+        let mut at = 0;
+        let tail_start = loop {
+            match grammar.step(window.bytes(), at, window.is_last()) {
+                Step::Record { span, next } => {
+                    let record = &window.bytes()[span.clone()];
+                    let start = window.start() + span.start as u64;
+                    if !record.is_ascii() {
+                        check(checker, record, start, beyond_ascii)?;
+                        beyond_ascii = true;
+                    }
+                    let len = u32::try_from(record.len())
+                        .map_err(|_| too_long(start, self.bounds.record))?;
+                    records.push(RecordAt {
+                        start,
+                        len,
+                        print: xxh3_64_with_seed(record, self.seed),
+                    });
+                    at = next;
+                }
+                Step::More if window.is_last() => {
+                    return Err(broken(
+                        window.start() + at as u64,
+                        "the file ends in the middle of a record".to_owned(),
+                    ));
+                }
+                Step::More => {
+                    let start = window.start() + at as u64;
+                    window.advance(at).map_err(|stuck| match stuck {
+                        Stuck::TooLong => too_long(start, self.bounds.record),
+                        Stuck::Io(error) => Stop::Io(error),
+                    })?;
+                    at = 0;
+                }
+                Step::End { at } => break window.start() + at as u64,
+                Step::Broken { at, reason } => {
+                    return Err(broken(window.start() + at as u64, reason));
+                }
+            }
+        };
+        let end = self.text.len();
+        if end - tail_start > self.bounds.record as u64 {
+            return Err(too_long(tail_start, self.bounds.record));
+        }
+        let tail = read_range(self.text, tail_start..end)?;
+        check(checker, &tail, tail_start, beyond_ascii)?;
+        if let Grammar::Json(json) = grammar {
+            json::check_tail(json, &tail)
+                .map_err(|(at, reason)| broken(tail_start + at as u64, reason))?;
+        }
+        Ok(Scan {
+            records,
+            tail_start,
+            beyond_ascii: beyond_ascii || !tail.is_ascii(),
+        })
+    }
+}
+
+fn check(checker: &Checker, bytes: &[u8], start: u64, after_others: bool) -> Result<(), Stop> {
+    checker.check(bytes).map_err(|fault| Stop::Undecodable {
+        at: start + fault.at as u64,
+        after_others: after_others || !bytes[..fault.at].is_ascii(),
+    })
+}
+
+fn broken(at: u64, reason: String) -> Stop {
+    Stop::At(
+        at,
+        reason,
+        "the file may be cut or still being written; export it again".to_owned(),
+    )
+}
+
+fn too_long(at: u64, limit: usize) -> Stop {
+    Stop::At(
+        at,
+        format!("a record is longer than {limit} bytes"),
+        "a quote before it may never be closed; export it again".to_owned(),
+    )
+}
+
+/// What the file's first bytes and the settings say together about its encoding.
+fn opening(settings: &Settings, head: &[u8]) -> Result<Opening, Refusal> {
+    let found = encoding::open(head);
+    match settings.encoding {
+        None => Ok(found),
+        Some(pinned) if found.bom && pinned != found.encoding => Err(Refusal {
+            reason: format!(
+                "the file begins with the byte order mark of {}, and {pinned} is pinned",
+                found.encoding
+            ),
+            line: Some(1),
+            offset: Some(0),
+            advice: "correct `encoding`, or leave it out".to_owned(),
+        }),
+        Some(encoding) => Ok(Opening {
+            encoding,
+            bom: found.bom,
+            proven: true,
+        }),
+    }
+}
+
+fn digest(source: &dyn ReadAt, length: u64, bounds: Bounds) -> io::Result<u128> {
+    let mut hash = Xxh3::new();
+    each_piece(source, 0..length, bounds.window.max(4096), |piece| {
+        hash.update(piece);
+        Ok(())
+    })?;
+    Ok(hash.digest128())
+}
+
+fn transcoded(source: &dyn ReadAt, encoding: Encoding) -> Result<Vec<u8>, Stop> {
+    let bytes = read_range(source, 0..source.len())?;
+    match encoding.decode(&bytes) {
+        Ok(text) => Ok(text.into_owned().into_bytes()),
+        Err(fault) => Err(Stop::Undecodable {
+            at: fault.at as u64,
+            after_others: false,
+        }),
+    }
+}
+
+fn refusal(text: &dyn ReadAt, encoding: Encoding, bounds: Bounds, stop: Stop) -> Refusal {
+    let (at, reason, advice) = match stop {
+        Stop::Io(error) => return Refusal::unreadable(&error),
+        Stop::At(at, reason, advice) => (at, reason, advice),
+        Stop::Undecodable { at, .. } => (
+            at,
+            "the bytes do not decode in the file's encoding".to_owned(),
+            "pin the right `encoding`, or export the file again".to_owned(),
+        ),
+    };
+    let lines = pieces(text, 0..at.min(text.len()), bounds.window.max(4096)).try_fold(
+        (0, None),
+        |(count, before), piece| {
+            let piece = piece?;
+            let count = count + csv::line_ends(&piece, before);
+            Ok::<_, io::Error>((count, piece.last().copied()))
+        },
+    );
+    Refusal {
+        reason,
+        line: lines.ok().map(|(count, _)| count + 1),
+        offset: Some(own_offset(text, encoding, at)),
+        advice,
+    }
+}
+
+/// The offset in the file's own bytes of one in its working bytes.
+fn own_offset(text: &dyn ReadAt, encoding: Encoding, working: u64) -> u64 {
+    if !encoding.is_utf16() {
+        return working;
+    }
+    // UTF-8 has one byte that is no continuation for each character, and four bytes where UTF-16 has two units.
+    let before = read_range(text, 0..working.min(text.len())).unwrap_or_default();
+    let units: u64 = before
+        .iter()
+        .map(|&byte| u64::from(byte & 0xC0 != 0x80) + u64::from(byte >= 0xF0))
+        .sum();
+    2 * units
+}
+
+fn lines_in(text: &dyn ReadAt, range: Range<u64>) -> io::Result<u64> {
+    let before = match range.start.checked_sub(1) {
+        Some(at) => read_range(text, at..range.start)?.last().copied(),
+        None => None,
+    };
+    Ok(csv::line_ends(&read_range(text, range)?, before))
+}
+
+/// How many lines end before each block of the file.
+fn line_marks(text: &dyn ReadAt) -> io::Result<Vec<u64>> {
+    let mut marks = Vec::new();
+    let mut count = 0;
+    let mut at = 0;
+    while at < text.len() {
+        marks.push(count);
+        let next = text.len().min(at + LINE_BLOCK);
+        count += lines_in(text, at..next)?;
+        at = next;
+    }
+    Ok(marks)
+}

@@ -1,0 +1,470 @@
+//! Writing back: an export with some cells, records and rows changed, and every other byte as it was.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::ops::Range;
+
+use super::csv;
+use super::dialect::Grammar;
+use super::encoding::{BOM, Encoding};
+use super::export::{Cells, Export, Record};
+use super::grammar::Fault;
+use super::json;
+use super::source::{each_piece, read_range};
+use crate::model::Form;
+use crate::model::form::spelled_like;
+
+/// What a pass changes in one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edits {
+    /// By record: model columns with their new text or caption.
+    pub cells: BTreeMap<usize, Vec<(usize, String)>>,
+    /// Records that go.
+    pub remove: BTreeSet<usize>,
+    /// Rows that come after the last record, by model column.
+    pub append: Vec<Vec<(usize, String)>>,
+}
+
+impl Edits {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty() && self.remove.is_empty() && self.append.is_empty()
+    }
+}
+
+/// What the records of an update file consist of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpdateContents {
+    /// Their key and shared columns. A file without a header has them all, since nothing would name the ones left.
+    #[default]
+    Cells,
+    /// Their whole rows.
+    Records,
+}
+
+/// A range of the working bytes, and what stands there instead.
+#[derive(Debug)]
+struct Patch {
+    range: Range<u64>,
+    bytes: Vec<u8>,
+}
+
+impl Export {
+    /// Writes the file with these edits; all bytes that they do not concern are copied.
+    ///
+    /// The file is not locked meanwhile: whoever calls compares [`digest`](Export::digest) before and after.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading and writing; `InvalidInput` for a value that the file does not [hold](Export::holds), and
+    /// `InvalidData` for a record that cannot be read.
+    pub fn splice(&self, edits: &Edits, out: &mut dyn Write) -> io::Result<()> {
+        let patches = self.patches(edits)?;
+        if !self.dialect.encoding.is_utf16() {
+            return self.copy(&patches, out);
+        }
+        let mut text = Vec::new();
+        self.copy(&patches, &mut text)?;
+        self.write_encoded(&text, out)
+    }
+
+    /// Writes an update file: the file's preamble and header, and only these records, with these cells changed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`splice`](Export::splice).
+    pub fn update_file(
+        &self,
+        records: &[(usize, Vec<(usize, String)>)],
+        contents: UpdateContents,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let defs = self.table.columns();
+        let columns = match contents {
+            UpdateContents::Records => None,
+            UpdateContents::Cells => Some(
+                (0..defs.len())
+                    .filter(|&at| at < self.table.key_columns() || defs[at].shares.is_some())
+                    .collect::<Vec<_>>(),
+            ),
+        };
+        let rows = records.iter().map(|(at, cells)| (*at, cells.as_slice()));
+        self.extract(rows, columns.as_deref(), out)
+    }
+
+    /// Writes a file that names removed records by their keys. A file without a header has their whole rows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`splice`](Export::splice).
+    pub fn removed_file(&self, records: &[usize], out: &mut dyn Write) -> io::Result<()> {
+        let keys: Vec<usize> = (0..self.table.key_columns()).collect();
+        let rows = records.iter().map(|&at| (at, &[][..]));
+        self.extract(rows, Some(&keys), out)
+    }
+
+    fn copy(&self, patches: &[Patch], out: &mut dyn Write) -> io::Result<()> {
+        let mut at = 0;
+        let end = self.text.len();
+        for patch in patches {
+            each_piece(
+                &*self.text,
+                at..patch.range.start,
+                self.bounds.window,
+                |piece| out.write_all(piece),
+            )?;
+            out.write_all(&patch.bytes)?;
+            at = patch.range.end;
+        }
+        each_piece(&*self.text, at..end, self.bounds.window, |piece| {
+            out.write_all(piece)
+        })?;
+        Ok(())
+    }
+
+    /// Writes working bytes as the file has them.
+    fn write_encoded(&self, text: &[u8], out: &mut dyn Write) -> io::Result<()> {
+        let encoding = self.dialect.encoding;
+        if !encoding.is_utf16() {
+            return out.write_all(text);
+        }
+        let text = Encoding::Utf8.decode(text).map_err(invalid_data)?;
+        let bytes = encoding.encode(&text).map_err(|_| {
+            io::Error::new(io::ErrorKind::InvalidInput, "a character cannot be encoded")
+        })?;
+        out.write_all(&bytes)
+    }
+
+    /// The edits as patches, in the order of the file.
+    fn patches(&self, edits: &Edits) -> io::Result<Vec<Patch>> {
+        let mut patches = Vec::new();
+        for (&at, cells) in &edits.cells {
+            if edits.remove.contains(&at) || cells.is_empty() {
+                continue;
+            }
+            let record = self.record(at).map_err(unreadable)?;
+            let start = self.records[at].start;
+            for (range, bytes) in self.changes(&record, cells)? {
+                patches.push(Patch {
+                    range: start + range.start as u64..start + range.end as u64,
+                    bytes,
+                });
+            }
+        }
+        // What is left in front of the records that go at the end of the file, or in front of new rows.
+        let last = (0..self.records.len())
+            .rev()
+            .find(|at| !edits.remove.contains(at));
+        let anchor = match last {
+            Some(at) => Some(self.records[at].end()),
+            None => (!self.header.is_empty()).then_some(self.header.end),
+        };
+        let first_gone = last.map_or(0, |at| at + 1);
+        for &at in edits.remove.range(..first_gone) {
+            patches.push(Patch {
+                range: self.records[at].start..self.after(at)?,
+                bytes: Vec::new(),
+            });
+        }
+        let added = self.rows(edits, anchor.is_some())?;
+        let gone = self.records.get(first_gone..).unwrap_or(&[]);
+        let end = match (anchor, self.records.last()) {
+            (_, Some(record)) if !gone.is_empty() => {
+                // A lone row that goes takes its line end along; a row that follows another leaves the one in front.
+                match (anchor, &self.dialect.grammar) {
+                    (None, Grammar::Csv(_)) if edits.append.is_empty() => self.tail_start,
+                    _ => record.end(),
+                }
+            }
+            (Some(anchor), _) => anchor,
+            (None, _) => self.body_start,
+        };
+        let start = match (anchor, gone.first()) {
+            (Some(anchor), _) => anchor,
+            (None, Some(record)) => record.start,
+            (None, None) => self.body_start,
+        };
+        if start != end || !added.is_empty() {
+            patches.push(Patch {
+                range: start..end,
+                bytes: added,
+            });
+        }
+        patches.sort_by_key(|patch| (patch.range.start, patch.range.end));
+        Ok(patches)
+    }
+
+    /// Where what follows a record begins: after its line end, or with the next record where separators are JSON's.
+    fn after(&self, at: usize) -> io::Result<u64> {
+        let end = self.records[at].end();
+        match &self.dialect.grammar {
+            Grammar::Csv(_) => {
+                let next = read_range(&*self.text, end..self.text.len().min(end + 2))?;
+                Ok(end
+                    + csv::newline_at(&next, 0).map_or(0, |newline| newline.bytes().len()) as u64)
+            }
+            Grammar::Json(_) => Ok(self
+                .records
+                .get(at + 1)
+                .map_or(end, |following| following.start)),
+        }
+    }
+
+    /// The new rows as they go in: each after a line end or separator, but for the first where nothing is before it.
+    fn rows(&self, edits: &Edits, mut follows: bool) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        if edits.append.is_empty() {
+            return Ok(bytes);
+        }
+        let separator = self.separator()?;
+        for values in &edits.append {
+            if follows {
+                bytes.extend_from_slice(&separator);
+            }
+            bytes.extend(self.new_row(values)?);
+            follows = true;
+        }
+        Ok(bytes)
+    }
+
+    fn separator(&self) -> io::Result<Vec<u8>> {
+        match &self.dialect.grammar {
+            Grammar::Csv(dialect) => Ok(dialect.newline.bytes().to_vec()),
+            Grammar::Json(dialect) => {
+                let gap = match self.records.as_slice() {
+                    [.., before, last] => before.end()..last.start,
+                    _ => 0..0,
+                };
+                Ok(json::separator(dialect, &read_range(&*self.text, gap)?))
+            }
+        }
+    }
+
+    fn new_row(&self, values: &[(usize, String)]) -> io::Result<Vec<u8>> {
+        let defs = self.table.columns();
+        match &self.dialect.grammar {
+            Grammar::Csv(dialect) => {
+                let mut cells = vec![""; dialect.columns];
+                for (column, value) in values {
+                    let position = self.columns.position(*column).ok_or_else(no_column)?;
+                    cells[position] = value;
+                }
+                let mut row = Vec::new();
+                for (position, value) in cells.iter().enumerate() {
+                    if position > 0 {
+                        row.push(dialect.delimiter);
+                    }
+                    let value = self.encoded(value).map_err(invalid_input)?;
+                    let quoted = dialect.quotes(position, cells[position]);
+                    let raw = csv::quote(dialect, &value, quoted, dialect.columns == 1)
+                        .map_err(|_| unquotable())?;
+                    row.extend(raw);
+                }
+                Ok(row)
+            }
+            Grammar::Json(dialect) => {
+                let sample = match self.records.last() {
+                    Some(record) => read_range(&*self.text, record.start..record.end())?,
+                    None => Vec::new(),
+                };
+                let names: Vec<String> = values
+                    .iter()
+                    .map(|(column, _)| self.columns.name(*column))
+                    .collect();
+                let members: Vec<(&str, Vec<u8>)> = values
+                    .iter()
+                    .zip(&names)
+                    .map(|((column, value), name)| {
+                        let form = defs.get(*column).map_or(Form::Text, |def| def.form);
+                        (name.as_str(), json::token(dialect, value, form, None))
+                    })
+                    .collect();
+                Ok(json::new_record(dialect, &sample, &members))
+            }
+        }
+    }
+
+    /// What changes in a record: ranges in it, and the bytes that go there.
+    fn changes(
+        &self,
+        record: &Record,
+        edits: &[(usize, String)],
+    ) -> io::Result<Vec<(Range<usize>, Vec<u8>)>> {
+        let mut changes = Vec::with_capacity(edits.len());
+        for (column, value) in edits {
+            let form = self
+                .table
+                .columns()
+                .get(*column)
+                .map_or(Form::Text, |def| def.form);
+            let old = self
+                .cell(&record.bytes, &record.cells, *column)
+                .map_err(unreadable)?;
+            let value = match (form, &old) {
+                (Form::Boolean | Form::ContactType, Some(old)) => {
+                    Cow::Owned(spelled_like(form, value, old))
+                }
+                _ => Cow::Borrowed(value.as_str()),
+            };
+            match (&self.dialect.grammar, &record.cells) {
+                (Grammar::Csv(dialect), Cells::Csv(spans)) => {
+                    let position = self.columns.position(*column).ok_or_else(no_column)?;
+                    let cell = &spans[position];
+                    let bytes = self.encoded(&value).map_err(invalid_input)?;
+                    let raw = csv::quote(dialect, &bytes, cell.quoted, spans.len() == 1)
+                        .map_err(|_| unquotable())?;
+                    changes.push((cell.span.clone(), raw));
+                }
+                (Grammar::Json(dialect), Cells::Json(members)) => {
+                    let member = self
+                        .member(&record.bytes, members, *column)
+                        .map_err(unreadable)?;
+                    match member {
+                        Some(member) => {
+                            let old = &record.bytes[member.value.clone()];
+                            let token = json::token(dialect, &value, form, Some(old));
+                            changes.push((member.value.clone(), token));
+                        }
+                        None if self.columns.has(*column) => {
+                            let token = json::token(dialect, &value, form, None);
+                            let name = self.columns.name(*column);
+                            let (at, bytes) = json::insert(&record.bytes, members, &name, &token);
+                            changes.push((at..at, bytes));
+                        }
+                        None => return Err(no_column()),
+                    }
+                }
+                _ => return Err(no_column()),
+            }
+        }
+        changes.sort_by_key(|(range, _)| (range.start, range.end));
+        Ok(changes)
+    }
+
+    /// Writes the file's frame with only these records in it, and only these model columns of them.
+    fn extract<'a>(
+        &self,
+        records: impl Iterator<Item = (usize, &'a [(usize, String)])>,
+        columns: Option<&[usize]>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let columns = columns.filter(|_| match &self.dialect.grammar {
+            Grammar::Csv(dialect) => dialect.header,
+            Grammar::Json(_) => true,
+        });
+        let mut text = Vec::new();
+        match &self.dialect.grammar {
+            Grammar::Csv(dialect) => {
+                let header = read_range(&*self.text, self.header.clone())?;
+                let frame = read_range(&*self.text, 0..self.header.start)?;
+                text.extend_from_slice(&frame);
+                if !header.is_empty() {
+                    let mut spans = Vec::new();
+                    csv::cells(dialect, &header, &mut spans).map_err(unreadable)?;
+                    let raw: Vec<_> = spans.into_iter().map(|cell| &header[cell.span]).collect();
+                    text.extend(self.chosen(&raw, columns, dialect.delimiter));
+                    text.extend_from_slice(dialect.newline.bytes());
+                }
+                for (at, edits) in records {
+                    let row = self.edited(at, edits)?;
+                    let mut spans = Vec::new();
+                    csv::cells(dialect, &row, &mut spans).map_err(unreadable)?;
+                    let raw: Vec<_> = spans.into_iter().map(|cell| &row[cell.span]).collect();
+                    text.extend(self.chosen(&raw, columns, dialect.delimiter));
+                    text.extend_from_slice(dialect.newline.bytes());
+                }
+            }
+            Grammar::Json(dialect) => {
+                let (start, end) = match (self.records.first(), self.records.last()) {
+                    (Some(first), Some(last)) => (first.start, last.end()),
+                    _ => (self.body_start, self.tail_start),
+                };
+                text.extend(read_range(&*self.text, 0..start)?);
+                let separator = self.separator()?;
+                let mut follows = false;
+                for (at, edits) in records {
+                    if follows {
+                        text.extend_from_slice(&separator);
+                    }
+                    follows = true;
+                    let record = self.edited(at, edits)?;
+                    let Some(columns) = columns else {
+                        text.extend(record);
+                        continue;
+                    };
+                    let members = json::members(&record).map_err(unreadable)?;
+                    let mut chosen = Vec::new();
+                    for &column in columns {
+                        let member = self.member(&record, &members, column);
+                        if let Some(member) = member.map_err(unreadable)? {
+                            let name = json::name_text(&record[member.name.clone()]);
+                            let token = record[member.value.clone()].to_vec();
+                            chosen.push((name.map_err(unreadable)?, token));
+                        }
+                    }
+                    let values: Vec<(&str, Vec<u8>)> = chosen
+                        .iter()
+                        .map(|(name, token)| (name.as_ref(), token.clone()))
+                        .collect();
+                    text.extend(json::new_record(dialect, &record, &values));
+                }
+                text.extend(read_range(&*self.text, end..self.text.len())?);
+            }
+        }
+        debug_assert!(!self.dialect.bom || text.starts_with(BOM));
+        self.write_encoded(&text, out)
+    }
+
+    /// The raw cells of these model columns, in the order of the file; all where none are chosen.
+    fn chosen(&self, raw: &[&[u8]], columns: Option<&[usize]>, delimiter: u8) -> Vec<u8> {
+        let kept: Vec<&[u8]> = raw
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| match columns {
+                None => true,
+                Some(columns) => self
+                    .columns
+                    .at(*position)
+                    .is_some_and(|column| columns.contains(&column)),
+            })
+            .map(|(_, cell)| *cell)
+            .collect();
+        kept.join(&delimiter)
+    }
+
+    /// A record's bytes with some cells changed.
+    fn edited(&self, at: usize, edits: &[(usize, String)]) -> io::Result<Vec<u8>> {
+        let record = self.record(at).map_err(unreadable)?;
+        let mut bytes = Vec::with_capacity(record.bytes.len());
+        let mut done = 0;
+        for (range, new) in self.changes(&record, edits)? {
+            bytes.extend_from_slice(&record.bytes[done..range.start]);
+            bytes.extend(new);
+            done = range.end;
+        }
+        bytes.extend_from_slice(&record.bytes[done..]);
+        Ok(bytes)
+    }
+}
+
+fn invalid_input(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, error)
+}
+
+fn invalid_data(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+fn no_column() -> io::Error {
+    invalid_input(super::export::Unheld::NoColumn)
+}
+
+fn unquotable() -> io::Error {
+    invalid_input(super::export::Unheld::Unquotable)
+}
+
+fn unreadable(fault: Fault) -> io::Error {
+    let text = format!("{} (at byte {} of the record)", fault.reason, fault.at);
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
