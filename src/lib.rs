@@ -3,8 +3,10 @@
 //! A pass observes every export, decides purely, shows its decision as a plan, checks it, carries it out and
 //! remembers it last. `ARCHITECTURE.md` is the map.
 
+pub mod cli;
 pub mod config;
 pub mod disk;
+pub mod exit;
 pub mod exports;
 pub mod merge;
 pub mod model;

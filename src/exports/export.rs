@@ -20,7 +20,7 @@ use crate::model::form::{canonical, caption, is_blank};
 use crate::model::{Form, Place, Problem, Row, Table};
 
 /// The distance of the marks from which lines are counted.
-const LINE_BLOCK: u64 = 1 << 20;
+const LINE_BLOCK: u64 = 1 << 14;
 
 /// Where a record stands in the working bytes, and what it looked like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -468,8 +468,23 @@ impl Export {
 
     /// The hash of a record's key; records of several exports with the same key have the same one.
     pub fn key_print(&self, record: &Record) -> u64 {
-        let keys = (0..self.table.key_columns()).map(|column| record.value(column).unwrap_or(""));
-        key_print(self.seed, keys)
+        let keys: Vec<&str> =
+            (0..self.table.key_columns()).map(|column| record.value(column).unwrap_or("")).collect();
+        key_print(&keys, self.seed)
+    }
+
+    /// The hash of the key of the record at a position, which may be left out and exist all the same.
+    pub fn key_print_at(&self, at: usize) -> KeyPrint {
+        let Some(place) = self.records.get(at) else { return KeyPrint::Faulty(None) };
+        match read_range(&*self.text, place.start..place.end()) {
+            Ok(bytes) => self.key_of(&bytes, &mut Vec::new()),
+            Err(_) => KeyPrint::Faulty(None),
+        }
+    }
+
+    /// The seed of its hashes.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The hashes of all keys, in the order of the records. Only what is needed for them is looked at.
@@ -547,7 +562,8 @@ impl Export {
         let Some(values) = values else {
             return KeyPrint::Faulty(None);
         };
-        let print = key_print(self.seed, values.iter().map(AsRef::as_ref));
+        let keys: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
+        let print = key_print(&keys, self.seed);
         // Only the first key may be missing in none: a relation of a contact may have a blank code.
         if sound && !values.first().is_none_or(|key| is_blank(key)) {
             KeyPrint::Sound(print)
@@ -723,9 +739,9 @@ impl fmt::Debug for Export {
 }
 
 /// The hash of a key, which all exports compute alike.
-pub fn key_print<'a>(seed: u64, keys: impl Iterator<Item = &'a str>) -> u64 {
+pub fn key_print(keys: &[&str], seed: u64) -> u64 {
     let mut hash = Xxh3::with_seed(seed);
-    for (at, key) in keys.enumerate() {
+    for (at, key) in keys.iter().enumerate() {
         if at > 0 {
             hash.update(b"\x1f");
         }

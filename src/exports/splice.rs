@@ -24,12 +24,14 @@ pub struct Edits {
     pub remove: BTreeSet<usize>,
     /// Rows that come after the last record, by model column.
     pub append: Vec<Vec<(usize, String)>>,
+    /// By number: records that a delta export does not list, with the values that their update row has.
+    pub unlisted: BTreeMap<String, Vec<(usize, String)>>,
 }
 
 impl Edits {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty() && self.remove.is_empty() && self.append.is_empty()
+        self.cells.is_empty() && self.remove.is_empty() && self.append.is_empty() && self.unlisted.is_empty()
     }
 }
 
@@ -69,28 +71,26 @@ impl Export {
         self.write_encoded(&text, out)
     }
 
-    /// Writes an update file: the file's preamble and header, and only these records, with these cells changed.
+    /// Writes an update file: the file's preamble and header, and only the records with something new.
     ///
     /// # Errors
     ///
     /// Those of [`splice`](Export::splice).
-    pub fn update_file(
-        &self,
-        records: &[(usize, Vec<(usize, String)>)],
-        contents: UpdateContents,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    pub fn update_file(&self, edits: &Edits, contents: UpdateContents, out: &mut dyn Write) -> io::Result<()> {
         let defs = self.table.columns();
+        let rows = || edits.cells.values().chain(&edits.append).chain(edits.unlisted.values());
+        let edited: BTreeSet<usize> = rows().flatten().map(|(column, _)| *column).collect();
         let columns = match contents {
             UpdateContents::Records => None,
             UpdateContents::Cells => Some(
                 (0..defs.len())
-                    .filter(|&at| at < self.table.key_columns() || defs[at].shares.is_some())
+                    .filter(|at| *at < self.table.key_columns() || defs[*at].shares.is_some() || edited.contains(at))
                     .collect::<Vec<_>>(),
             ),
         };
-        let rows = records.iter().map(|(at, cells)| (*at, cells.as_slice()));
-        self.extract(rows, columns.as_deref(), out)
+        let records = edits.cells.iter().map(|(at, cells)| (*at, cells.as_slice()));
+        let added = edits.append.iter().chain(edits.unlisted.values());
+        self.extract(records, added, columns.as_deref(), out)
     }
 
     /// Writes a file that names removed records by their keys. A file without a header has their whole rows.
@@ -101,7 +101,7 @@ impl Export {
     pub fn removed_file(&self, records: &[usize], out: &mut dyn Write) -> io::Result<()> {
         let keys: Vec<usize> = (0..self.table.key_columns()).collect();
         let rows = records.iter().map(|&at| (at, &[][..]));
-        self.extract(rows, Some(&keys), out)
+        self.extract(rows, std::iter::empty(), Some(&keys), out)
     }
 
     fn copy(&self, patches: &[Patch], out: &mut dyn Write) -> io::Result<()> {
@@ -346,9 +346,13 @@ impl Export {
     fn extract<'a>(
         &self,
         records: impl Iterator<Item = (usize, &'a [(usize, String)])>,
+        added: impl Iterator<Item = &'a Vec<(usize, String)>>,
         columns: Option<&[usize]>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
+        let records = records
+            .map(|(at, edits)| self.record(at).map_err(unreadable).and_then(|record| self.edited(&record, edits)))
+            .chain(added.map(|values| self.new_row(values)));
         let columns = columns.filter(|_| match &self.dialect.grammar {
             Grammar::Csv(dialect) => dialect.header,
             Grammar::Json(_) => true,
@@ -366,8 +370,8 @@ impl Export {
                     text.extend(self.chosen(&raw, columns, dialect.delimiter));
                     text.extend_from_slice(dialect.newline.bytes());
                 }
-                for (at, edits) in records {
-                    let row = self.edited(at, edits)?;
+                for row in records {
+                    let row = row?;
                     let mut spans = Vec::new();
                     csv::cells(dialect, &row, &mut spans).map_err(unreadable)?;
                     let raw: Vec<_> = spans.into_iter().map(|cell| &row[cell.span]).collect();
@@ -383,12 +387,12 @@ impl Export {
                 text.extend(read_range(&*self.text, 0..start)?);
                 let separator = self.separator()?;
                 let mut follows = false;
-                for (at, edits) in records {
+                for record in records {
+                    let record = record?;
                     if follows {
                         text.extend_from_slice(&separator);
                     }
                     follows = true;
-                    let record = self.edited(at, edits)?;
                     let Some(columns) = columns else {
                         text.extend(record);
                         continue;
@@ -433,12 +437,15 @@ impl Export {
         kept.join(&delimiter)
     }
 
-    /// A record's bytes with some cells changed.
-    fn edited(&self, at: usize, edits: &[(usize, String)]) -> io::Result<Vec<u8>> {
-        let record = self.record(at).map_err(unreadable)?;
+    /// A record's working bytes with some cells changed, as [`splice`](Export::splice) writes them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`splice`](Export::splice).
+    pub fn edited(&self, record: &Record, edits: &[(usize, String)]) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(record.bytes.len());
         let mut done = 0;
-        for (range, new) in self.changes(&record, edits)? {
+        for (range, new) in self.changes(record, edits)? {
             bytes.extend_from_slice(&record.bytes[done..range.start]);
             bytes.extend(new);
             done = range.end;

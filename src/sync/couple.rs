@@ -136,7 +136,7 @@ fn read_relations(
             continue;
         }
         let code = |column: usize| {
-            record.value(column).map(|text| form::canonical(Form::Code, &text).into_owned()).unwrap_or_default()
+            record.value(column).map(|text| form::canonical(Form::Code, text).into_owned()).unwrap_or_default()
         };
         relations.push(Relation {
             contact: code(0),

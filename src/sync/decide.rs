@@ -555,9 +555,26 @@ fn write_cell(seat: &Seat<'_>, column: usize, value: &str, decided: &mut Decided
     let edits = decided.edits.entry(seat.side.table()).or_default();
     match seat.at {
         Some(at) => edits.cells.entry(at).or_default().push((column, value.to_owned())),
-        // A delta export does not list it; its update row is made of its number and the new values.
-        None => edits.unlisted.entry(seat.no.clone()).or_default().push((column, value.to_owned())),
+        // A delta export does not list it; its update row is made of what it showed last, with the new values.
+        None => {
+            let row = edits.unlisted.entry(seat.no.clone()).or_insert_with(|| whole_row(seat));
+            match row.iter_mut().find(|(at, _)| *at == column) {
+                Some(cell) => value.clone_into(&mut cell.1),
+                None => row.push((column, value.to_owned())),
+            }
+        }
     }
+}
+
+/// The key and shared values of a record that its export does not list.
+fn whole_row(seat: &Seat<'_>) -> Vec<(usize, String)> {
+    let table = seat.side.table();
+    let (Some(row), Some(export)) = (&seat.shown, &seat.seen.export) else { return Vec::new() };
+    let defs = table.columns().iter().enumerate();
+    defs.filter(|(at, def)| *at < table.key_columns() || def.shares.is_some())
+        .filter(|(at, _)| export.columns.has(*at))
+        .filter_map(|(at, _)| Some((at, row.get(at)?.to_owned())))
+        .collect()
 }
 
 fn line(seat: &Seat<'_>) -> u64 {

@@ -11,4 +11,4 @@ pub mod observe;
 pub mod pass;
 pub mod recover;
 
-pub use pass::{Clock, Outcome, PassError, Request, Summary, SystemClock, reconcile};
+pub use pass::{Clock, Effects, Outcome, PassError, Request, Summary, SystemClock, reconcile};

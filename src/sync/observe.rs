@@ -7,7 +7,7 @@ use tracing::{debug, info};
 
 use crate::config::{Config, Contents, TableConfig, WriteBack};
 use crate::disk::{Disk, Identity};
-use crate::exports::{Export, Refusal};
+use crate::exports::{Export, KeyPrint, Refusal};
 use crate::merge::deliver::Route;
 use crate::model::{Place, Problem, Row, Table};
 use crate::state::{Index, Rows, StateError, Store, TableMemory, base};
@@ -281,13 +281,13 @@ fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Problem> 
         // Other columns mean other values in every record: each is read anew.
         vec![0; export.records.len()]
     };
-    let mut all_keys: Option<Vec<Option<u64>>> = None;
+    let mut all_keys: Option<Vec<KeyPrint>> = None;
     if !same_shape || seen.index.is_empty() {
         all_keys = Some(export.key_prints().map_err(unreadable)?);
     }
     seen.diff = diff::compare(&seen.index, &prints, |at| match &all_keys {
-        Some(keys) => keys[at].map(plain),
-        None => export.record(at).ok().map(|record| plain(export.key_print(&record))),
+        Some(keys) => keys[at].any().map(plain),
+        None => export.key_print_at(at).any().map(plain),
     });
     if !seen.is_full() {
         seen.diff.gone.clear();

@@ -33,6 +33,17 @@ impl Clock for SystemClock {
     }
 }
 
+/// The effects of a pass, as arguments.
+#[derive(Clone, Copy)]
+pub struct Effects<'e> {
+    /// Where files are.
+    pub disk: &'e dyn Disk,
+    /// What time it is.
+    pub clock: &'e dyn Clock,
+    /// Is told what the pass is at, for a progress bar.
+    pub stage: &'e dyn Fn(&str),
+}
+
 /// What a pass is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -122,14 +133,15 @@ const ATTEMPTS: usize = 5;
 ///
 /// # Errors
 /// [`PassError`] when the state or a file cannot be used. Bad data is no error: it is a problem in the summary.
-pub fn reconcile(config: &Config, disk: &dyn Disk, clock: &dyn Clock, request: &Request) -> Result<Outcome, PassError> {
+pub fn reconcile(config: &Config, effects: &Effects<'_>, request: &Request) -> Result<Outcome, PassError> {
+    let Effects { disk, clock, .. } = *effects;
     let finished = || stamp(clock);
     if request.dry_run {
         let store = match Store::look(&config.state)? {
             Some(store) => store,
             None => Store::in_memory(&config.state)?,
         };
-        return dry_run(config, disk, clock, &store);
+        return dry_run(config, effects, &store);
     }
     disk.create_folder(&config.state).map_err(StateError::file(&config.state))?;
     let _lock = Lock::take(&config.state)?;
@@ -141,7 +153,7 @@ pub fn reconcile(config: &Config, disk: &dyn Disk, clock: &dyn Clock, request: &
     write_log(config, &store, disk)?;
     let mut overtaken = PathBuf::new();
     for _ in 0..ATTEMPTS {
-        match attempt(config, disk, clock, &mut store, request, recovered)? {
+        match attempt(config, effects, &mut store, request, recovered)? {
             Attempt::Ended(outcome) => return Ok(*outcome),
             Attempt::Overtaken(path) => overtaken = path,
         }
@@ -160,8 +172,8 @@ fn write_log(config: &Config, store: &Store, disk: &dyn Disk) -> Result<u64, Pas
     }
 }
 
-fn dry_run(config: &Config, disk: &dyn Disk, clock: &dyn Clock, store: &Store) -> Result<Outcome, PassError> {
-    let view = View::read(config, disk, store, clock)?;
+fn dry_run(config: &Config, effects: &Effects<'_>, store: &Store) -> Result<Outcome, PassError> {
+    let view = View::read(config, effects, store)?;
     let summary = view.summary(store)?;
     Ok(Outcome::DryRun(summary))
 }
@@ -179,12 +191,14 @@ struct View<'c> {
 }
 
 impl<'c> View<'c> {
-    fn read(config: &'c Config, disk: &dyn Disk, store: &Store, clock: &dyn Clock) -> Result<View<'c>, PassError> {
+    fn read(config: &'c Config, effects: &Effects<'_>, store: &Store) -> Result<View<'c>, PassError> {
+        let Effects { disk, clock, stage } = *effects;
         let _span = info_span!("observe").entered();
         let seed = store.seed(fresh_seed(clock))?;
         let mut problems = Vec::new();
         let mut tables: Vec<Option<Seen<'c>>> = Vec::with_capacity(Table::COUNT);
         for table in Table::all() {
+            stage(&format!("reading {table}"));
             tables.push(observe(config, table, disk, store, seed, &mut problems)?);
         }
         let gone = gone(store, &tables)?;
@@ -202,6 +216,7 @@ impl<'c> View<'c> {
             pending: &pending,
             gone: &gone,
         };
+        stage("merging parties");
         let mut decided = decide(&world, problems)?;
         decided.memory.pass = store.last_pass()? + 1;
         decided.memory.started = stamp(clock);
@@ -233,14 +248,14 @@ impl<'c> View<'c> {
 
 fn attempt(
     config: &Config,
-    disk: &dyn Disk,
-    clock: &dyn Clock,
+    effects: &Effects<'_>,
     store: &mut Store,
     request: &Request,
     recovered: Option<u64>,
 ) -> Result<Attempt, PassError> {
+    let Effects { disk, clock, stage } = *effects;
     let read_at = clock.now().timestamp().as_nanosecond();
-    let view = View::read(config, disk, store, clock)?;
+    let view = View::read(config, effects, store)?;
     let mut summary = view.summary(store)?;
     summary.recovered = recovered;
     let View { tables, couplings: _, mut decided } = view;
@@ -267,6 +282,7 @@ fn attempt(
         return ended(Outcome::InStep(summary));
     }
     let (pass, writes, interactions) = (decided.memory.pass, decided.plan.writes(), decided.plan.interactions.len());
+    stage("writing");
     match apply(decided, &tables, disk, store, read_at, &|| stamp(clock))? {
         Applied::Overtaken(path) => Ok(Attempt::Overtaken(path)),
         Applied::Done(files) => {
