@@ -1,3 +1,4 @@
 //! Files that others own, read and written byte for byte.
 
 pub mod grammar;
+pub mod json;
