@@ -148,8 +148,16 @@ impl TableConfig {
 
     /// A hash of what the configuration says of keys and columns.
     pub fn settings_print(&self, table: Table) -> u64 {
-        let columns: Vec<_> = self.pins.columns.iter().map(|pin| (&pin.column, &pin.header)).collect();
-        let text = format!("{table} {columns:?} {:?} {:?} {}", self.pins.names, self.pins.header, self.pins.skip);
+        let columns: Vec<_> = self
+            .pins
+            .columns
+            .iter()
+            .map(|pin| (&pin.column, &pin.header))
+            .collect();
+        let text = format!(
+            "{table} {columns:?} {:?} {:?} {}",
+            self.pins.names, self.pins.header, self.pins.skip
+        );
         xxh3_64(text.as_bytes())
     }
 }
@@ -162,12 +170,15 @@ impl Config {
 
     /// A hash of what the configuration says of a table's keys and columns.
     pub fn settings_print(&self, table: Table) -> u64 {
-        self.table(table).map_or(0, |config| config.settings_print(table))
+        self.table(table)
+            .map_or(0, |config| config.settings_print(table))
     }
 
     /// The guards' limits of a table.
     pub fn limits(&self, table: Table) -> Limits {
-        self.table(table).and_then(|config| config.limits).unwrap_or(self.limits)
+        self.table(table)
+            .and_then(|config| config.limits)
+            .unwrap_or(self.limits)
     }
 
     /// The rules for a field of a party with records in these tables: the field's own in a table beat the table's,
@@ -178,7 +189,9 @@ impl Config {
         let of_field = fields().find_map(|field| field.on_conflict.clone());
         let of_table = || configs().find_map(|config| config.on_conflict.clone());
         FieldRules {
-            on_conflict: of_field.or_else(of_table).unwrap_or_else(|| self.merge.on_conflict.clone()),
+            on_conflict: of_field
+                .or_else(of_table)
+                .unwrap_or_else(|| self.merge.on_conflict.clone()),
             first_meeting: self.merge.first_meeting,
             hold_always: fields().any(|field| field.hold_always),
         }
@@ -192,7 +205,9 @@ impl Config {
 pub fn parse(text: &str, path: &Path) -> Result<Config, Vec<ConfigError>> {
     let source = Source::new(path.display().to_string(), text);
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let config = source.document().and_then(|document| read(&Reader::root(&source, &document), &folder));
+    let config = source
+        .document()
+        .and_then(|document| read(&Reader::root(&source, &document), &folder));
     let errors = source.into_errors();
     match config {
         Some(config) if errors.is_empty() => Ok(config),
@@ -217,15 +232,29 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
     let tables = read_tables(&tables_reader, folder, limits);
     root.finish();
     check_tables(&tables_reader, &tables, &setup);
-    Some(Config { state: state?, setup, merge, settle, interactions, tables, limits })
+    Some(Config {
+        state: state?,
+        setup,
+        merge,
+        settle,
+        interactions,
+        tables,
+        limits,
+    })
 }
 
 fn read_setup(reader: &Reader<'_, '_>) -> Setup {
     let mut codes = Vec::new();
     for kind in KINDS {
-        let code = reader.text(kind.setup_code).map(|code| code.trim().to_uppercase()).filter(|code| !code.is_empty());
+        let code = reader
+            .text(kind.setup_code)
+            .map(|code| code.trim().to_uppercase())
+            .filter(|code| !code.is_empty());
         if code.as_ref().is_some_and(|code| code.chars().count() > 10) {
-            reader.error(kind.setup_code, "a business relation code has at most 10 characters");
+            reader.error(
+                kind.setup_code,
+                "a business relation code has at most 10 characters",
+            );
         }
         codes.push(code);
     }
@@ -245,7 +274,11 @@ fn read_merge(reader: &Reader<'_, '_>) -> Merge {
     let merge = Merge {
         on_conflict: read_policy(reader).unwrap_or_default(),
         first_meeting: first_meeting.unwrap_or_default(),
-        in_flight_limit: reader.number("in_flight_limit", 1).unwrap_or(3).try_into().unwrap_or(u32::MAX),
+        in_flight_limit: reader
+            .number("in_flight_limit", 1)
+            .unwrap_or(3)
+            .try_into()
+            .unwrap_or(u32::MAX),
     };
     reader.finish();
     merge
@@ -262,9 +295,16 @@ fn read_policy(reader: &Reader<'_, '_>) -> Option<Policy> {
             "counterpart" => Policy::Counterpart,
             "newest" => Policy::Newest,
             _ => {
-                let side = Side::named(word).map(|side| format!("; for one kind write [{:?}]", side.noun()));
+                let side = Side::named(word)
+                    .map(|side| format!("; for one kind write [{:?}]", side.noun()));
                 let say = listed(&WORDS);
-                reader.error(KEY, format!("{word:?} is not known here; say {say}, or a list of sides{}", side.unwrap_or_default()));
+                reader.error(
+                    KEY,
+                    format!(
+                        "{word:?} is not known here; say {say}, or a list of sides{}",
+                        side.unwrap_or_default()
+                    ),
+                );
                 return None;
             }
         };
@@ -275,7 +315,9 @@ fn read_policy(reader: &Reader<'_, '_>) -> Option<Policy> {
         match Side::named(&word) {
             Some(side) => sides.push(side),
             None => {
-                let nouns: Vec<&str> = std::iter::once("contact").chain(KINDS.iter().map(|kind| kind.noun)).collect();
+                let nouns: Vec<&str> = std::iter::once("contact")
+                    .chain(KINDS.iter().map(|kind| kind.noun))
+                    .collect();
                 reader.error(KEY, format!("{word:?} is no side; say {}", listed(&nouns)));
             }
         }
@@ -312,20 +354,32 @@ fn read_limit(reader: &Reader<'_, '_>, key: &str) -> Option<Limit> {
         (None, None) => None,
     };
     if limit.is_none() {
-        reader.error(key, "say a share such as \"20%\", a number of records, or \"off\"");
+        reader.error(
+            key,
+            "say a share such as \"20%\", a number of records, or \"off\"",
+        );
     }
     limit
 }
 
 fn read_interactions(reader: &Reader<'_, '_>, folder: &Path) -> Interactions {
     let export = reader.text("export").map(|path| folder.join(path));
-    let ending = export.as_ref().and_then(|path| path.extension()).map(|ending| ending.to_ascii_lowercase());
+    let ending = export
+        .as_ref()
+        .and_then(|path| path.extension())
+        .map(|ending| ending.to_ascii_lowercase());
     if export.is_some() && !ending.is_some_and(|ending| ending == "csv" || ending == "jsonl") {
-        reader.error("export", "the log is CSV or JSON Lines: let its name end in .csv or .jsonl");
+        reader.error(
+            "export",
+            "the log is CSV or JSON Lines: let its name end in .csv or .jsonl",
+        );
     }
     let short = |key: &str, most: usize| {
         let text = reader.text(key);
-        if text.as_ref().is_some_and(|text| text.chars().count() > most) {
+        if text
+            .as_ref()
+            .is_some_and(|text| text.chars().count() > most)
+        {
             reader.error(key, format!("it has at most {most} characters"));
         }
         text
@@ -339,7 +393,11 @@ fn read_interactions(reader: &Reader<'_, '_>, folder: &Path) -> Interactions {
     interactions
 }
 
-fn read_tables(reader: &Reader<'_, '_>, folder: &Path, limits: Limits) -> BTreeMap<Table, TableConfig> {
+fn read_tables(
+    reader: &Reader<'_, '_>,
+    folder: &Path,
+    limits: Limits,
+) -> BTreeMap<Table, TableConfig> {
     let mut tables = BTreeMap::new();
     for table in Table::all() {
         let of_table = reader.table(table.name());
@@ -353,35 +411,70 @@ fn read_tables(reader: &Reader<'_, '_>, folder: &Path, limits: Limits) -> BTreeM
     tables
 }
 
-fn read_table(reader: &Reader<'_, '_>, table: Table, folder: &Path, limits: Limits) -> Option<TableConfig> {
+fn read_table(
+    reader: &Reader<'_, '_>,
+    table: Table,
+    folder: &Path,
+    limits: Limits,
+) -> Option<TableConfig> {
     let export = reader.text("export").map(|path| folder.join(path));
     if !reader.has("export") {
         reader.error("", "`export` is missing: the file that its system writes");
     }
-    let sequence = reader.text("sequence").filter(|pattern| is_pattern(reader, "sequence", pattern, 1));
+    let sequence = reader
+        .text("sequence")
+        .filter(|pattern| is_pattern(reader, "sequence", pattern, 1));
     let write_back = match reader.text("write_back").as_deref() {
         None => WriteBack::None,
         Some("in-place") => WriteBack::InPlace,
         Some(path) => WriteBack::Folder(folder.join(path)),
     };
-    let contents = reader.choice("contents", &[("full", Contents::Full), ("delta", Contents::Delta)]).unwrap_or_default();
-    let updates = [("cells", Update::Cells), ("records", Update::Records), ("full", Update::Full)];
+    let contents = reader
+        .choice(
+            "contents",
+            &[("full", Contents::Full), ("delta", Contents::Delta)],
+        )
+        .unwrap_or_default();
+    let updates = [
+        ("cells", Update::Cells),
+        ("records", Update::Records),
+        ("full", Update::Full),
+    ];
     let update = reader.choice("update", &updates).unwrap_or_default();
-    let empty = reader.choice("empty", &[("clear", Empty::Clear), ("no-change", Empty::NoChange)]).unwrap_or_default();
-    let is_glob = export.as_ref().is_some_and(|path| crate::sync::locate::pattern(path).is_some());
+    let empty = reader
+        .choice(
+            "empty",
+            &[("clear", Empty::Clear), ("no-change", Empty::NoChange)],
+        )
+        .unwrap_or_default();
+    let is_glob = export
+        .as_ref()
+        .is_some_and(|path| crate::sync::locate::pattern(path).is_some());
     if write_back == WriteBack::InPlace && contents == Contents::Delta {
-        reader.error("write_back", "a delta export cannot be written in place; name a folder for update files");
+        reader.error(
+            "write_back",
+            "a delta export cannot be written in place; name a folder for update files",
+        );
     }
     if write_back == WriteBack::InPlace && is_glob {
-        reader.error("write_back", "\"in-place\" needs one fixed file; `export` is a pattern");
+        reader.error(
+            "write_back",
+            "\"in-place\" needs one fixed file; `export` is a pattern",
+        );
     }
     if contents == Contents::Delta && update == Update::Full {
-        reader.error("update", "the whole table cannot be written from a delta export");
+        reader.error(
+            "update",
+            "the whole table cannot be written from a delta export",
+        );
     }
     if let (WriteBack::Folder(updates), Some(export), true) = (&write_back, &export, is_glob)
         && export.parent() == Some(updates.as_path())
     {
-        reader.error("write_back", "this is the folder that exports are read from; updates would be read as exports");
+        reader.error(
+            "write_back",
+            "this is the folder that exports are read from; updates would be read as exports",
+        );
     }
     let on_conflict = read_policy(reader);
     let fields = read_fields(&reader.table("fields"), table);
@@ -409,7 +502,10 @@ fn is_pattern(reader: &Reader<'_, '_>, key: &str, pattern: &str, groups: usize) 
     match regex_lite::Regex::new(pattern) {
         Ok(regex) if regex.captures_len() > groups => true,
         Ok(_) => {
-            reader.error(key, "the pattern needs a group in parentheses around the number or time");
+            reader.error(
+                key,
+                "the pattern needs a group in parentheses around the number or time",
+            );
             false
         }
         Err(error) => {
@@ -428,14 +524,18 @@ fn read_fields(reader: &Reader<'_, '_>, table: Table) -> BTreeMap<FieldId, Field
             hold_always: of_field.boolean("hold_always").unwrap_or(false),
         };
         of_field.finish();
-        let found = FieldId::all().find(|field| fold(field.def().name) == fold(&key) && table.column_of(*field).is_some());
+        let found = FieldId::all().find(|field| {
+            fold(field.def().name) == fold(&key) && table.column_of(*field).is_some()
+        });
         match found {
             Some(field) => {
                 fields.insert(field, config);
             }
             None => {
                 let known: Vec<&str> = FieldId::all().map(|field| field.def().name).collect();
-                let near = nearest(&key, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+                let near = nearest(&key, &known)
+                    .map(|near| format!("; did you mean {near:?}?"))
+                    .unwrap_or_default();
                 reader.error(&key, format!("{table} share no such field{near}"));
             }
         }
@@ -445,33 +545,20 @@ fn read_fields(reader: &Reader<'_, '_>, table: Table) -> BTreeMap<FieldId, Field
 }
 
 fn read_pins(reader: &Reader<'_, '_>, table: Table) -> Settings {
-    let named = |key: &str, what: &str| {
-        let text = reader.text(key)?;
-        let word = text.clone();
-        Some((text, move || reader.error(key, format!("{word:?} is no {what}"))))
-    };
-    let format = named("format", "format; say \"csv\", \"json\", \"jsonl\" or \"odata\"").and_then(|(name, wrong)| {
-        let found = FileFormat::from_name(&name);
-        if found.is_none() {
-            wrong();
-        }
-        found
-    });
-    let encoding = named("encoding", "encoding that Couplet knows; say for example \"utf-8\", \"windows-1252\" or \"cp850\"");
-    let encoding = encoding.and_then(|(name, wrong)| {
-        let found = Encoding::from_label(&name);
-        if found.is_none() {
-            wrong();
-        }
-        found
-    });
-    let newline = named("newline", "line end; say \"lf\", \"crlf\" or \"cr\"").and_then(|(name, wrong)| {
-        let found = Newline::from_name(&name);
-        if found.is_none() {
-            wrong();
-        }
-        found
-    });
+    let format = read_word(
+        reader,
+        "format",
+        "\"csv\", \"json\", \"jsonl\" or \"odata\"",
+        FileFormat::from_name,
+    );
+    let encodings = "for example \"utf-8\", \"windows-1252\" or \"cp850\"";
+    let encoding = read_word(reader, "encoding", encodings, Encoding::from_label);
+    let newline = read_word(
+        reader,
+        "newline",
+        "\"lf\", \"crlf\" or \"cr\"",
+        Newline::from_name,
+    );
     let byte = |key: &str| {
         let text = reader.text(key)?;
         match text.as_bytes() {
@@ -479,12 +566,17 @@ fn read_pins(reader: &Reader<'_, '_>, table: Table) -> Settings {
             [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() => Some(Some(*byte)),
             b"tab" => Some(Some(b'\t')),
             _ => {
-                reader.error(key, format!("{text:?} is not one ASCII character that is neither letter nor digit"));
+                reader.error(
+                    key,
+                    format!("{text:?} is not one ASCII character that is neither letter nor digit"),
+                );
                 None
             }
         }
     };
-    let footer = reader.text("footer").filter(|pattern| is_pattern(reader, "footer", pattern, 0));
+    let footer = reader
+        .text("footer")
+        .filter(|pattern| is_pattern(reader, "footer", pattern, 0));
     Settings {
         format,
         encoding,
@@ -500,18 +592,42 @@ fn read_pins(reader: &Reader<'_, '_>, table: Table) -> Settings {
     }
 }
 
+fn read_word<T>(
+    reader: &Reader<'_, '_>,
+    key: &str,
+    say: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let word = reader.text(key)?;
+    let found = read(&word);
+    if found.is_none() {
+        reader.error(key, format!("{word:?} is not known here; say {say}"));
+    }
+    found
+}
+
 fn read_columns(reader: &Reader<'_, '_>, table: Table) -> Vec<ColumnPin> {
     let mut pins = Vec::new();
     for key in reader.keys() {
-        let Some(def) = table.columns().iter().find(|def| fold(def.name) == fold(&key)) else {
+        let Some(def) = table
+            .columns()
+            .iter()
+            .find(|def| fold(def.name) == fold(&key))
+        else {
             let known: Vec<&str> = table.columns().iter().map(|def| def.name).collect();
-            let near = nearest(&key, &known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+            let near = nearest(&key, &known)
+                .map(|near| format!("; did you mean {near:?}?"))
+                .unwrap_or_default();
             reader.item(&key);
             reader.error(&key, format!("{table} have no such column{near}"));
             continue;
         };
-        let mut pin =
-            ColumnPin { column: def.name.to_owned(), header: None, length: None, too_long: TooLong::Problem };
+        let mut pin = ColumnPin {
+            column: def.name.to_owned(),
+            header: None,
+            length: None,
+            too_long: TooLong::Problem,
+        };
         match reader.item(&key).and_then(toml_edit::Item::as_str) {
             Some(header) => pin.header = Some(header.to_owned()),
             None => {
@@ -536,8 +652,13 @@ fn check_tables(reader: &Reader<'_, '_>, tables: &BTreeMap<Table, TableConfig>, 
     }
     let mut coupled = false;
     for table in Table::all() {
-        let Table::Counterparts(kind) = table else { continue };
-        let has_code = setup.codes.get(kind.0 as usize).is_some_and(Option::is_some);
+        let Table::Counterparts(kind) = table else {
+            continue;
+        };
+        let has_code = setup
+            .codes
+            .get(kind.0 as usize)
+            .is_some_and(Option::is_some);
         coupled |= reader.has(table.name()) && has_code;
     }
     if coupled && !reader.has("relations") {
@@ -546,7 +667,10 @@ fn check_tables(reader: &Reader<'_, '_>, tables: &BTreeMap<Table, TableConfig>, 
     let mut seen: BTreeMap<&Path, Table> = BTreeMap::new();
     for (table, config) in tables {
         if let Some(other) = seen.insert(&config.export, *table) {
-            reader.error(table.name(), format!("its export is the same file as that of {other}"));
+            reader.error(
+                table.name(),
+                format!("its export is the same file as that of {other}"),
+            );
         }
     }
 }
@@ -571,14 +695,22 @@ mod tests {
     #[test]
     fn the_sample_configuration_is_right() {
         let config = parse(SAMPLE, Path::new("config.toml")).unwrap();
-        assert_eq!(config.setup.codes, ["CUST", "VEND", "BANK"].map(|code| Some(code.to_owned())));
+        assert_eq!(
+            config.setup.codes,
+            ["CUST", "VEND", "BANK"].map(|code| Some(code.to_owned()))
+        );
         assert_eq!(config.merge.in_flight_limit, 3);
     }
 
     #[test]
     fn an_unknown_key_names_its_place_and_the_nearest_known_one() {
         let found = errors(&format!("{SMALL}delimeter = \";\"\n"));
-        assert_eq!(found, ["config.toml:4:1: tables.contacts.delimeter: unknown key; did you mean \"delimiter\"?"]);
+        assert_eq!(
+            found,
+            [
+                "config.toml:4:1: tables.contacts.delimeter: unknown key; did you mean \"delimiter\"?"
+            ]
+        );
     }
 
     #[test]
@@ -596,7 +728,10 @@ mod tests {
             "8:14: tables.contacts.write_back: a delta export cannot be written in place",
             "11:14: tables.contacts.columns.Fone No.: contacts have no such column; did you mean \"Phone No.\"?",
         ] {
-            assert!(found.iter().any(|error| error.contains(part)), "{part} not in {found:#?}");
+            assert!(
+                found.iter().any(|error| error.contains(part)),
+                "{part} not in {found:#?}"
+            );
         }
     }
 
@@ -610,18 +745,31 @@ mod tests {
             ("encoding = \"ebcdic\"", "\"windows-1252\""),
             ("newline = \"x\"", "\"crlf\""),
             ("sequence = \"abc\"", "a group in parentheses"),
-            ("on_conflict = [\"planet\"]", "\"contact\", \"customer\", \"vendor\" or \"bank-account\""),
+            (
+                "on_conflict = [\"planet\"]",
+                "\"contact\", \"customer\", \"vendor\" or \"bank-account\"",
+            ),
         ] {
             let found = errors(&format!("{SMALL}{line}\n"));
-            assert!(found.len() == 1 && found[0].contains(right), "{line}: {found:?}");
+            assert!(
+                found.len() == 1 && found[0].contains(right),
+                "{line}: {found:?}"
+            );
         }
     }
 
     #[test]
     fn a_kind_that_couples_needs_the_relations() {
-        let text = format!("{SMALL}[tables.customers]\nexport = \"k.csv\"\n[setup]\nbus_rel_code_for_customers = \"CUST\"\n");
+        let text = format!(
+            "{SMALL}[tables.customers]\nexport = \"k.csv\"\n[setup]\nbus_rel_code_for_customers = \"CUST\"\n"
+        );
         let found = errors(&text);
-        assert!(found.iter().any(|error| error.contains("`tables.relations` is missing")), "{found:?}");
+        assert!(
+            found
+                .iter()
+                .any(|error| error.contains("`tables.relations` is missing")),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -630,9 +778,13 @@ mod tests {
             "{SMALL}on_conflict = \"newest\"\n[tables.contacts.fields.\"phone no\"]\non_conflict = [\"customer\"]\nhold_always = true\n"
         );
         let config = parse(&text, Path::new("config.toml")).unwrap();
-        let rules = |name: &str| config.field_rules(&[Table::Contacts], FieldId::named(name).unwrap());
+        let rules =
+            |name: &str| config.field_rules(&[Table::Contacts], FieldId::named(name).unwrap());
         assert_eq!(rules("City").on_conflict, Policy::Newest);
-        assert_eq!(rules("Phone No.").on_conflict, Policy::Sides(vec![Side::named("customer").unwrap()]));
+        assert_eq!(
+            rules("Phone No.").on_conflict,
+            Policy::Sides(vec![Side::named("customer").unwrap()])
+        );
         assert!(rules("Phone No.").hold_always && !rules("City").hold_always);
     }
 

@@ -46,7 +46,12 @@ pub struct Resolve {
     ids: Vec<String>,
 
     /// Take the value of this side, or what was agreed before: contact, customer, vendor, bank-account, base
-    #[arg(long, value_name = "SIDE", required_unless_present = "value", conflicts_with = "value")]
+    #[arg(
+        long,
+        value_name = "SIDE",
+        required_unless_present = "value",
+        conflicts_with = "value"
+    )]
     take: Option<String>,
 
     /// Take this value
@@ -70,11 +75,21 @@ pub fn run(context: &Context, args: &Args) -> Answer {
             let chosen = filtered(&conflicts, filter)?;
             let text = match chosen.is_empty() {
                 true => "No conflicts.\n".to_owned(),
-                false => chosen.iter().map(|conflict| in_full(conflict)).collect::<Vec<_>>().join("\n"),
+                false => chosen
+                    .iter()
+                    .map(|conflict| in_full(conflict))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
             };
             context.out.text(&text);
             context.out.json(&json!({ "conflicts": chosen }));
-            Ok(if chosen.iter().any(|conflict| conflict.decided.is_none()) { Exit::Waiting } else { Exit::Done })
+            Ok(
+                if chosen.iter().any(|conflict| conflict.decided.is_none()) {
+                    Exit::Waiting
+                } else {
+                    Exit::Done
+                },
+            )
         }
         Args::Show { ids } => {
             let chosen = by_ids(&conflicts, ids)?;
@@ -89,7 +104,11 @@ pub fn run(context: &Context, args: &Args) -> Answer {
             let chosen = match (resolve.ids.is_empty(), resolve.all || is_filtered) {
                 (false, _) => by_ids(&conflicts, &resolve.ids)?,
                 (true, true) => filtered(&conflicts, filter)?,
-                (true, false) => return Err(Failure::Usage("name conflicts, a --table or --field, or --all".to_owned())),
+                (true, false) => {
+                    return Err(Failure::Usage(
+                        "name conflicts, a --table or --field, or --all".to_owned(),
+                    ));
+                }
             };
             // All decisions are looked up before the first is kept.
             let mut values = Vec::with_capacity(chosen.len());
@@ -101,7 +120,14 @@ pub fn run(context: &Context, args: &Args) -> Answer {
             for (conflict, value) in chosen.iter().zip(&values) {
                 store.decide(conflict, value, &now)?;
                 let about = &conflict.conflict;
-                let _ = writeln!(text, "{}  contact {}, {}: {}", conflict.id, about.contact, about.field, Quoted(value));
+                let _ = writeln!(
+                    text,
+                    "{}  contact {}, {}: {}",
+                    conflict.id,
+                    about.contact,
+                    about.field,
+                    Quoted(value)
+                );
             }
             let _ = writeln!(
                 text,
@@ -109,18 +135,27 @@ pub fn run(context: &Context, args: &Args) -> Answer {
                 count(chosen.len() as u64, "conflict", "conflicts")
             );
             context.out.text(&text);
-            let decided: Vec<_> =
-                chosen.iter().zip(&values).map(|(conflict, value)| json!({ "id": conflict.id, "value": value })).collect();
+            let decided: Vec<_> = chosen
+                .iter()
+                .zip(&values)
+                .map(|(conflict, value)| json!({ "id": conflict.id, "value": value }))
+                .collect();
             context.out.json(&json!({ "decided": decided }));
             Ok(Exit::Done)
         }
     }
 }
 
-fn filtered<'c>(conflicts: &'c [OpenConflict], filter: &Filter) -> Result<Vec<&'c OpenConflict>, Failure> {
+fn filtered<'c>(
+    conflicts: &'c [OpenConflict],
+    filter: &Filter,
+) -> Result<Vec<&'c OpenConflict>, Failure> {
     let table = match &filter.table {
         None => None,
-        Some(name) => Some(Table::named(name).ok_or_else(|| Failure::Usage(format!("there is no table {name}")))?),
+        Some(name) => Some(
+            Table::named(name)
+                .ok_or_else(|| Failure::Usage(format!("there is no table {name}")))?,
+        ),
     };
     let field = match &filter.field {
         None => None,
@@ -128,26 +163,46 @@ fn filtered<'c>(conflicts: &'c [OpenConflict], filter: &Filter) -> Result<Vec<&'
     };
     Ok(conflicts
         .iter()
-        .filter(|open| table.is_none_or(|table| open.conflict.claims.iter().any(|claim| claim.side.table() == table)))
+        .filter(|open| {
+            table.is_none_or(|table| {
+                open.conflict
+                    .claims
+                    .iter()
+                    .any(|claim| claim.side.table() == table)
+            })
+        })
         .filter(|open| field.is_none_or(|field| open.conflict.field == field))
         .collect())
 }
 
 /// The shared field of this name, without regard to case, blanks and punctuation.
 pub fn field_named(name: &str) -> Result<&'static str, Failure> {
-    let bare = |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let bare = |name: &str| {
+        name.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    };
     FieldId::all()
         .map(|field| field.def().name)
         .find(|field| bare(field) == bare(name))
         .ok_or_else(|| Failure::Usage(format!("there is no shared field {name}")))
 }
 
-fn by_ids<'c>(conflicts: &'c [OpenConflict], ids: &[String]) -> Result<Vec<&'c OpenConflict>, Failure> {
+fn by_ids<'c>(
+    conflicts: &'c [OpenConflict],
+    ids: &[String],
+) -> Result<Vec<&'c OpenConflict>, Failure> {
     ids.iter()
         .map(|id| {
-            conflicts.iter().find(|open| open.id.eq_ignore_ascii_case(id)).ok_or_else(|| {
-                Failure::Refused(format!("there is no conflict {id}; `couplet conflicts list` has them all"))
-            })
+            conflicts
+                .iter()
+                .find(|open| open.id.eq_ignore_ascii_case(id))
+                .ok_or_else(|| {
+                    Failure::Refused(format!(
+                        "there is no conflict {id}; `couplet conflicts list` has them all"
+                    ))
+                })
         })
         .collect()
 }
@@ -160,17 +215,32 @@ fn decision(open: &OpenConflict, resolve: &Resolve) -> Result<String, Failure> {
     let conflict = &open.conflict;
     if take == "base" {
         return conflict.agreed.clone().ok_or_else(|| {
-            Failure::Refused(format!("{}: the sides never agreed on {}, so there is no base to take", open.id, conflict.field))
+            Failure::Refused(format!(
+                "{}: the sides never agreed on {}, so there is no base to take",
+                open.id, conflict.field
+            ))
         });
     }
     let side = Side::named(take).ok_or_else(|| {
-        Failure::Usage(format!("--take {take}: say contact, customer, vendor, bank-account or base"))
+        Failure::Usage(format!(
+            "--take {take}: say contact, customer, vendor, bank-account or base"
+        ))
     })?;
-    let claim = conflict.claims.iter().find(|claim| claim.side == side).ok_or_else(|| {
-        Failure::Refused(format!("{}: the party of contact {} has no {side}", open.id, conflict.contact))
-    })?;
+    let claim = conflict
+        .claims
+        .iter()
+        .find(|claim| claim.side == side)
+        .ok_or_else(|| {
+            Failure::Refused(format!(
+                "{}: the party of contact {} has no {side}",
+                open.id, conflict.contact
+            ))
+        })?;
     claim.shows.clone().ok_or_else(|| {
-        Failure::Refused(format!("{}: {side} {} says nothing of {} now", open.id, claim.no, conflict.field))
+        Failure::Refused(format!(
+            "{}: {side} {} says nothing of {} now",
+            open.id, claim.no, conflict.field
+        ))
     })
 }
 
@@ -178,7 +248,11 @@ fn decision(open: &OpenConflict, resolve: &Resolve) -> Result<String, Failure> {
 fn in_full(open: &OpenConflict) -> String {
     let conflict = &open.conflict;
     let mut text = String::new();
-    let _ = writeln!(text, "{}  contact {}, {}", open.id, conflict.contact, conflict.field);
+    let _ = writeln!(
+        text,
+        "{}  contact {}, {}",
+        open.id, conflict.contact, conflict.field
+    );
     let _ = writeln!(text, "  {}.", conflict.why);
     match &conflict.agreed {
         Some(agreed) => {
@@ -187,17 +261,45 @@ fn in_full(open: &OpenConflict) -> String {
         None => text.push_str("  agreed before    (they never met)\n"),
     }
     for claim in &conflict.claims {
-        let _ = writeln!(text, "  {:<16} {}{}", format!("{} {}", claim.side, claim.no), shows(claim), place(claim));
+        let _ = writeln!(
+            text,
+            "  {:<16} {}{}",
+            format!("{} {}", claim.side, claim.no),
+            shows(claim),
+            place(claim)
+        );
     }
     match &open.decided {
         Some(value) => {
-            let _ = writeln!(text, "  decided          {}, to be carried out by the next pass", Quoted(value));
+            let _ = writeln!(
+                text,
+                "  decided          {}, to be carried out by the next pass",
+                Quoted(value)
+            );
         }
         None => {
-            let sides: Vec<&str> = conflict.claims.iter().filter(|c| c.shows.is_some()).map(|c| c.side.noun()).collect();
-            let base = if conflict.agreed.is_some() { "|base" } else { "" };
-            let _ = writeln!(text, "  nobody is overwritten until you decide (open since pass {}, {}):", open.opened_pass, open.opened_at);
-            let _ = writeln!(text, "    couplet conflicts resolve {} --take {}{base}", open.id, sides.join("|"));
+            let sides: Vec<&str> = conflict
+                .claims
+                .iter()
+                .filter(|c| c.shows.is_some())
+                .map(|c| c.side.noun())
+                .collect();
+            let base = if conflict.agreed.is_some() {
+                "|base"
+            } else {
+                ""
+            };
+            let _ = writeln!(
+                text,
+                "  nobody is overwritten until you decide (open since pass {}, {}):",
+                open.opened_pass, open.opened_at
+            );
+            let _ = writeln!(
+                text,
+                "    couplet conflicts resolve {} --take {}{base}",
+                open.id,
+                sides.join("|")
+            );
         }
     }
     text
@@ -216,5 +318,8 @@ fn shows(claim: &Claim) -> String {
 }
 
 fn place(claim: &Claim) -> String {
-    claim.line.map(|line| format!("  {}:{line}", claim.file)).unwrap_or_default()
+    claim
+        .line
+        .map(|line| format!("  {}:{line}", claim.file))
+        .unwrap_or_default()
 }

@@ -33,29 +33,50 @@ pub fn run(context: &Context, args: &Args) -> Answer {
     let store = context.store(&config)?;
     let table = Table::named(&args.table)
         .filter(|table| *table != Table::Relations)
-        .ok_or_else(|| Failure::Usage(format!("there is no table {}; say contact, customer, vendor or bank-account", args.table)))?;
+        .ok_or_else(|| {
+            Failure::Usage(format!(
+                "there is no table {}; say contact, customer, vendor or bank-account",
+                args.table
+            ))
+        })?;
     let no = form::canonical(Form::Code, &args.no).into_owned();
     let column = match &args.field {
         None => None,
         Some(name) => Some(column_named(table, name)?),
     };
-    let memory = store.tables()?.into_iter().find(|memory| memory.table == table.name());
+    let memory = store
+        .tables()?
+        .into_iter()
+        .find(|memory| memory.table == table.name());
     let known = match &memory {
         Some(memory) => base_row(&store, table, memory, &no)?,
         None => None,
     };
     let (Some(memory), Some(row)) = (memory, known) else {
-        return Err(Failure::Refused(format!("no pass has seen a {} {no}", table.noun())));
+        return Err(Failure::Refused(format!(
+            "no pass has seen a {} {no}",
+            table.noun()
+        )));
     };
     let decisions = store.decisions(table.name(), &no, column)?;
     let sent = store.sent(table.name(), &no, memory.exports)?;
     let conflicts: Vec<_> = store
         .conflicts()?
         .into_iter()
-        .filter(|open| open.conflict.claims.iter().any(|claim| claim.side.table() == table && claim.no == no))
+        .filter(|open| {
+            open.conflict
+                .claims
+                .iter()
+                .any(|claim| claim.side.table() == table && claim.no == no)
+        })
         .collect();
     let mut text = String::new();
-    let _ = writeln!(text, "{} {no}, last read from {}", table.noun(), memory.file);
+    let _ = writeln!(
+        text,
+        "{} {no}, last read from {}",
+        table.noun(),
+        memory.file
+    );
     let mut values = Vec::new();
     for (at, def) in table.columns().iter().enumerate().skip(1) {
         if column.is_some_and(|column| column != def.name) {
@@ -63,7 +84,10 @@ pub fn run(context: &Context, args: &Args) -> Answer {
         }
         let Some(value) = row.get(at) else { continue };
         let field = def.shares.map_or(def.name, |field| field.def().name);
-        let of_cell: Vec<_> = decisions.iter().filter(|decision| decision.column == def.name).collect();
+        let of_cell: Vec<_> = decisions
+            .iter()
+            .filter(|decision| decision.column == def.name)
+            .collect();
         let in_flight: Vec<&str> = sent
             .iter()
             .filter(|value| value.field == field && !value.sent.acknowledged)
@@ -80,10 +104,18 @@ pub fn run(context: &Context, args: &Args) -> Answer {
         }
         let _ = writeln!(text, "\n{}: {}", def.name, Quoted(value));
         for value in in_flight {
-            let _ = writeln!(text, "  in flight: {} was written for its system, which has not shown it yet", Quoted(value));
+            let _ = writeln!(
+                text,
+                "  in flight: {} was written for its system, which has not shown it yet",
+                Quoted(value)
+            );
         }
         if let Some(open) = conflict {
-            let _ = writeln!(text, "  in conflict: {} (`couplet conflicts show {}`)", open.conflict.why, open.id);
+            let _ = writeln!(
+                text,
+                "  in conflict: {} (`couplet conflicts show {}`)",
+                open.conflict.why, open.id
+            );
         }
         for decision in &of_cell {
             let _ = writeln!(
@@ -97,7 +129,11 @@ pub fn run(context: &Context, args: &Args) -> Answer {
                 decision.line
             );
             for origin in &decision.because {
-                let _ = writeln!(text, "    because {} {} said so ({}:{})", origin.side, origin.no, origin.file, origin.line);
+                let _ = writeln!(
+                    text,
+                    "    because {} {} said so ({}:{})",
+                    origin.side, origin.no, origin.file, origin.line
+                );
             }
             let _ = writeln!(text, "    rule: {}", decision.rule.sentence());
         }
@@ -106,19 +142,37 @@ pub fn run(context: &Context, args: &Args) -> Answer {
         }
     }
     if column.is_none() {
-        let _ = writeln!(text, "\nAll other values are as its own export shows them; Couplet never wrote them.");
+        let _ = writeln!(
+            text,
+            "\nAll other values are as its own export shows them; Couplet never wrote them."
+        );
     }
     context.out.text(&text);
-    context.out.json(&json!({ "table": table.name(), "no": no, "file": memory.file, "values": values }));
+    context
+        .out
+        .json(&json!({ "table": table.name(), "no": no, "file": memory.file, "values": values }));
     Ok(Exit::Done)
 }
 
 fn column_named(table: Table, name: &str) -> Result<&'static str, Failure> {
-    let bare = |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
-    table.columns().iter().map(|def| def.name).find(|column| bare(column) == bare(name)).ok_or_else(|| {
-        let known: Vec<&str> = table.columns().iter().map(|def| def.name).collect();
-        Failure::Usage(format!("{table} has no column {name}; it has {}", known.join(", ")))
-    })
+    let bare = |name: &str| {
+        name.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    };
+    table
+        .columns()
+        .iter()
+        .map(|def| def.name)
+        .find(|column| bare(column) == bare(name))
+        .ok_or_else(|| {
+            let known: Vec<&str> = table.columns().iter().map(|def| def.name).collect();
+            Failure::Usage(format!(
+                "{table} has no column {name}; it has {}",
+                known.join(", ")
+            ))
+        })
 }
 
 fn base_row(
@@ -128,8 +182,15 @@ fn base_row(
     no: &str,
 ) -> Result<Option<Row>, Failure> {
     let folder = store.base_folder();
-    let index = Index::read(&RealDisk, &base::index_path(&folder, table, memory.generation))?;
-    let rows = Rows::open(&RealDisk, base::rows_path(&folder, table, memory.rows_epoch), memory.rows_length)?;
+    let index = Index::read(
+        &RealDisk,
+        &base::index_path(&folder, table, memory.generation),
+    )?;
+    let rows = Rows::open(
+        &RealDisk,
+        base::rows_path(&folder, table, memory.rows_epoch),
+        memory.rows_length,
+    )?;
     let key = plain(key_print(&[no], store.seed(0)?));
     match index.keys.iter().position(|known| *known == key) {
         Some(at) => Ok(rows.get(index.rows[at])?),

@@ -31,7 +31,12 @@ use output::Output;
 #[command(name = "couplet", version, max_term_width = 100)]
 pub struct Cli {
     /// The configuration file
-    #[arg(long, global = true, default_value = "config.toml", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "config.toml",
+        value_name = "FILE"
+    )]
     config: PathBuf,
 
     /// What standard output is for: people or programs
@@ -139,7 +144,10 @@ impl Context {
     /// The state to look at; refused where no pass was made yet.
     fn store(&self, config: &Config) -> Result<Store, Failure> {
         Store::look(&config.state)?.ok_or_else(|| {
-            Failure::Refused(format!("there is no state in {} yet: run `couplet reconcile` first", config.state.display()))
+            Failure::Refused(format!(
+                "there is no state in {} yet: run `couplet reconcile` first",
+                config.state.display()
+            ))
         })
     }
 }
@@ -150,12 +158,20 @@ pub fn main() -> Exit {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
         }
     };
     log(&cli);
     let out = Output::new(cli.format, cli.quiet);
-    let context = Context { config_path: cli.config, out, verbose: cli.verbose > 0 };
+    let context = Context {
+        config_path: cli.config,
+        out,
+        verbose: cli.verbose > 0,
+    };
     let answer = match cli.command {
         Command::Reconcile(args) => reconcile::run(&context, &args),
         Command::Approve(args) => approve::run(&context, &args),
@@ -166,7 +182,12 @@ pub fn main() -> Exit {
         Command::Explain(args) => explain::run(&context, &args),
         Command::Sniff(args) => sniff::run(&context, &args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "couplet", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "couplet",
+                &mut std::io::stdout(),
+            );
             Ok(Exit::Done)
         }
         Command::Man => man(),
@@ -179,7 +200,9 @@ fn man() -> Answer {
     let render = clap_mangen::Man::new(Cli::command()).render(&mut page);
     match render.and_then(|()| std::io::Write::write_all(&mut std::io::stdout(), &page)) {
         Ok(()) => Ok(Exit::Done),
-        Err(error) => Err(Failure::Refused(format!("cannot print the manual page: {error}"))),
+        Err(error) => Err(Failure::Refused(format!(
+            "cannot print the manual page: {error}"
+        ))),
     }
 }
 
@@ -191,8 +214,12 @@ fn log(cli: &Cli) {
         (false, 2) => LevelFilter::DEBUG,
         (false, _) => LevelFilter::TRACE,
     };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
-    let plain = std::env::var_os("NO_COLOR").is_some() || !std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    let plain = std::env::var_os("NO_COLOR").is_some()
+        || !std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A second subscriber can only be one that a test has set; it stays.
     let _ = builder.with_ansi(!plain).try_init();
 }

@@ -51,10 +51,17 @@ impl Output {
     /// Prints why a command failed and gives its exit code.
     pub fn failure(&self, failure: &Failure) -> Exit {
         let (exit, lines) = match failure {
-            Failure::Config(errors) => (Exit::Config, errors.iter().map(ToString::to_string).collect()),
-            Failure::NoConfig(path, source) => {
-                (Exit::Config, vec![format!("cannot read the configuration {}: {source}", path.display())])
-            }
+            Failure::Config(errors) => (
+                Exit::Config,
+                errors.iter().map(ToString::to_string).collect(),
+            ),
+            Failure::NoConfig(path, source) => (
+                Exit::Config,
+                vec![format!(
+                    "cannot read the configuration {}: {source}",
+                    path.display()
+                )],
+            ),
             Failure::State(error) => (exit_of(error), vec![chain(error)]),
             Failure::Pass(error) => {
                 let exit = match error {
@@ -109,7 +116,11 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// `1 cell`, `2 cells`: a count with its noun.
 pub fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+    format!(
+        "{} {}",
+        grouped(number),
+        if number == 1 { one } else { many }
+    )
 }
 
 /// A number with its thousands apart.

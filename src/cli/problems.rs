@@ -32,7 +32,12 @@ pub fn run(context: &Context, args: &Args) -> Answer {
             let mut text = String::new();
             for known in &problems {
                 let mark = if known.accepted { " (accepted)" } else { "" };
-                let _ = write!(text, "{}{mark}  {}", known.id, problem_lines(&known.problem));
+                let _ = write!(
+                    text,
+                    "{}{mark}  {}",
+                    known.id,
+                    problem_lines(&known.problem)
+                );
             }
             if problems.is_empty() {
                 text.push_str("No problems.\n");
@@ -45,10 +50,15 @@ pub fn run(context: &Context, args: &Args) -> Answer {
         Args::Accept { ids } => {
             for id in ids {
                 if !store.accept(&id.to_uppercase())? {
-                    return Err(Failure::Refused(format!("there is no problem {id}; `couplet problems list` has them all")));
+                    return Err(Failure::Refused(format!(
+                        "there is no problem {id}; `couplet problems list` has them all"
+                    )));
                 }
             }
-            context.out.text(&format!("Accepted {}.\n", count(ids.len() as u64, "problem", "problems")));
+            context.out.text(&format!(
+                "Accepted {}.\n",
+                count(ids.len() as u64, "problem", "problems")
+            ));
             context.out.json(&json!({ "accepted": ids }));
             Ok(Exit::Done)
         }

@@ -45,10 +45,17 @@ pub fn run(context: &Context, args: &Args) -> Answer {
         Some(path) => Some(read_plan(path)?),
         None => None,
     };
-    let request = Request { dry_run: args.dry_run || args.plan.is_some(), exactly };
+    let request = Request {
+        dry_run: args.dry_run || args.plan.is_some(),
+        exactly,
+    };
     let progress = progress(context);
     let stage = |text: &str| progress.set_message(text.to_owned());
-    let effects = Effects { disk: &RealDisk, clock: &SystemClock, stage: &stage };
+    let effects = Effects {
+        disk: &RealDisk,
+        clock: &SystemClock,
+        stage: &stage,
+    };
     let outcome = reconcile(&config, &effects, &request);
     progress.finish_and_clear();
     let outcome = outcome?;
@@ -59,15 +66,23 @@ pub fn run(context: &Context, args: &Args) -> Answer {
     Ok(match &outcome {
         Outcome::Halted { .. } => Exit::Halted,
         Outcome::Outdated { .. } => Exit::Failed,
-        Outcome::DryRun(summary) if args.exit_code && !summary.plan.halts.is_empty() => Exit::Halted,
+        Outcome::DryRun(summary) if args.exit_code && !summary.plan.halts.is_empty() => {
+            Exit::Halted
+        }
         Outcome::DryRun(summary) if args.exit_code && summary.plan.writes() => Exit::Changes,
-        Outcome::DryRun(summary) | Outcome::InStep(summary) | Outcome::Done(summary) => waiting(summary),
+        Outcome::DryRun(summary) | Outcome::InStep(summary) | Outcome::Done(summary) => {
+            waiting(summary)
+        }
     })
 }
 
 /// Whether something waits for a person.
 fn waiting(summary: &Summary) -> Exit {
-    if summary.plan.conflicts.is_empty() && summary.unaccepted.is_empty() { Exit::Done } else { Exit::Waiting }
+    if summary.plan.conflicts.is_empty() && summary.unaccepted.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Waiting
+    }
 }
 
 /// A spinner that shows itself after a second, on a terminal only.
@@ -76,7 +91,10 @@ fn progress(context: &Context) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-    bar.set_style(ProgressStyle::with_template("{spinner} {msg} [{elapsed}]").unwrap_or(ProgressStyle::default_spinner()));
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")
+            .unwrap_or(ProgressStyle::default_spinner()),
+    );
     let shown = bar.clone();
     std::thread::spawn(move || {
         std::thread::sleep(Duration::from_secs(1));
@@ -89,17 +107,22 @@ fn progress(context: &Context) -> ProgressBar {
 }
 
 fn read_plan(path: &PathBuf) -> Result<Plan, Failure> {
-    let refused = |why: String| Failure::Refused(format!("cannot apply the plan {}: {why}", path.display()));
+    let refused =
+        |why: String| Failure::Refused(format!("cannot apply the plan {}: {why}", path.display()));
     let text = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
     let plan: Plan = serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))?;
     match plan.version {
         PLAN_VERSION => Ok(plan),
-        other => Err(refused(format!("it has version {other}, and this program knows version {PLAN_VERSION}"))),
+        other => Err(refused(format!(
+            "it has version {other}, and this program knows version {PLAN_VERSION}"
+        ))),
     }
 }
 
 fn save_plan(path: &PathBuf, plan: &Plan) -> Result<(), Failure> {
-    let refused = |why: String| Failure::Refused(format!("cannot save the plan to {}: {why}", path.display()));
+    let refused = |why: String| {
+        Failure::Refused(format!("cannot save the plan to {}: {why}", path.display()))
+    };
     let text = serde_json::to_vec_pretty(plan).map_err(|error| refused(error.to_string()))?;
     std::fs::write(path, text).map_err(|error| refused(error.to_string()))
 }
@@ -107,7 +130,9 @@ fn save_plan(path: &PathBuf, plan: &Plan) -> Result<(), Failure> {
 fn print(context: &Context, outcome: &Outcome, saved: Option<&PathBuf>) {
     match outcome {
         Outcome::Outdated { reasons } => {
-            context.out.json(&json!({ "outcome": "outdated", "reasons": reasons }));
+            context
+                .out
+                .json(&json!({ "outcome": "outdated", "reasons": reasons }));
             for reason in reasons {
                 eprintln!("error: {reason}");
             }
@@ -148,7 +173,11 @@ fn to_json(outcome: &str, summary: &Summary) -> serde_json::Value {
 }
 
 fn records(summary: &Summary) -> u64 {
-    summary.tables.iter().filter_map(|table| table.records).sum()
+    summary
+        .tables
+        .iter()
+        .filter_map(|table| table.records)
+        .sum()
 }
 
 fn in_step(summary: &Summary) -> String {
@@ -169,24 +198,45 @@ fn waits(summary: &Summary, in_full: bool) -> String {
     let problems = summary.unaccepted.len() as u64;
     let mut text = String::new();
     if conflicts + problems == 0 {
-        text.push_str(if in_full { "Nothing waits for a person.\n" } else { "." });
+        text.push_str(if in_full {
+            "Nothing waits for a person.\n"
+        } else {
+            "."
+        });
         return text;
     }
     let mut parts = Vec::new();
     if conflicts > 0 {
-        parts.push(format!("{} (`couplet conflicts list`)", count(conflicts, "conflict", "conflicts")));
+        parts.push(format!(
+            "{} (`couplet conflicts list`)",
+            count(conflicts, "conflict", "conflicts")
+        ));
     }
     if problems > 0 {
-        parts.push(format!("{} (`couplet problems list`)", count(problems, "problem", "problems")));
+        parts.push(format!(
+            "{} (`couplet problems list`)",
+            count(problems, "problem", "problems")
+        ));
     }
-    let verb = if conflicts + problems == 1 { "waits" } else { "wait" };
+    let verb = if conflicts + problems == 1 {
+        "waits"
+    } else {
+        "wait"
+    };
     if !in_full {
         let _ = write!(text, "; {} {verb} for a person.", parts.join(" and "));
         return text;
     }
     let _ = writeln!(text, "For a person: {}", parts.join(" and "));
     for conflict in summary.plan.conflicts.iter().take(5) {
-        let _ = writeln!(text, "  {}  contact {}, {}: {}", conflict.id(), conflict.contact, conflict.field, conflict.why);
+        let _ = writeln!(
+            text,
+            "  {}  contact {}, {}: {}",
+            conflict.id(),
+            conflict.contact,
+            conflict.field,
+            conflict.why
+        );
     }
     if summary.plan.conflicts.len() > 5 {
         let _ = writeln!(text, "  ... and {} more", summary.plan.conflicts.len() - 5);
@@ -209,16 +259,29 @@ fn recovered(summary: &Summary) -> String {
 
 fn tables(summary: &Summary) -> String {
     let mut text = String::new();
-    let width = summary.tables.iter().map(|table| table.file.len()).max().unwrap_or(0);
+    let width = summary
+        .tables
+        .iter()
+        .map(|table| table.file.len())
+        .max()
+        .unwrap_or(0);
     let _ = writeln!(text, "Read");
     for table in &summary.tables {
         let records = match table.records {
             Some(records) => count(records, "record", "records"),
             None => "says nothing in this pass".to_owned(),
         };
-        let _ = writeln!(text, "  {:<14} {:<width$}  {records:>14}  {}", table.table, table.file, table.dialect);
+        let _ = writeln!(
+            text,
+            "  {:<14} {:<width$}  {records:>14}  {}",
+            table.table, table.file, table.dialect
+        );
     }
-    let _ = writeln!(text, "  {} in force", count(summary.couplings, "coupling", "couplings"));
+    let _ = writeln!(
+        text,
+        "  {} in force",
+        count(summary.couplings, "coupling", "couplings")
+    );
     text
 }
 
@@ -227,22 +290,37 @@ fn changes(plan: &Plan) -> String {
     let mut cells: BTreeMap<(usize, &str), BTreeMap<&str, u64>> = BTreeMap::new();
     for change in &plan.changes {
         let table = Table::named(&change.table).map_or(0, Table::index);
-        *cells.entry((table, &change.table)).or_default().entry(&change.column).or_default() += 1;
+        *cells
+            .entry((table, &change.table))
+            .or_default()
+            .entry(&change.column)
+            .or_default() += 1;
     }
     let mut text = String::new();
     for ((_, table), columns) in cells {
-        let columns: Vec<String> = columns.iter().map(|(column, cells)| format!("{column} {}", grouped(*cells))).collect();
+        let columns: Vec<String> = columns
+            .iter()
+            .map(|(column, cells)| format!("{column} {}", grouped(*cells)))
+            .collect();
         let _ = writeln!(text, "  {table:<14} {}", columns.join(", "));
     }
     if !plan.uncouplings.is_empty() {
-        let gone = count(plan.uncouplings.len() as u64, "relation goes", "relations go");
+        let gone = count(
+            plan.uncouplings.len() as u64,
+            "relation goes",
+            "relations go",
+        );
         let _ = writeln!(text, "  {:<14} {gone} with the record", "relations");
     }
     text
 }
 
 fn amount(plan: &Plan) -> String {
-    let mut parties: Vec<&str> = plan.changes.iter().map(|change| change.contact.as_str()).collect();
+    let mut parties: Vec<&str> = plan
+        .changes
+        .iter()
+        .map(|change| change.contact.as_str())
+        .collect();
     parties.dedup();
     format!(
         "{} of {}",
@@ -255,25 +333,43 @@ fn done(summary: &Summary, verbose: bool) -> String {
     let plan = &summary.plan;
     let mut text = recovered(summary);
     text.push_str(&tables(summary));
-    let _ = writeln!(text, "\nPass {} wrote {}:", summary.pass.unwrap_or_default(), amount(plan));
+    let _ = writeln!(
+        text,
+        "\nPass {} wrote {}:",
+        summary.pass.unwrap_or_default(),
+        amount(plan)
+    );
     text.push_str(&changes(plan));
     for file in &summary.files {
         let _ = writeln!(text, "  -> {}", file.display());
     }
     if !plan.interactions.is_empty() {
-        let _ = writeln!(text, "  {} logged", count(plan.interactions.len() as u64, "interaction", "interactions"));
+        let _ = writeln!(
+            text,
+            "  {} logged",
+            count(
+                plan.interactions.len() as u64,
+                "interaction",
+                "interactions"
+            )
+        );
     }
     if verbose {
         let _ = write!(text, "\n{}", plan.describe(usize::MAX));
     } else if let Some(change) = plan.changes.first() {
-        let _ = writeln!(text, "\nWhy? For example: couplet explain {} {}", noun(&change.table), change.no);
+        let _ = writeln!(
+            text,
+            "\nWhy? For example: couplet explain {} {}",
+            noun(&change.table),
+            change.no
+        );
     }
     let _ = write!(text, "\n{}", waits(summary, true));
     text
 }
 
-fn noun(table: &str) -> &str {
-    Table::named(table).map_or(table, Table::noun)
+fn noun(table: &str) -> &'static str {
+    Table::named(table).map_or("record", Table::noun)
 }
 
 fn dry_run(summary: &Summary, verbose: bool, saved: Option<&PathBuf>) -> String {
@@ -282,17 +378,29 @@ fn dry_run(summary: &Summary, verbose: bool, saved: Option<&PathBuf>) -> String 
     if plan.writes() {
         let _ = writeln!(text, "\nA pass would write {}:", amount(plan));
         text.push_str(&changes(plan));
-        let _ = write!(text, "\n{}", plan.describe(if verbose { usize::MAX } else { 10 }));
+        let _ = write!(
+            text,
+            "\n{}",
+            plan.describe(if verbose { usize::MAX } else { 10 })
+        );
     } else {
         let _ = writeln!(text, "\nA pass would write nothing.");
     }
     for halt in &plan.halts {
-        let _ = writeln!(text, "\nA guard would refuse it: {}: {}", halt.table, halt.reason);
+        let _ = writeln!(
+            text,
+            "\nA guard would refuse it: {}: {}",
+            halt.table, halt.reason
+        );
     }
     let _ = write!(text, "\n{}", waits(summary, true));
     match saved {
         Some(path) => {
-            let _ = writeln!(text, "Nothing was written but the plan: couplet reconcile --apply {}", path.display());
+            let _ = writeln!(
+                text,
+                "Nothing was written but the plan: couplet reconcile --apply {}",
+                path.display()
+            );
         }
         None => text.push_str("Nothing was written.\n"),
     }
@@ -308,12 +416,21 @@ fn halted(id: &str, summary: &Summary) -> String {
     }
     let _ = writeln!(text, "\nThe pass would write {}:", amount(&summary.plan));
     text.push_str(&changes(&summary.plan));
-    let _ = writeln!(text, "\nTo look at the plan:             couplet approve {id} --show");
-    let _ = writeln!(text, "To let exactly it through once:  couplet approve {id}");
+    let _ = writeln!(
+        text,
+        "\nTo look at the plan:             couplet approve {id} --show"
+    );
+    let _ = writeln!(
+        text,
+        "To let exactly it through once:  couplet approve {id}"
+    );
     text
 }
 
 /// A problem as lines for people.
 pub fn problem_lines(problem: &Problem) -> String {
-    format!("{}\n      {}\n      {}\n", problem.place, problem.reason, problem.advice)
+    format!(
+        "{}\n      {}\n      {}\n",
+        problem.place, problem.reason, problem.advice
+    )
 }

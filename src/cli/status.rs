@@ -32,22 +32,58 @@ pub fn run(context: &Context) -> Answer {
     }
     for table in &tables {
         let flying = in_flight.get(&table.table).copied().unwrap_or(0);
-        let flight = if flying > 0 { format!(", {} in flight", count(flying, "value", "values")) } else { String::new() };
-        let _ = writeln!(text, "  {:<14} {:>9} records  {}{flight}", table.table, grouped(table.records), table.file);
+        let flight = if flying > 0 {
+            format!(", {} in flight", count(flying, "value", "values"))
+        } else {
+            String::new()
+        };
+        let _ = writeln!(
+            text,
+            "  {:<14} {:>9} records  {}{flight}",
+            table.table,
+            grouped(table.records),
+            table.file
+        );
     }
-    let _ = writeln!(text, "Owed:      {}", count(debts.len() as u64, "value", "values"));
+    let _ = writeln!(
+        text,
+        "Owed:      {}",
+        count(debts.len() as u64, "value", "values")
+    );
     for debt in debts.iter().take(10) {
-        let _ = writeln!(text, "  {} {} {}: {}", debt.table, debt.no, debt.column, debt.reason);
+        let _ = writeln!(
+            text,
+            "  {} {} {}: {}",
+            debt.table, debt.no, debt.column, debt.reason
+        );
     }
-    let decided = conflicts.iter().filter(|conflict| conflict.decided.is_some()).count();
-    let _ = writeln!(text, "Conflicts: {} open, {decided} of them decided (`couplet conflicts list`)", conflicts.len());
+    let decided = conflicts
+        .iter()
+        .filter(|conflict| conflict.decided.is_some())
+        .count();
+    let _ = writeln!(
+        text,
+        "Conflicts: {} open, {decided} of them decided (`couplet conflicts list`)",
+        conflicts.len()
+    );
     let _ = writeln!(text, "Problems:  {open} open (`couplet problems list`)");
     for halt in &halts {
-        let approved = if halt.approved_at.is_some() { ", approved for the next pass" } else { "" };
-        let _ = writeln!(text, "Halted:    {} since {}{approved} (`couplet approve {} --show`)", halt.id, halt.at, halt.id);
+        let approved = if halt.approved_at.is_some() {
+            ", approved for the next pass"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            text,
+            "Halted:    {} since {}{approved} (`couplet approve {} --show`)",
+            halt.id, halt.at, halt.id
+        );
     }
     context.out.text(&text);
-    let halts: Vec<_> = halts.iter().map(|h| json!({ "id": h.id, "at": h.at, "approved_at": h.approved_at })).collect();
+    let halts: Vec<_> = halts
+        .iter()
+        .map(|h| json!({ "id": h.id, "at": h.at, "approved_at": h.approved_at }))
+        .collect();
     context.out.json(&json!({
         "last_pass": passes.first(),
         "tables": tables,
@@ -57,9 +93,11 @@ pub fn run(context: &Context) -> Answer {
         "problems": problems,
         "halts": halts,
     }));
-    Ok(match (halts.is_empty(), conflicts.is_empty() && open == 0) {
-        (false, _) => Exit::Halted,
-        (true, false) => Exit::Waiting,
-        (true, true) => Exit::Done,
-    })
+    Ok(
+        match (halts.is_empty(), conflicts.is_empty() && open == 0) {
+            (false, _) => Exit::Halted,
+            (true, false) => Exit::Waiting,
+            (true, true) => Exit::Done,
+        },
+    )
 }

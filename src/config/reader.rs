@@ -43,7 +43,11 @@ pub struct Source<'t> {
 impl<'t> Source<'t> {
     /// Begins with no errors.
     pub fn new(file: String, text: &'t str) -> Source<'t> {
-        Source { file, text, errors: RefCell::new(Vec::new()) }
+        Source {
+            file,
+            text,
+            errors: RefCell::new(Vec::new()),
+        }
     }
 
     /// Parses the text; a syntax error is the only error then.
@@ -92,7 +96,13 @@ pub struct Reader<'s, 't> {
 impl<'s, 't> Reader<'s, 't> {
     /// Reads the whole document.
     pub fn root(source: &'s Source<'t>, document: &'s Document<String>) -> Reader<'s, 't> {
-        Reader { source, table: Some(document.as_table()), path: String::new(), at: 0, asked: RefCell::default() }
+        Reader {
+            source,
+            table: Some(document.as_table()),
+            path: String::new(),
+            at: 0,
+            asked: RefCell::default(),
+        }
     }
 
     /// The key with its tables.
@@ -116,22 +126,29 @@ impl<'s, 't> Reader<'s, 't> {
 
     /// The keys that are there, in the order of the file.
     pub fn keys(&self) -> Vec<String> {
-        self.table.map(|table| table.iter().map(|(key, _)| key.to_owned()).collect()).unwrap_or_default()
+        self.table
+            .map(|table| table.iter().map(|(key, _)| key.to_owned()).collect())
+            .unwrap_or_default()
     }
 
     /// Keeps an error about a key.
     pub fn error(&self, key: &str, message: impl Into<String>) {
-        self.source.error(self.position(key), self.path(key), message.into());
+        self.source
+            .error(self.position(key), self.path(key), message.into());
     }
 
     fn position(&self, key: &str) -> usize {
         let found = self.table.and_then(|table| table.get_key_value(key));
-        found.and_then(|(key, item)| item.span().or(key.span())).map_or(self.at, |span| span.start)
+        found
+            .and_then(|(key, item)| item.span().or(key.span()))
+            .map_or(self.at, |span| span.start)
     }
 
     fn key_position(&self, key: &str) -> usize {
         let found = self.table.and_then(|table| table.get_key_value(key));
-        found.and_then(|(key, item)| key.span().or(item.span())).map_or(self.at, |span| span.start)
+        found
+            .and_then(|(key, item)| key.span().or(item.span()))
+            .map_or(self.at, |span| span.start)
     }
 
     /// The item of a key.
@@ -147,7 +164,13 @@ impl<'s, 't> Reader<'s, 't> {
         if item.is_some() && table.is_none() {
             self.error(key, "a table is expected here");
         }
-        Reader { source: self.source, table, path: self.path(key), at: self.key_position(key), asked: RefCell::default() }
+        Reader {
+            source: self.source,
+            table,
+            path: self.path(key),
+            at: self.key_position(key),
+            asked: RefCell::default(),
+        }
     }
 
     fn value<T>(&self, key: &str, what: &str, read: impl Fn(&Value) -> Option<T>) -> Option<T> {
@@ -161,7 +184,9 @@ impl<'s, 't> Reader<'s, 't> {
 
     /// A text.
     pub fn text(&self, key: &str) -> Option<String> {
-        self.value(key, "a text between quotes", |value| value.as_str().map(str::to_owned))
+        self.value(key, "a text between quotes", |value| {
+            value.as_str().map(str::to_owned)
+        })
     }
 
     /// True or false.
@@ -172,23 +197,37 @@ impl<'s, 't> Reader<'s, 't> {
     /// A whole number from `least` on.
     pub fn number(&self, key: &str, least: u64) -> Option<u64> {
         let what = format!("a whole number from {least} on");
-        self.value(key, &what, |value| u64::try_from(value.as_integer()?).ok().filter(|number| *number >= least))
+        self.value(key, &what, |value| {
+            u64::try_from(value.as_integer()?)
+                .ok()
+                .filter(|number| *number >= least)
+        })
     }
 
     /// A list of texts.
     pub fn texts(&self, key: &str) -> Option<Vec<String>> {
         self.value(key, "a list of texts", |value| {
-            value.as_array()?.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+            value
+                .as_array()?
+                .iter()
+                .map(|value| value.as_str().map(str::to_owned))
+                .collect()
         })
     }
 
     /// One of several words.
     pub fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Option<T> {
         let word = self.text(key)?;
-        let found = choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice);
+        let found = choices
+            .iter()
+            .find(|(name, _)| *name == word)
+            .map(|(_, choice)| *choice);
         if found.is_none() {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-            self.error(key, format!("{word:?} is not known here; say {}", listed(&names)));
+            self.error(
+                key,
+                format!("{word:?} is not known here; say {}", listed(&names)),
+            );
         }
         found
     }
@@ -196,7 +235,9 @@ impl<'s, 't> Reader<'s, 't> {
     /// A length of time such as `2s`, `500ms`, `1m`.
     pub fn duration(&self, key: &str) -> Option<Duration> {
         let text = self.text(key)?;
-        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let split = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
         let unit = match &text[split..] {
             "ms" => 1,
             "s" => 1_000,
@@ -204,9 +245,18 @@ impl<'s, 't> Reader<'s, 't> {
             "h" => 3_600_000,
             _ => 0,
         };
-        let millis = text[..split].parse::<u64>().ok().and_then(|count| count.checked_mul(unit)).filter(|_| unit > 0);
+        let millis = text[..split]
+            .parse::<u64>()
+            .ok()
+            .and_then(|count| count.checked_mul(unit))
+            .filter(|_| unit > 0);
         if millis.is_none() {
-            self.error(key, format!("{text:?} is no length of time; write for example \"2s\", \"500ms\" or \"1m\""));
+            self.error(
+                key,
+                format!(
+                    "{text:?} is no length of time; write for example \"2s\", \"500ms\" or \"1m\""
+                ),
+            );
         }
         millis.map(Duration::from_millis)
     }
@@ -220,20 +270,32 @@ impl<'s, 't> Reader<'s, 't> {
                 Some(near) => format!("unknown key; did you mean {near:?}?"),
                 None => format!("unknown key; known here: {}", known.join(", ")),
             };
-            self.source.error(self.key_position(&key), self.path(&key), message);
+            self.source
+                .error(self.key_position(&key), self.path(&key), message);
         }
     }
 }
 
 /// The known name that is nearest to a wrong one, if one is near at all.
 pub fn nearest<'k>(wrong: &str, known: &[&'k str]) -> Option<&'k str> {
-    let scored = known.iter().map(|name| (strsim::normalized_damerau_levenshtein(&fold(wrong), &fold(name)), *name));
-    scored.filter(|(score, _)| *score >= 0.6).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+    let scored = known.iter().map(|name| {
+        (
+            strsim::normalized_damerau_levenshtein(&fold(wrong), &fold(name)),
+            *name,
+        )
+    });
+    scored
+        .filter(|(score, _)| *score >= 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
 }
 
 /// A name without case, blanks and punctuation.
 pub fn fold(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Names as `"a", "b" or "c"`.

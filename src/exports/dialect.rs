@@ -30,6 +30,25 @@ pub struct Dialect {
     pub grammar: Grammar,
 }
 
+impl std::fmt::Display for Dialect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.encoding.name())?;
+        if self.bom {
+            f.write_str(" with BOM")?;
+        }
+        match &self.grammar {
+            Grammar::Csv(csv) => match csv.delimiter {
+                b'\t' => f.write_str(", CSV with tab"),
+                delimiter => write!(f, ", CSV with {}", char::from(delimiter)),
+            },
+            Grammar::Json(json) if json.sparse => {
+                write!(f, ", {}, sparse", self.grammar.format().title())
+            }
+            Grammar::Json(_) => write!(f, ", {}", self.grammar.format().title()),
+        }
+    }
+}
+
 /// One of the two grammars.
 #[derive(Clone, Debug)]
 pub enum Grammar {

@@ -468,14 +468,17 @@ impl Export {
 
     /// The hash of a record's key; records of several exports with the same key have the same one.
     pub fn key_print(&self, record: &Record) -> u64 {
-        let keys: Vec<&str> =
-            (0..self.table.key_columns()).map(|column| record.value(column).unwrap_or("")).collect();
+        let keys: Vec<&str> = (0..self.table.key_columns())
+            .map(|column| record.value(column).unwrap_or(""))
+            .collect();
         key_print(&keys, self.seed)
     }
 
     /// The hash of the key of the record at a position, which may be left out and exist all the same.
     pub fn key_print_at(&self, at: usize) -> KeyPrint {
-        let Some(place) = self.records.get(at) else { return KeyPrint::Faulty(None) };
+        let Some(place) = self.records.get(at) else {
+            return KeyPrint::Faulty(None);
+        };
         match read_range(&*self.text, place.start..place.end()) {
             Ok(bytes) => self.key_of(&bytes, &mut Vec::new()),
             Err(_) => KeyPrint::Faulty(None),
@@ -691,7 +694,7 @@ impl Export {
     ) -> Result<Option<&'m Member>, Fault> {
         let mut found: Option<&Member> = None;
         for member in members {
-            let name = json::name_text(&record[member.name.clone()])?;
+            let name = json::text(&record[member.name.clone()])?;
             if self.columns.named(&name) == Some(column) && found.replace(member).is_some() {
                 return Err(Fault {
                     at: member.name.start,
@@ -889,7 +892,7 @@ impl Reading<'_> {
                 while let Step::Record { span, next } = json::step(json, self.head, at, whole) {
                     let record = &self.head[span];
                     for member in json::members(record).unwrap_or_default() {
-                        if let Ok(name) = json::name_text(&record[member.name])
+                        if let Ok(name) = json::text(&record[member.name])
                             && !names.iter().any(|known| *known == name)
                         {
                             names.push(name.into_owned());

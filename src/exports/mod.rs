@@ -7,3 +7,16 @@ pub mod encoding;
 pub mod export;
 pub mod grammar;
 pub mod json;
+pub mod settings;
+pub mod sniff;
+pub mod source;
+mod splice;
+
+pub use columns::Columns;
+pub use dialect::{Dialect, Grammar};
+pub use encoding::Encoding;
+pub use export::{Export, KeyPrint, Record, RecordAt, Refusal, Unheld, key_print};
+pub use settings::{ColumnPin, FileFormat, Newline, Settings, TooLong};
+pub use sniff::{Sniffed, sniff};
+pub use source::{Bounds, ReadAt};
+pub use splice::{Edits, UpdateContents};

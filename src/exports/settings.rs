@@ -84,6 +84,16 @@ pub enum FileFormat {
 }
 
 impl FileFormat {
+    /// Its name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            FileFormat::Csv => "CSV",
+            FileFormat::Json => "JSON",
+            FileFormat::JsonLines => "JSON Lines",
+            FileFormat::OData => "OData page",
+        }
+    }
+
     /// The format of this name: `csv`, `json`, `json-lines` (or `jsonl`) or `odata`.
     pub fn from_name(name: &str) -> Option<FileFormat> {
         match name.to_ascii_lowercase().as_str() {

@@ -31,7 +31,10 @@ pub struct Edits {
 impl Edits {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty() && self.remove.is_empty() && self.append.is_empty() && self.unlisted.is_empty()
+        self.cells.is_empty()
+            && self.remove.is_empty()
+            && self.append.is_empty()
+            && self.unlisted.is_empty()
     }
 }
 
@@ -76,19 +79,37 @@ impl Export {
     /// # Errors
     ///
     /// Those of [`splice`](Export::splice).
-    pub fn update_file(&self, edits: &Edits, contents: UpdateContents, out: &mut dyn Write) -> io::Result<()> {
+    pub fn update_file(
+        &self,
+        edits: &Edits,
+        contents: UpdateContents,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let defs = self.table.columns();
-        let rows = || edits.cells.values().chain(&edits.append).chain(edits.unlisted.values());
+        let rows = || {
+            edits
+                .cells
+                .values()
+                .chain(&edits.append)
+                .chain(edits.unlisted.values())
+        };
         let edited: BTreeSet<usize> = rows().flatten().map(|(column, _)| *column).collect();
         let columns = match contents {
             UpdateContents::Records => None,
             UpdateContents::Cells => Some(
                 (0..defs.len())
-                    .filter(|at| *at < self.table.key_columns() || defs[*at].shares.is_some() || edited.contains(at))
+                    .filter(|at| {
+                        *at < self.table.key_columns()
+                            || defs[*at].shares.is_some()
+                            || edited.contains(at)
+                    })
                     .collect::<Vec<_>>(),
             ),
         };
-        let records = edits.cells.iter().map(|(at, cells)| (*at, cells.as_slice()));
+        let records = edits
+            .cells
+            .iter()
+            .map(|(at, cells)| (*at, cells.as_slice()));
         let added = edits.append.iter().chain(edits.unlisted.values());
         self.extract(records, added, columns.as_deref(), out)
     }
@@ -233,10 +254,14 @@ impl Export {
             Grammar::Csv(dialect) => Ok(dialect.newline.bytes().to_vec()),
             Grammar::Json(dialect) => {
                 let gap = match self.records.as_slice() {
-                    [.., before, last] => before.end()..last.start,
-                    _ => 0..0,
+                    [.., before, last] => Some(read_range(&*self.text, before.end()..last.start)?),
+                    _ => None,
                 };
-                Ok(json::separator(dialect, &read_range(&*self.text, gap)?))
+                let lead = match self.records.first() {
+                    Some(first) => read_range(&*self.text, self.body_start..first.start)?,
+                    None => Vec::new(),
+                };
+                Ok(json::separator(dialect, gap.as_deref(), &lead))
             }
         }
     }
@@ -265,22 +290,20 @@ impl Export {
             }
             Grammar::Json(dialect) => {
                 let sample = match self.records.last() {
-                    Some(record) => read_range(&*self.text, record.start..record.end())?,
-                    None => Vec::new(),
+                    Some(record) => Some(read_range(&*self.text, record.start..record.end())?),
+                    None => None,
                 };
-                let names: Vec<String> = values
+                let members: Vec<(String, Vec<u8>)> = values
                     .iter()
-                    .map(|(column, _)| self.columns.name(*column))
-                    .collect();
-                let members: Vec<(&str, Vec<u8>)> = values
-                    .iter()
-                    .zip(&names)
-                    .map(|((column, value), name)| {
+                    .map(|(column, value)| {
                         let form = defs.get(*column).map_or(Form::Text, |def| def.form);
-                        (name.as_str(), json::token(dialect, value, form, None))
+                        (
+                            self.columns.name(*column),
+                            json::token(dialect, value, form, None),
+                        )
                     })
                     .collect();
-                Ok(json::new_record(dialect, &sample, &members))
+                Ok(json::new_record(dialect, sample.as_deref(), &members))
             }
         }
     }
@@ -329,7 +352,8 @@ impl Export {
                         None if self.columns.has(*column) => {
                             let token = json::token(dialect, &value, form, None);
                             let name = self.columns.name(*column);
-                            let (at, bytes) = json::insert(&record.bytes, members, &name, &token);
+                            let (at, bytes) =
+                                json::insert(dialect, &record.bytes, members, &name, &token);
                             changes.push((at..at, bytes));
                         }
                         None => return Err(no_column()),
@@ -351,7 +375,11 @@ impl Export {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let records = records
-            .map(|(at, edits)| self.record(at).map_err(unreadable).and_then(|record| self.edited(&record, edits)))
+            .map(|(at, edits)| {
+                self.record(at)
+                    .map_err(unreadable)
+                    .and_then(|record| self.edited(&record, edits))
+            })
             .chain(added.map(|values| self.new_row(values)));
         let columns = columns.filter(|_| match &self.dialect.grammar {
             Grammar::Csv(dialect) => dialect.header,
@@ -402,16 +430,17 @@ impl Export {
                     for &column in columns {
                         let member = self.member(&record, &members, column);
                         if let Some(member) = member.map_err(unreadable)? {
-                            let name = json::name_text(&record[member.name.clone()]);
+                            let name = json::text(&record[member.name.clone()]);
                             let token = record[member.value.clone()].to_vec();
-                            chosen.push((name.map_err(unreadable)?, token));
+                            chosen.push((name.map_err(unreadable)?.into_owned(), token));
                         }
                     }
-                    let values: Vec<(&str, Vec<u8>)> = chosen
-                        .iter()
-                        .map(|(name, token)| (name.as_ref(), token.clone()))
-                        .collect();
-                    text.extend(json::new_record(dialect, &record, &values));
+                    // Only what is chosen: a blank in an update would clear what the system has.
+                    let alone = json::JsonDialect {
+                        sparse: true,
+                        ..dialect.clone()
+                    };
+                    text.extend(json::new_record(&alone, Some(&record), &chosen));
                 }
                 text.extend(read_range(&*self.text, end..self.text.len())?);
             }

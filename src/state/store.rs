@@ -107,7 +107,10 @@ impl Store {
 
     /// A state that is kept nowhere: for a dry run before the first pass.
     pub fn in_memory(folder: &Path) -> Result<Store, StateError> {
-        let mut store = Store { db: Connection::open_in_memory()?, folder: folder.to_owned() };
+        let mut store = Store {
+            db: Connection::open_in_memory()?,
+            folder: folder.to_owned(),
+        };
         store.migrate()?;
         Ok(store)
     }

@@ -52,7 +52,14 @@ pub fn apply(
     read_at: i128,
     finished: &dyn Fn() -> String,
 ) -> Result<Applied, ApplyError> {
-    let Decided { edits, overrides, rebased, links, mut memory, plan } = decided;
+    let Decided {
+        edits,
+        overrides,
+        rebased,
+        links,
+        mut memory,
+        plan,
+    } = decided;
     memory.conflicts = plan.conflicts;
     memory.debts = plan.debts;
     memory.problems = plan.problems;
@@ -71,29 +78,50 @@ pub fn apply(
     }
     let mut written: BTreeMap<Table, String> = BTreeMap::new();
     for job in &mut jobs {
-        let digest = job.write(disk).map_err(|source| ApplyError::Write { path: job.temporary(), source })?;
+        let digest = job.write(disk).map_err(|source| ApplyError::Write {
+            path: job.temporary(),
+            source,
+        })?;
         job.target.after = digest.clone();
         if job.in_place {
             written.insert(job.seen.table, digest);
         }
     }
-    let bases = Bases { overrides: &overrides, rebased: &rebased, links: &links };
+    let bases = Bases {
+        overrides: &overrides,
+        rebased: &rebased,
+        links: &links,
+    };
     for seen in tables.iter().flatten().filter(|seen| seen.export.is_some()) {
-        let edits = edits.get(&seen.table).filter(|_| seen.route() == Route::InPlace).unwrap_or(&nothing);
+        let edits = edits
+            .get(&seen.table)
+            .filter(|_| seen.route() == Route::InPlace)
+            .unwrap_or(&nothing);
         let after = written.get(&seen.table);
-        memory.tables.push(remember_table(seen, edits, &bases, after, pass, disk, store)?);
+        memory.tables.push(remember_table(
+            seen, edits, &bases, after, pass, disk, store,
+        )?);
     }
     for job in &jobs {
         if job.in_place && !still_as_read(job.seen, disk, read_at)? {
             let overtaken = job.seen.path.clone();
-            discard(&jobs.iter().map(|job| job.target.clone()).collect::<Vec<_>>(), disk)?;
+            discard(
+                &jobs
+                    .iter()
+                    .map(|job| job.target.clone())
+                    .collect::<Vec<_>>(),
+                disk,
+            )?;
             store.journal_clear(disk)?;
             return Ok(Applied::Overtaken(overtaken));
         }
     }
     let targets: Vec<Target> = jobs.iter().map(|job| job.target.clone()).collect();
     if !jobs.is_empty() {
-        let folders: BTreeSet<PathBuf> = targets.iter().filter_map(|target| parent(&target.path)).collect();
+        let folders: BTreeSet<PathBuf> = targets
+            .iter()
+            .filter_map(|target| parent(&target.path))
+            .collect();
         sync(&folders, disk)?;
         sync(&BTreeSet::from([store.base_folder()]), disk)?;
         store.journal_commit(disk, &targets, &memory)?;
@@ -102,9 +130,16 @@ pub fn apply(
     }
     // RACE: another program's write between this look and the rename is lost; no file API closes that window.
     let check = |target: &Target| -> Result<Standing, ApplyError> {
-        let seen = jobs.iter().find(|job| job.target == *target && job.in_place).map(|job| job.seen);
+        let seen = jobs
+            .iter()
+            .find(|job| job.target == *target && job.in_place)
+            .map(|job| job.seen);
         Ok(match seen {
-            Some(seen) if disk.identity(&seen.path).map_err(write_error(&seen.path))? != seen.identity => Standing::Foreign,
+            Some(seen)
+                if disk.identity(&seen.path).map_err(write_error(&seen.path))? != seen.identity =>
+            {
+                Standing::Foreign
+            }
             _ => Standing::Before,
         })
     };
@@ -139,12 +174,17 @@ enum JobContents<'a> {
 }
 
 fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> {
-    let Some(export) = &seen.export else { return Vec::new() };
+    let Some(export) = &seen.export else {
+        return Vec::new();
+    };
     if edits.is_empty() {
         return Vec::new();
     }
     let job = |path: PathBuf, before: Option<String>, contents| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let temporary = path.with_file_name(format!(".couplet-{pass}-{name}.tmp"));
         let target = Target {
             table: seen.table.name().to_owned(),
@@ -153,7 +193,13 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
             before,
             after: String::new(),
         };
-        Job { seen, export, target, in_place: path == seen.path, contents }
+        Job {
+            seen,
+            export,
+            target,
+            in_place: path == seen.path,
+            contents,
+        }
     };
     match &seen.config.write_back {
         WriteBack::None => Vec::new(),
@@ -162,8 +208,13 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
             vec![job(seen.path.clone(), before, JobContents::Spliced(edits))]
         }
         WriteBack::Folder(folder) => {
-            let extension = seen.path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or("csv".to_owned());
-            let file = |what: &str| folder.join(format!("{}{what}_{pass:06}.{extension}", seen.table));
+            let extension = seen
+                .path
+                .extension()
+                .map(|e| e.to_string_lossy().into_owned())
+                .unwrap_or("csv".to_owned());
+            let file =
+                |what: &str| folder.join(format!("{}{what}_{pass:06}.{extension}", seen.table));
             let mut jobs = Vec::new();
             if !edits.cells.is_empty() || !edits.append.is_empty() || !edits.unlisted.is_empty() {
                 let contents = match seen.config.update {
@@ -195,10 +246,15 @@ impl Job<'_> {
         }
         // What stands there is ours, from a pass that did not finish.
         disk.remove(&path)?;
-        let mut out = Hashing { draft: disk.create(&path, Some(&self.seen.path))?, hash: Xxh3::new() };
+        let mut out = Hashing {
+            draft: disk.create(&path, Some(&self.seen.path))?,
+            hash: Xxh3::new(),
+        };
         match &self.contents {
             JobContents::Spliced(edits) => self.export.splice(edits, &mut out)?,
-            JobContents::Update(edits, contents) => self.export.update_file(edits, *contents, &mut out)?,
+            JobContents::Update(edits, contents) => {
+                self.export.update_file(edits, *contents, &mut out)?
+            }
             JobContents::Removed(records) => self.export.removed_file(records, &mut out)?,
         }
         let digest = out.hash.digest128();
@@ -245,10 +301,14 @@ pub fn publish(
     let mut published = Vec::new();
     let mut folders = BTreeSet::new();
     for target in targets {
-        let (path, temporary) = (PathBuf::from(&target.path), PathBuf::from(&target.temporary));
+        let (path, temporary) = (
+            PathBuf::from(&target.path),
+            PathBuf::from(&target.temporary),
+        );
         match standing(target)? {
             Standing::Before => {
-                disk.rename(&temporary, &path, target.before.is_some()).map_err(write_error(&path))?;
+                disk.rename(&temporary, &path, target.before.is_some())
+                    .map_err(write_error(&path))?;
                 folders.extend(parent(&target.path));
                 published.push(path);
             }
@@ -258,7 +318,11 @@ pub fn publish(
                 published.push(path);
             }
             Standing::Foreign => {
-                warn!(table = target.table, file = target.path, "changed by another program meanwhile; left as it is");
+                warn!(
+                    table = target.table,
+                    file = target.path,
+                    "changed by another program meanwhile; left as it is"
+                );
                 disk.remove(&temporary).map_err(write_error(&temporary))?;
                 memory = memory.without_table(&target.table);
             }
@@ -285,7 +349,13 @@ fn sync(folders: &BTreeSet<PathBuf>, disk: &dyn Disk) -> Result<(), ApplyError> 
 }
 
 fn parent(path: &str) -> Option<PathBuf> {
-    Path::new(path).parent().map(|parent| if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.into() })
+    Path::new(path).parent().map(|parent| {
+        if parent.as_os_str().is_empty() {
+            PathBuf::from(".")
+        } else {
+            parent.into()
+        }
+    })
 }
 
 fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ApplyError {
@@ -301,8 +371,11 @@ fn still_as_read(seen: &Seen<'_>, disk: &dyn Disk, read_at: i128) -> Result<bool
     if identity.is_none() || identity != seen.identity {
         return Ok(false);
     }
-    let is_racy = identity.is_some_and(|identity| read_at - identity.changed.max(identity.modified) < RACY);
-    let (true, Some(export)) = (is_racy, &seen.export) else { return Ok(true) };
+    let is_racy =
+        identity.is_some_and(|identity| read_at - identity.changed.max(identity.modified) < RACY);
+    let (true, Some(export)) = (is_racy, &seen.export) else {
+        return Ok(true);
+    };
     Ok(digest_of(disk, &seen.path)? == Some(format!("{:032x}", export.digest)))
 }
 
@@ -316,7 +389,9 @@ pub fn digest_of(disk: &dyn Disk, path: &Path) -> Result<Option<String>, ApplyEr
     let mut buffer = vec![0; 1 << 18];
     let mut offset = 0;
     loop {
-        let count = source.read_at(&mut buffer, offset).map_err(write_error(path))?;
+        let count = source
+            .read_at(&mut buffer, offset)
+            .map_err(write_error(path))?;
         if count == 0 {
             return Ok(Some(format!("{:032x}", hash.digest128())));
         }
@@ -342,18 +417,28 @@ fn remember_table(
     disk: &dyn Disk,
     store: &Store,
 ) -> Result<TableMemory, StateError> {
-    let Some(export) = &seen.export else { return Ok(seen.memory.clone().unwrap_or_default()) };
+    let Some(export) = &seen.export else {
+        return Ok(seen.memory.clone().unwrap_or_default());
+    };
     let old = seen.memory.clone().unwrap_or_default();
     let folder = store.base_folder();
     let rebased = bases.rebased.get(&seen.table);
     let is_rebased = |at: usize| rebased.is_some_and(|rebased| rebased.contains(&at));
-    let same_records = seen.diff.touched.is_empty() && seen.diff.gone.is_empty() && edits.is_empty();
+    let same_records =
+        seen.diff.touched.is_empty() && seen.diff.gone.is_empty() && edits.is_empty();
     let same_links = seen.table != Table::Relations || bases.links == seen.index.links;
-    let same_order = seen.diff.olds.iter().enumerate().all(|(at, old)| *old as usize == at + 1);
+    let same_order = seen
+        .diff
+        .olds
+        .iter()
+        .enumerate()
+        .all(|(at, old)| *old as usize == at + 1);
     let mut memory = TableMemory {
         table: seen.table.name().to_owned(),
         file: seen.file(),
-        digest: after.cloned().unwrap_or_else(|| format!("{:032x}", export.digest)),
+        digest: after
+            .cloned()
+            .unwrap_or_else(|| format!("{:032x}", export.digest)),
         sequence: seen.sequence,
         shape: export.shape(),
         settings: seen.config.settings_print(seen.table),
@@ -363,7 +448,12 @@ fn remember_table(
         written_pass: after.map(|_| pass).or(old.written_pass),
         ..old
     };
-    if seen.memory.is_some() && same_records && same_links && same_order && rebased.is_none_or(BTreeSet::is_empty) {
+    if seen.memory.is_some()
+        && same_records
+        && same_links
+        && same_order
+        && rebased.is_none_or(BTreeSet::is_empty)
+    {
         return Ok(memory);
     }
     memory.generation += 1;
@@ -385,13 +475,23 @@ fn remember_table(
     };
     if !seen.is_full() {
         // A delta lists changed records only: the others are still there.
-        let listed: BTreeSet<u32> = seen.diff.olds.iter().filter_map(|old| old.checked_sub(1)).collect();
+        let listed: BTreeSet<u32> = seen
+            .diff
+            .olds
+            .iter()
+            .filter_map(|old| old.checked_sub(1))
+            .collect();
         for at in (0..seen.index.len()).filter(|at| !listed.contains(&(*at as u32))) {
             let mut pointer = seen.index.rows[at];
             if compacting && let Some(row) = seen.rows.get(pointer)? {
                 pointer = push_row(&row, &mut memory.rows_count)?;
             }
-            index.push(seen.index.keys[at], seen.index.prints[at], pointer, seen.index.links[at]);
+            index.push(
+                seen.index.keys[at],
+                seen.index.prints[at],
+                pointer,
+                seen.index.links[at],
+            );
         }
     }
     for at in 0..export.records.len() {
@@ -402,7 +502,11 @@ fn remember_table(
         let old_at = (seen.diff.olds[at] as usize).checked_sub(1);
         let old_row = old_at.map_or(0, |old| seen.index.rows[old]);
         let old_link = old_at.map_or([0, 0], |old| seen.index.links[old]);
-        let link = if seen.table == Table::Relations { bases.links.get(at).copied().unwrap_or_default() } else { old_link };
+        let link = if seen.table == Table::Relations {
+            bases.links.get(at).copied().unwrap_or_default()
+        } else {
+            old_link
+        };
         let new_cells = edits.cells.get(&at);
         let record = match is_touched || is_rebased(at) || new_cells.is_some() {
             true => export.record(at).ok().filter(|_| !seen.is_double(at)),
@@ -410,7 +514,11 @@ fn remember_table(
         };
         let Some(record) = record else {
             // Left out, or as it was.
-            let print = if is_touched { 0 } else { export.records[at].print };
+            let print = if is_touched {
+                0
+            } else {
+                export.records[at].print
+            };
             let mut pointer = old_row;
             if compacting && let Some(row) = seen.rows.get(pointer)? {
                 pointer = push_row(&row, &mut memory.rows_count)?;
@@ -426,9 +534,16 @@ fn remember_table(
             for (column, value) in cells {
                 row.set(*column, Some(value.clone()));
             }
-            print = xxh3_64_with_seed(&export.edited(&record, cells), export.seed());
+            // Should the bytes not be known, the record is just looked at again.
+            print = export
+                .edited(&record, cells)
+                .map_or(0, |bytes| xxh3_64_with_seed(&bytes, export.seed()));
         }
-        for (column, value) in overrides.and_then(|overrides| overrides.get(&at)).into_iter().flatten() {
+        for (column, value) in overrides
+            .and_then(|overrides| overrides.get(&at))
+            .into_iter()
+            .flatten()
+        {
             row.set(*column, value.clone());
         }
         // A record with a cell that is not understood is looked at again in every pass.
@@ -443,7 +558,15 @@ fn remember_table(
         index.push(plain(seen.diff.keys[at]), print, pointer, link);
     }
     memory.rows_length = writer.finish()?;
-    index.write(disk, &base::index_path(&folder, seen.table, memory.generation))?;
-    info!(table = seen.table.name(), generation = memory.generation, records = index.len(), "base written");
+    index.write(
+        disk,
+        &base::index_path(&folder, seen.table, memory.generation),
+    )?;
+    info!(
+        table = seen.table.name(),
+        generation = memory.generation,
+        records = index.len(),
+        "base written"
+    );
     Ok(memory)
 }

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::exports::key_print;
 use crate::merge::coupling::{Relation, Standing, standings};
 use crate::merge::status::StatusRow;
-use crate::model::{Form, Kind, Place, Problem, Table, form};
+use crate::model::{Form, Kind, Problem, Table, form};
 use crate::state::StateError;
 
 use super::diff::{PrintMap, PrintSet};
@@ -60,13 +60,19 @@ impl Couplings {
 
     /// The relation rows of a contact as its status sees them.
     pub fn status_rows(&self, contact: u64) -> &[StatusRow] {
-        self.rows.as_ref().and_then(|rows| rows.get(&contact)).map_or(&[], Vec::as_slice)
+        self.rows
+            .as_ref()
+            .and_then(|rows| rows.get(&contact))
+            .map_or(&[], Vec::as_slice)
     }
 }
 
 fn range(pairs: &[(u64, u64)], contact: u64) -> impl Iterator<Item = u64> {
     let from = pairs.partition_point(|pair| pair.0 < contact);
-    pairs[from..].iter().take_while(move |pair| pair.0 == contact).map(|pair| pair.1)
+    pairs[from..]
+        .iter()
+        .take_while(move |pair| pair.0 == contact)
+        .map(|pair| pair.1)
 }
 
 /// Finds the couplings. Relations are read anew only when they, or the existence of a record, changed.
@@ -78,20 +84,46 @@ pub fn couple(
     problems: &mut Vec<Problem>,
 ) -> Result<Couplings, StateError> {
     let mut couplings = Couplings::default();
-    let Some(relations) = tables[Table::Relations.index()].as_ref() else { return Ok(couplings) };
-    couplings.before = relations.index.links.iter().filter(|link| link[1] != 0).map(|link| (link[0], link[1])).collect();
+    let Some(relations) = tables[Table::Relations.index()].as_ref() else {
+        return Ok(couplings);
+    };
+    couplings.before = relations
+        .index
+        .links
+        .iter()
+        .filter(|link| link[1] != 0)
+        .map(|link| (link[0], link[1]))
+        .collect();
     couplings.before.sort_unstable();
-    let existence_changed = tables.iter().flatten().filter(|seen| seen.table != Table::Relations).any(|seen| {
-        let came = seen.diff.touched.iter().any(|at| seen.diff.olds[*at as usize] == 0);
-        came || !seen.diff.gone.is_empty() || !seen.diff.doubles.is_empty()
-    });
+    let existence_changed = tables
+        .iter()
+        .flatten()
+        .filter(|seen| seen.table != Table::Relations)
+        .any(|seen| {
+            let came = seen
+                .diff
+                .touched
+                .iter()
+                .any(|at| seen.diff.olds[*at as usize] == 0);
+            came || !seen.diff.gone.is_empty() || !seen.diff.doubles.is_empty()
+        });
     // A contact that somebody edited may show another status than its relations give.
-    let status_due = tables[Table::Contacts.index()].as_ref().is_some_and(|seen| !seen.diff.touched.is_empty());
-    let unchanged = !relations.is_changed() && relations.diff.touched.is_empty() && !existence_changed && !status_due;
+    let status_due = tables[Table::Contacts.index()]
+        .as_ref()
+        .is_some_and(|seen| !seen.diff.touched.is_empty());
+    let unchanged = !relations.is_changed()
+        && relations.diff.touched.is_empty()
+        && !existence_changed
+        && !status_due;
     if relations.export.is_none() || unchanged {
         couplings.now.clone_from(&couplings.before);
         couplings.links = match &relations.export {
-            Some(_) => relations.diff.olds.iter().map(|old| relations.index.links[*old as usize - 1]).collect(),
+            Some(_) => relations
+                .diff
+                .olds
+                .iter()
+                .map(|old| relations.index.links[*old as usize - 1])
+                .collect(),
             None => Vec::new(),
         };
         return Ok(couplings);
@@ -114,16 +146,26 @@ fn read_relations(
     couplings: &mut Couplings,
     problems: &mut Vec<Problem>,
 ) -> Result<(), StateError> {
-    let Some(seen) = tables[Table::Relations.index()].as_ref() else { return Ok(()) };
-    let Some(export) = &seen.export else { return Ok(()) };
+    let Some(seen) = tables[Table::Relations.index()].as_ref() else {
+        return Ok(());
+    };
+    let Some(export) = &seen.export else {
+        return Ok(());
+    };
     let mut relations: Vec<Relation> = Vec::with_capacity(export.records.len());
     let mut at_of: Vec<usize> = Vec::with_capacity(export.records.len());
     for at in 0..export.records.len() {
-        let trouble = |kind: &str, reason: String, advice: &str| Problem::new(seen.place(at), kind, reason, advice);
+        let trouble = |kind: &str, reason: String, advice: &str| {
+            Problem::new(seen.place(at), kind, reason, advice)
+        };
         let record = match export.record(at) {
             Ok(record) => record,
             Err(fault) => {
-                problems.push(trouble(fault.kind, fault.reason, "mend the row; the rest goes on"));
+                problems.push(trouble(
+                    fault.kind,
+                    fault.reason,
+                    "mend the row; the rest goes on",
+                ));
                 continue;
             }
         };
@@ -136,7 +178,10 @@ fn read_relations(
             continue;
         }
         let code = |column: usize| {
-            record.value(column).map(|text| form::canonical(Form::Code, text).into_owned()).unwrap_or_default()
+            record
+                .value(column)
+                .map(|text| form::canonical(Form::Code, text).into_owned())
+                .unwrap_or_default()
         };
         relations.push(Relation {
             contact: code(0),
@@ -148,7 +193,9 @@ fn read_relations(
     }
     let exists = |table: Table, no: &str| {
         let key = plain(key_print(&[no], seed));
-        tables[table.index()].as_ref().is_some_and(|seen| seen.exists(key))
+        tables[table.index()]
+            .as_ref()
+            .is_some_and(|seen| seen.exists(key))
     };
     let found = standings(
         &relations,
@@ -158,7 +205,13 @@ fn read_relations(
     );
     couplings.links = vec![[0, 0]; export.records.len()];
     let mut rows: PrintMap<Vec<StatusRow>> = PrintMap::default();
-    let setup_codes: Vec<&str> = config.setup.codes.iter().flatten().map(String::as_str).collect();
+    let setup_codes: Vec<&str> = config
+        .setup
+        .codes
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
     for ((relation, standing), at) in relations.iter().zip(found).zip(at_of) {
         let contact = plain(key_print(&[&relation.contact], seed));
         couplings.links[at][0] = contact;
@@ -178,16 +231,25 @@ fn read_relations(
         };
         let table = kind_of_row.map(Table::Counterparts);
         let mut remove = |reason: String| {
-            couplings.removals.push(Removal { at, relation: relation.clone(), table, reason });
+            couplings.removals.push(Removal {
+                at,
+                relation: relation.clone(),
+                table,
+                reason,
+            });
         };
-        let carried_of_nobody = standing == Standing::Carried && was_deleted(Table::Contacts, &relation.contact);
+        let carried_of_nobody =
+            standing == Standing::Carried && was_deleted(Table::Contacts, &relation.contact);
         match standing {
             _ if carried_of_nobody && !exists(Table::Contacts, &relation.contact) => {
                 remove(format!("contact {} is gone", relation.contact));
                 continue;
             }
             Standing::Couples(kind) => {
-                let link = tagged(plain(key_print(&[&relation.no], seed)), Table::Counterparts(kind));
+                let link = tagged(
+                    plain(key_print(&[&relation.no], seed)),
+                    Table::Counterparts(kind),
+                );
                 couplings.links[at][1] = link;
                 couplings.now.push((contact, link));
             }
@@ -196,7 +258,9 @@ fn read_relations(
                 remove(format!("contact {} is gone", relation.contact));
                 continue;
             }
-            Standing::NoCounterpart(kind) if was_deleted(Table::Counterparts(kind), &relation.no) => {
+            Standing::NoCounterpart(kind)
+                if was_deleted(Table::Counterparts(kind), &relation.no) =>
+            {
                 remove(format!("{} {} is gone", kind.def().noun, relation.no));
                 continue;
             }
@@ -212,7 +276,11 @@ fn read_relations(
             )),
             Standing::SecondOfContact(kind) => problems.push(trouble(
                 "second-counterpart",
-                format!("contact {} already has a {}", relation.contact, kind.def().noun),
+                format!(
+                    "contact {} already has a {}",
+                    relation.contact,
+                    kind.def().noun
+                ),
                 "remove one of the relations; the one with the lowest key couples",
             )),
             Standing::SecondOfCounterpart(kind) => problems.push(trouble(
@@ -226,7 +294,9 @@ fn read_relations(
                 "write Customer, Vendor or Bank Account",
             )),
         }
-        rows.entry(contact).or_default().push(status_row(relation, kind_of_row, &setup_codes));
+        rows.entry(contact)
+            .or_default()
+            .push(status_row(relation, kind_of_row, &setup_codes));
         if seen.is_touched(at) {
             couplings.changed_contacts.insert(contact);
         }
@@ -243,7 +313,9 @@ fn read_relations(
             couplings.changed_contacts.insert(seen.index.links[old][0]);
         }
     }
-    for pair in difference(&couplings.before, &couplings.now).chain(difference(&couplings.now, &couplings.before)) {
+    for pair in difference(&couplings.before, &couplings.now)
+        .chain(difference(&couplings.now, &couplings.before))
+    {
         couplings.changed_contacts.insert(pair.0);
     }
     couplings.changed_contacts.remove(&0);
@@ -253,17 +325,30 @@ fn read_relations(
 
 /// A row counts for the status when its code is a setup code and its number is filled (`business-central.md` §6.2).
 fn status_row(relation: &Relation, kind: Option<Kind>, setup_codes: &[&str]) -> StatusRow {
-    let counts = setup_codes.iter().any(|code| form::same(Form::Code, code, &relation.code)) && !relation.no.is_empty();
-    StatusRow { links: kind.filter(|_| counts) }
+    let counts = setup_codes
+        .iter()
+        .any(|code| form::same(Form::Code, code, &relation.code))
+        && !relation.no.is_empty();
+    StatusRow {
+        links: kind.filter(|_| counts),
+    }
 }
 
 /// The members of one sorted list that the other lacks.
-fn difference<'a>(of: &'a [(u64, u64)], without: &'a [(u64, u64)]) -> impl Iterator<Item = (u64, u64)> + 'a {
-    of.iter().copied().filter(|pair| without.binary_search(pair).is_err())
+fn difference<'a>(
+    of: &'a [(u64, u64)],
+    without: &'a [(u64, u64)],
+) -> impl Iterator<Item = (u64, u64)> + 'a {
+    of.iter()
+        .copied()
+        .filter(|pair| without.binary_search(pair).is_err())
 }
 
 /// The contacts of a tagged counterpart, in both lists: for finding the parties that a changed record belongs to.
-pub fn contacts_of<'a>(couplings: &'a Couplings, counterparts: &'a PrintSet) -> impl Iterator<Item = u64> + 'a {
+pub fn contacts_of<'a>(
+    couplings: &'a Couplings,
+    counterparts: &'a PrintSet,
+) -> impl Iterator<Item = u64> + 'a {
     couplings
         .before
         .iter()

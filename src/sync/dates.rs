@@ -19,7 +19,9 @@ pub fn modified(
         return Some(found);
     }
     let date = read_date(date?.trim(), pattern)?;
-    let time = time.and_then(|text| text.trim().parse::<Time>().ok()).unwrap_or(Time::midnight());
+    let time = time
+        .and_then(|text| text.trim().parse::<Time>().ok())
+        .unwrap_or(Time::midnight());
     Some(date.to_datetime(time))
 }
 
@@ -31,7 +33,10 @@ fn read_date_time(text: &str, pattern: Option<&str>) -> Option<DateTime> {
         return Some(found);
     }
     let plain = text.strip_suffix('Z').unwrap_or(text);
-    plain.parse::<DateTime>().ok().or_else(|| Some(read_date(plain, pattern)?.to_datetime(Time::midnight())))
+    plain
+        .parse::<DateTime>()
+        .ok()
+        .or_else(|| Some(read_date(plain, pattern)?.to_datetime(Time::midnight())))
 }
 
 fn read_date(text: &str, pattern: Option<&str>) -> Option<Date> {
@@ -47,7 +52,12 @@ fn read_date(text: &str, pattern: Option<&str>) -> Option<Date> {
     if parts.next().is_some() {
         return None;
     }
-    Date::new(year.trim().parse().ok()?, month.trim().parse().ok()?, day.trim().parse().ok()?).ok()
+    Date::new(
+        year.trim().parse().ok()?,
+        month.trim().parse().ok()?,
+        day.trim().parse().ok()?,
+    )
+    .ok()
 }
 
 #[cfg(test)]
@@ -61,8 +71,16 @@ mod tests {
         assert_eq!(at("2.1.2008").as_deref(), Some("2008-01-02T00:00:00"));
         assert_eq!(at("02/01/2008"), None);
         assert_eq!(at("yesterday"), None);
-        assert_eq!(modified(None, Some("02/01/2008"), None, Some("%d/%m/%Y")).map(|d| d.to_string()).as_deref(), Some("2008-01-02T00:00:00"));
+        assert_eq!(
+            modified(None, Some("02/01/2008"), None, Some("%d/%m/%Y"))
+                .map(|d| d.to_string())
+                .as_deref(),
+            Some("2008-01-02T00:00:00")
+        );
         let both = modified(Some("2008-01-02T03:04:05Z"), Some("2009-01-01"), None, None);
-        assert_eq!(both.map(|found| found.to_string()).as_deref(), Some("2008-01-02T03:04:05"));
+        assert_eq!(
+            both.map(|found| found.to_string()).as_deref(),
+            Some("2008-01-02T03:04:05")
+        );
     }
 }

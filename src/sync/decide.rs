@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, Empty};
-use crate::exports::{Edits, Record, key_print};
+use crate::exports::{Edits, TooLong, key_print};
 use crate::merge::coupling::Relation;
 use crate::merge::deliver::{Hold, Owed, Route};
 use crate::merge::party::{Cell, Member};
@@ -11,7 +11,9 @@ use crate::merge::plan::{
     Change, Claim, Conflict, Debt, Input, InteractionDraft, Origin, PLAN_VERSION, Plan, Uncoupling,
 };
 use crate::merge::verdict::Modified;
-use crate::merge::{Capacity, Delivery, FieldMerge, Merged, Party, Rule, Sent, guard, merge, status};
+use crate::merge::{
+    Capacity, Delivery, FieldMerge, Merged, Party, Rule, Sent, guard, merge, status,
+};
 use crate::model::{Direction, FieldId, Form, Kind, Place, Problem, Row, Side, Table};
 use crate::state::memory::{AgreedRow, AnswerRow, GoneRow, Memory, SentRow};
 use crate::state::{StateError, Store};
@@ -77,7 +79,10 @@ pub struct World<'w> {
 
 /// Decides a pass.
 pub fn decide(world: &World<'_>, mut problems: Vec<Problem>) -> Result<Decided, StateError> {
-    let mut decided = Decided { links: world.couplings.links.clone(), ..Decided::default() };
+    let mut decided = Decided {
+        links: world.couplings.links.clone(),
+        ..Decided::default()
+    };
     faulty_records(world, &mut problems);
     for contact in affected(world)? {
         decide_party(world, contact, &mut decided, &mut problems)?;
@@ -90,8 +95,11 @@ pub fn decide(world: &World<'_>, mut problems: Vec<Problem>) -> Result<Decided, 
     plan.after_pass = world.store.last_pass()?;
     plan.inputs = inputs(world);
     let order = |table: &str| Table::named(table).map_or(0, Table::index);
-    plan.changes.sort_by(|a, b| (&a.contact, order(&a.table), &a.no).cmp(&(&b.contact, order(&b.table), &b.no)));
-    plan.conflicts.sort_by(|a, b| (&a.contact, &a.field).cmp(&(&b.contact, &b.field)));
+    plan.changes.sort_by(|a, b| {
+        (&a.contact, order(&a.table), &a.no).cmp(&(&b.contact, order(&b.table), &b.no))
+    });
+    plan.conflicts
+        .sort_by(|a, b| (&a.contact, &a.field).cmp(&(&b.contact, &b.field)));
     plan.debts.sort();
     problems.sort();
     problems.dedup();
@@ -118,20 +126,38 @@ fn inputs(world: &World<'_>) -> Vec<Input> {
 
 /// Records that are left out: rows that cannot be read, and keys that stand twice.
 fn faulty_records(world: &World<'_>, problems: &mut Vec<Problem>) {
-    for seen in world.tables.iter().flatten().filter(|seen| seen.table != Table::Relations) {
+    for seen in world
+        .tables
+        .iter()
+        .flatten()
+        .filter(|seen| seen.table != Table::Relations)
+    {
         let Some(export) = &seen.export else { continue };
         for &at in &seen.diff.touched {
             let at = at as usize;
             if let Err(fault) = export.record(at) {
-                problems.push(Problem::new(seen.place(at), fault.kind, fault.reason, "mend the row; the rest goes on"));
+                problems.push(Problem::new(
+                    seen.place(at),
+                    fault.kind,
+                    fault.reason,
+                    "mend the row; the rest goes on",
+                ));
             }
         }
         for &at in &seen.diff.doubles {
             let at = at as usize;
             let mut place = seen.place(at);
-            place.key = export.record(at).ok().and_then(|record| record.value(0).map(|no| no.to_string()));
+            place.key = export
+                .record(at)
+                .ok()
+                .and_then(|record| record.value(0).map(|no| no.to_string()));
             let reason = "another record has the same number";
-            problems.push(Problem::new(place, "duplicate-key", reason, "remove one of them; until then none is merged"));
+            problems.push(Problem::new(
+                place,
+                "duplicate-key",
+                reason,
+                "remove one of them; until then none is merged",
+            ));
         }
     }
 }
@@ -141,22 +167,41 @@ fn affected(world: &World<'_>) -> Result<Vec<u64>, StateError> {
     let mut set = PrintSet::default();
     let mut counterparts = PrintSet::default();
     for seen in world.tables.iter().flatten() {
-        let keys = seen.diff.touched.iter().map(|at| seen.diff.keys[*at as usize]);
-        let gone = seen.diff.gone.iter().map(|at| seen.index.keys[*at as usize]);
+        let keys = seen
+            .diff
+            .touched
+            .iter()
+            .map(|at| seen.diff.keys[*at as usize]);
+        let gone = seen
+            .diff
+            .gone
+            .iter()
+            .map(|at| seen.index.keys[*at as usize]);
         let changed = keys.chain(gone).filter(|key| *key != 0);
         match seen.table {
             Table::Contacts => set.extend(changed),
-            Table::Counterparts(_) => counterparts.extend(changed.map(|key| tagged(key, seen.table))),
+            Table::Counterparts(_) => {
+                counterparts.extend(changed.map(|key| tagged(key, seen.table)))
+            }
             Table::Relations => {}
         }
     }
     set.extend(couple::contacts_of(world.couplings, &counterparts));
     set.extend(world.couplings.changed_contacts.iter().copied());
-    set.extend(world.pending.iter().map(|no| plain(key_print(&[no], world.seed))));
+    set.extend(
+        world
+            .pending
+            .iter()
+            .map(|no| plain(key_print(&[no], world.seed))),
+    );
     // In the order of the contacts export, so that its records are read from front to back.
     let mut contacts: Vec<(usize, u64)> = Vec::with_capacity(set.len());
     if let Some(seen) = &world.tables[Table::Contacts.index()] {
-        let keys = if seen.export.is_some() && seen.is_full() { &seen.diff.keys } else { &seen.index.keys };
+        let keys = if seen.export.is_some() && seen.is_full() {
+            &seen.diff.keys
+        } else {
+            &seen.index.keys
+        };
         for (at, key) in keys.iter().enumerate() {
             if set.remove(key) {
                 contacts.push((at, *key));
@@ -180,7 +225,6 @@ struct Seat<'w> {
     no: String,
     /// Its record in the export; `None` when it says nothing in this pass.
     at: Option<usize>,
-    record: Option<Record>,
     /// What it shows; a record that a delta export does not list shows its base.
     shown: Option<Row>,
     base: Option<Row>,
@@ -195,7 +239,9 @@ fn seat<'w>(
     met: bool,
     problems: &mut Vec<Problem>,
 ) -> Result<Option<Seat<'w>>, StateError> {
-    let Some(seen) = world.tables[side.table().index()].as_ref() else { return Ok(None) };
+    let Some(seen) = world.tables[side.table().index()].as_ref() else {
+        return Ok(None);
+    };
     let base = seen.base(key)?;
     let position = seen.position(key).filter(|at| !seen.is_double(*at));
     let record = match (&seen.export, position) {
@@ -203,13 +249,8 @@ fn seat<'w>(
         _ => None,
     };
     let at = position.filter(|_| record.is_some());
-    if let (Some(record), Some(at)) = (&record, at) {
-        for problem in record.problems() {
-            let mut place = seen.place(at);
-            place.key = record.value(0).map(|no| no.to_string());
-            place.column.clone_from(&problem.column);
-            problems.push(Problem::new(place, problem.kind, problem.reason.clone(), problem.advice.clone()));
-        }
+    if let Some(record) = &record {
+        problems.extend(record.problems().iter().cloned());
     }
     let unlisted = seen.export.is_some() && !seen.is_full() && position.is_none();
     let shown = match &record {
@@ -217,7 +258,12 @@ fn seat<'w>(
         None if unlisted => base.clone(),
         None => None,
     };
-    let Some(no) = shown.as_ref().or(base.as_ref()).and_then(|row| row.get(0)).map(str::to_owned) else {
+    let Some(no) = shown
+        .as_ref()
+        .or(base.as_ref())
+        .and_then(|row| row.get(0))
+        .map(str::to_owned)
+    else {
         return Ok(None);
     };
     let table = side.table().name();
@@ -226,7 +272,16 @@ fn seat<'w>(
         true => Vec::new(),
         false => world.store.sent(table, &no, seen.exports)?,
     };
-    Ok(Some(Seat { side, seen, no, at, record, shown, base, met, sent }))
+    Ok(Some(Seat {
+        side,
+        seen,
+        no,
+        at,
+        shown,
+        base,
+        met,
+        sent,
+    }))
 }
 
 /// What a record's file can hold of one column.
@@ -238,7 +293,10 @@ struct ColumnHold<'w> {
 impl Hold for ColumnHold<'_> {
     fn refuses(&self, text: &str) -> Option<String> {
         let export = self.seen.export.as_ref()?;
-        export.holds(self.column, text).err().map(|unheld| unheld.to_string())
+        export
+            .holds(self.column, text)
+            .err()
+            .map(|unheld| unheld.to_string())
     }
 }
 
@@ -248,35 +306,68 @@ fn member<'w>(seat: &Seat<'w>) -> Member<'w> {
     let mut cells = BTreeMap::new();
     for (column, def) in table.columns().iter().enumerate() {
         let Some(field) = def.shares else { continue };
-        let base = seat.base.as_ref().filter(|_| seat.met).and_then(|row| row.get(column)).map(str::to_owned);
+        let base = seat
+            .base
+            .as_ref()
+            .filter(|_| seat.met)
+            .and_then(|row| row.get(column))
+            .map(str::to_owned);
         let (shown, (length, cut)) = match &seen.export {
             Some(export) if !export.columns.has(column) => continue,
             Some(export) => {
-                let mut shown = seat.shown.as_ref().and_then(|row| row.get(column)).map(str::to_owned);
+                let mut shown = seat
+                    .shown
+                    .as_ref()
+                    .and_then(|row| row.get(column))
+                    .map(str::to_owned);
                 if seen.config.empty == Empty::NoChange
                     && shown.as_deref().is_some_and(crate::model::form::is_blank)
-                    && base.as_deref().is_some_and(|base| !crate::model::form::is_blank(base))
+                    && base
+                        .as_deref()
+                        .is_some_and(|base| !crate::model::form::is_blank(base))
                 {
                     shown = None;
                 }
-                (shown, export.length_of(column))
+                {
+                    let (length, too_long) = export.length_of(column);
+                    (shown, (length, too_long == TooLong::Cut))
+                }
             }
             None if base.is_none() => continue,
             None => (None, (def.length, false)),
         };
         let direction = match seat.side {
             Side::Contact => Direction::Both,
-            Side::Counterpart(kind) => kind.share(field).map_or(Direction::Both, |(_, share)| share.direction),
+            Side::Counterpart(kind) => kind
+                .share(field)
+                .map_or(Direction::Both, |(_, share)| share.direction),
         };
         let sent: Vec<Sent> = match seat.sent.is_empty() {
             true => Vec::new(),
             false => {
                 let name = field.def().name;
-                seat.sent.iter().filter(|value| value.field == name).map(|value| value.sent.clone()).collect()
+                seat.sent
+                    .iter()
+                    .filter(|value| value.field == name)
+                    .map(|value| value.sent.clone())
+                    .collect()
             }
         };
-        let capacity = Capacity { form: def.form, length, cut };
-        cells.insert(field, Cell { shown, base, sent, direction, capacity });
+        let capacity = Capacity {
+            form: def.form,
+            length,
+            cut,
+        };
+        cells.insert(
+            field,
+            Cell {
+                shown,
+                base,
+                sent,
+                direction,
+                capacity,
+            },
+        );
     }
     Member {
         side: seat.side,
@@ -294,7 +385,12 @@ fn member<'w>(seat: &Seat<'w>) -> Member<'w> {
 fn modified(seat: &Seat<'_>) -> Modified {
     let row = seat.shown.as_ref()?;
     let table = seat.side.table();
-    let cell = |name: &str| table.column(name).and_then(|column| row.get(column)).filter(|text| !text.trim().is_empty());
+    let cell = |name: &str| {
+        table
+            .column(name)
+            .and_then(|column| row.get(column))
+            .filter(|text| !text.trim().is_empty())
+    };
     dates::modified(
         cell("Last Modified Date Time"),
         cell("Last Date Modified"),
@@ -314,7 +410,16 @@ fn decide_party(
     let was_coupled = before.iter().any(Option::is_some);
     let is_coupled = now.iter().any(Option::is_some);
     // An uncoupled contact is a party of its own; it meets the first counterpart as if it were new.
-    let Some(hub) = seat(world, Side::Contact, contact, was_coupled || !is_coupled, problems)? else { return Ok(()) };
+    let Some(hub) = seat(
+        world,
+        Side::Contact,
+        contact,
+        was_coupled || !is_coupled,
+        problems,
+    )?
+    else {
+        return Ok(());
+    };
     if hub.seen.export.is_some() && hub.seen.is_full() && hub.seen.position(contact).is_none() {
         decided.memory.parties.push(hub.no.clone());
         return Ok(());
@@ -342,10 +447,17 @@ fn decide_party(
             .collect(),
         false => BTreeMap::new(),
     };
-    let mut party = Party { members, agreed: BTreeMap::new(), decided: BTreeMap::new() };
+    let mut party = Party {
+        members,
+        agreed: BTreeMap::new(),
+        decided: BTreeMap::new(),
+    };
     if seats[0].met {
         for field in FieldId::all() {
-            let of_base = party.members.iter().find_map(|member| member.cells.get(&field)?.base.clone());
+            let of_base = party
+                .members
+                .iter()
+                .find_map(|member| member.cells.get(&field)?.base.clone());
             if let Some(agreed) = exceptions.get(&field).cloned().or(of_base) {
                 party.agreed.insert(field, agreed);
             }
@@ -359,9 +471,13 @@ fn decide_party(
     let mut merged = merge(&party, &rules, limit);
     if is_pending {
         for (field, value, print) in world.store.decided(&contact_no)? {
-            let Some(field) = FieldId::named(&field) else { continue };
+            let Some(field) = FieldId::named(&field) else {
+                continue;
+            };
             let fresh = merged.fields.iter().find(|merge| merge.field == field);
-            let about = fresh.and_then(|merge| conflict(&seats, &party, merge)).map(|conflict| conflict.print());
+            let about = fresh
+                .and_then(|merge| conflict(&seats, &party, merge))
+                .map(|conflict| conflict.print());
             if about.as_ref() == Some(&print) {
                 party.decided.insert(field, value);
             }
@@ -382,9 +498,17 @@ fn party_tables(seats: &[Seat<'_>]) -> Vec<Table> {
 /// A counterpart that left the party: what was in flight towards it is nobody's any more.
 fn part(world: &World<'_>, kind: Kind, key: u64, decided: &mut Decided) -> Result<(), StateError> {
     let table = Table::Counterparts(kind);
-    let Some(seen) = world.tables[table.index()].as_ref() else { return Ok(()) };
-    if let Some(no) = seen.base(key)?.and_then(|row| row.get(0).map(str::to_owned)) {
-        decided.memory.parted.push(GoneRow { table: table.name().to_owned(), no });
+    let Some(seen) = world.tables[table.index()].as_ref() else {
+        return Ok(());
+    };
+    if let Some(no) = seen
+        .base(key)?
+        .and_then(|row| row.get(0).map(str::to_owned))
+    {
+        decided.memory.parted.push(GoneRow {
+            table: table.name().to_owned(),
+            no,
+        });
     }
     Ok(())
 }
@@ -404,13 +528,18 @@ fn record_party(
         let mut new_base: Option<&str> = None;
         for (slot, (seat, delivery)) in seats.iter().zip(&field.deliveries).enumerate() {
             let Some(delivery) = delivery else { continue };
-            let Some(column) = seat.side.table().column_of(field.field) else { continue };
+            let Some(column) = seat.side.table().column_of(field.field) else {
+                continue;
+            };
             new_base = new_base.or(delivery.base.as_deref());
             bases[slot].push((column, delivery.base.clone()));
             record_delivery(seats, seat, column, field, delivery, decided, problems);
         }
         let stored = exceptions.get(&field.field);
-        let needed = field.agreed.as_deref().filter(|agreed| new_base != Some(*agreed));
+        let needed = field
+            .agreed
+            .as_deref()
+            .filter(|agreed| new_base != Some(*agreed));
         if stored.map(String::as_str) != needed {
             decided.memory.agreed.push(AgreedRow {
                 contact: contact.clone(),
@@ -433,15 +562,24 @@ fn record_party(
 
 /// An update of a record carries what is in flight towards it as well, in case its system skips the earlier update.
 fn resend(seat: &Seat<'_>, slot: usize, merged: &Merged, decided: &mut Decided) {
-    let delivery = |field: &FieldMerge| field.deliveries.get(slot).and_then(Option::as_ref).cloned();
-    let is_written = merged.fields.iter().any(|field| delivery(field).is_some_and(|d| d.write.is_some()));
+    let delivery =
+        |field: &FieldMerge| field.deliveries.get(slot).and_then(Option::as_ref).cloned();
+    let is_written = merged
+        .fields
+        .iter()
+        .any(|field| delivery(field).is_some_and(|d| d.write.is_some()));
     if seat.seen.route() != Route::Folder || !is_written {
         return;
     }
     for field in &merged.fields {
-        let Some(delivery) = delivery(field).filter(|delivery| delivery.write.is_none()) else { continue };
+        let Some(delivery) = delivery(field).filter(|delivery| delivery.write.is_none()) else {
+            continue;
+        };
         let name = field.field.def().name;
-        let in_flight = seat.sent.iter().filter(|value| value.field == name && !value.sent.acknowledged);
+        let in_flight = seat
+            .sent
+            .iter()
+            .filter(|value| value.field == name && !value.sent.acknowledged);
         let newest = in_flight.skip(delivery.acknowledged).last();
         if let (Some(value), Some(column)) = (newest, seat.side.table().column_of(field.field)) {
             write_cell(seat, column, &value.sent.value, decided);
@@ -451,10 +589,14 @@ fn resend(seat: &Seat<'_>, slot: usize, merged: &Merged, decided: &mut Decided) 
 
 /// Notes the base of a record where it is not just what the record shows.
 fn record_base(seat: &Seat<'_>, cells: Vec<(usize, Option<String>)>, decided: &mut Decided) {
-    let (Some(at), Some(shown)) = (seat.at, &seat.shown) else { return };
+    let (Some(at), Some(shown)) = (seat.at, &seat.shown) else {
+        return;
+    };
     let table = seat.side.table();
-    let unlike: Vec<(usize, Option<String>)> =
-        cells.into_iter().filter(|(column, base)| shown.get(*column) != base.as_deref()).collect();
+    let unlike: Vec<(usize, Option<String>)> = cells
+        .into_iter()
+        .filter(|(column, base)| shown.get(*column) != base.as_deref())
+        .collect();
     let differs = || {
         let mut row = shown.clone();
         for (column, base) in &unlike {
@@ -466,7 +608,11 @@ fn record_base(seat: &Seat<'_>, cells: Vec<(usize, Option<String>)>, decided: &m
         decided.rebased.entry(table).or_default().insert(at);
     }
     if !unlike.is_empty() {
-        decided.overrides.entry(table).or_default().insert(at, unlike);
+        decided
+            .overrides
+            .entry(table)
+            .or_default()
+            .insert(at, unlike);
     }
 }
 
@@ -506,7 +652,12 @@ fn record_delivery(
             Owed::NotWritten => "its table is not written back (no write_back)".to_owned(),
             Owed::CannotHold(reason) => {
                 let advice = "shorten the value, give the column a longer `length` or pin another `encoding`";
-                problems.push(Problem::new(cell_place(seat, column_name), "cannot-hold", reason.clone(), advice));
+                problems.push(Problem::new(
+                    cell_place(seat, column_name),
+                    "cannot-hold",
+                    reason.clone(),
+                    advice,
+                ));
                 reason.clone()
             }
         };
@@ -519,15 +670,27 @@ fn record_delivery(
         });
     }
     let Some(value) = &delivery.write else { return };
-    let origins = field.because.iter().filter_map(|side| seats.iter().find(|seat| seat.side == *side));
+    let origins = field
+        .because
+        .iter()
+        .filter_map(|side| seats.iter().find(|seat| seat.side == *side));
     let change = Change {
         contact: contact.clone(),
         table: table.name().to_owned(),
         no: seat.no.clone(),
         column: column_name.to_owned(),
-        from: seat.shown.as_ref().and_then(|row| row.get(column)).unwrap_or_default().to_owned(),
+        from: seat
+            .shown
+            .as_ref()
+            .and_then(|row| row.get(column))
+            .unwrap_or_default()
+            .to_owned(),
         to: value.clone(),
-        rule: if field.rule == Rule::Moved && field.moved.is_empty() { Rule::Agreed } else { field.rule },
+        rule: if field.rule == Rule::Moved && field.moved.is_empty() {
+            Rule::Agreed
+        } else {
+            field.rule
+        },
         because: origins.map(origin).collect(),
         file: seat.seen.file(),
         line: line(seat),
@@ -547,17 +710,27 @@ fn record_delivery(
 }
 
 fn in_flight_age(seat: &Seat<'_>, field: &str) -> u32 {
-    let waiting = seat.sent.iter().filter(|value| value.field == field && !value.sent.acknowledged);
+    let waiting = seat
+        .sent
+        .iter()
+        .filter(|value| value.field == field && !value.sent.acknowledged);
     waiting.map(|value| value.sent.exports).max().unwrap_or(0)
 }
 
 fn write_cell(seat: &Seat<'_>, column: usize, value: &str, decided: &mut Decided) {
     let edits = decided.edits.entry(seat.side.table()).or_default();
     match seat.at {
-        Some(at) => edits.cells.entry(at).or_default().push((column, value.to_owned())),
+        Some(at) => edits
+            .cells
+            .entry(at)
+            .or_default()
+            .push((column, value.to_owned())),
         // A delta export does not list it; its update row is made of what it showed last, with the new values.
         None => {
-            let row = edits.unlisted.entry(seat.no.clone()).or_insert_with(|| whole_row(seat));
+            let row = edits
+                .unlisted
+                .entry(seat.no.clone())
+                .or_insert_with(|| whole_row(seat));
             match row.iter_mut().find(|(at, _)| *at == column) {
                 Some(cell) => value.clone_into(&mut cell.1),
                 None => row.push((column, value.to_owned())),
@@ -569,7 +742,9 @@ fn write_cell(seat: &Seat<'_>, column: usize, value: &str, decided: &mut Decided
 /// The key and shared values of a record that its export does not list.
 fn whole_row(seat: &Seat<'_>) -> Vec<(usize, String)> {
     let table = seat.side.table();
-    let (Some(row), Some(export)) = (&seat.shown, &seat.seen.export) else { return Vec::new() };
+    let (Some(row), Some(export)) = (&seat.shown, &seat.seen.export) else {
+        return Vec::new();
+    };
     let defs = table.columns().iter().enumerate();
     defs.filter(|(at, def)| *at < table.key_columns() || def.shares.is_some())
         .filter(|(at, _)| export.columns.has(*at))
@@ -585,13 +760,22 @@ fn line(seat: &Seat<'_>) -> u64 {
 }
 
 fn origin(seat: &Seat<'_>) -> Origin {
-    Origin { side: seat.side, no: seat.no.clone(), file: seat.seen.file(), line: line(seat) }
+    Origin {
+        side: seat.side,
+        no: seat.no.clone(),
+        file: seat.seen.file(),
+        line: line(seat),
+    }
 }
 
 fn cell_place(seat: &Seat<'_>, column: &str) -> Place {
     let mut place = match seat.at {
         Some(at) => seat.seen.place(at),
-        None => Place { table: seat.side.table().name().to_owned(), file: Some(seat.seen.file()), ..Place::default() },
+        None => Place {
+            table: seat.side.table().name().to_owned(),
+            file: Some(seat.seen.file()),
+            ..Place::default()
+        },
     };
     place.key = Some(seat.no.clone());
     place.column = Some(column.to_owned());
@@ -600,7 +784,11 @@ fn cell_place(seat: &Seat<'_>, column: &str) -> Place {
 
 /// The conflict that a field is in: sides that differ, or a side that does not import what was written for it.
 fn conflict(seats: &[Seat<'_>], party: &Party<'_>, field: &FieldMerge) -> Option<Conflict> {
-    let overdue = field.deliveries.iter().flatten().any(|delivery| delivery.overdue);
+    let overdue = field
+        .deliveries
+        .iter()
+        .flatten()
+        .any(|delivery| delivery.overdue);
     let decided = party.decided.contains_key(&field.field);
     if !field.held && !overdue && !decided {
         return None;
@@ -622,8 +810,11 @@ fn conflict(seats: &[Seat<'_>], party: &Party<'_>, field: &FieldMerge) -> Option
             })
         })
         .collect();
-    let movers: Vec<String> =
-        claims.iter().filter(|claim| claim.moved).map(|claim| format!("{} {}", claim.side, claim.no)).collect();
+    let movers: Vec<String> = claims
+        .iter()
+        .filter(|claim| claim.moved)
+        .map(|claim| format!("{} {}", claim.side, claim.no))
+        .collect();
     let movers = movers.join(" and ");
     let why = if overdue && !field.held {
         format!("what was written for {name} is not imported by every system")
@@ -645,37 +836,61 @@ fn conflict(seats: &[Seat<'_>], party: &Party<'_>, field: &FieldMerge) -> Option
 
 /// Writes the status of contacts whose relations changed, or who show another one (`business-central.md` §6.2).
 fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
-    let Some(seen) = &world.tables[Table::Contacts.index()] else { return Ok(()) };
-    let (Some(export), Some(column)) = (&seen.export, Table::Contacts.column(STATUS)) else { return Ok(()) };
-    let relations_read = world.tables[Table::Relations.index()].as_ref().is_some_and(|seen| seen.export.is_some());
-    if !export.columns.has(column) || !relations_read || seen.route() == Route::Nowhere || !world.couplings.were_read() {
+    let Some(seen) = &world.tables[Table::Contacts.index()] else {
+        return Ok(());
+    };
+    let (Some(export), Some(column)) = (&seen.export, Table::Contacts.column(STATUS)) else {
+        return Ok(());
+    };
+    let relations_read = world.tables[Table::Relations.index()]
+        .as_ref()
+        .is_some_and(|seen| seen.export.is_some());
+    if !export.columns.has(column)
+        || !relations_read
+        || seen.route() == Route::Nowhere
+        || !world.couplings.were_read()
+    {
         return Ok(());
     }
     let company_column = Table::Contacts.column("Company No.").unwrap_or(0);
     for at in 0..export.records.len() {
         let key = seen.diff.keys[at];
-        let company = (seen.diff.olds[at] as usize).checked_sub(1).map_or(0, |old| seen.index.links[old][0]);
+        let company = (seen.diff.olds[at] as usize)
+            .checked_sub(1)
+            .map_or(0, |old| seen.index.links[old][0]);
         let due = seen.is_touched(at)
             || world.couplings.changed_contacts.contains(&key)
             || (company != 0 && world.couplings.changed_contacts.contains(&company));
         if !due || seen.is_double(at) {
             continue;
         }
-        let Ok(record) = export.record(at) else { continue };
+        let Ok(record) = export.record(at) else {
+            continue;
+        };
         let row = record.row();
         let company = company_key(row.get(company_column), world.seed);
         let mut rows = world.couplings.status_rows(key).to_vec();
         if company != 0 && company != key {
             rows.extend_from_slice(world.couplings.status_rows(company));
         }
-        let (Some(no), Some(shown)) = (row.get(0), row.get(column)) else { continue };
+        let (Some(no), Some(shown)) = (row.get(0), row.get(column)) else {
+            continue;
+        };
         let expected = status::status(&rows);
         let no = crate::model::form::canonical(Form::Code, no).into_owned();
         let in_flight: Vec<_> = match world.pending.contains(&no) {
-            true => world.store.sent("contacts", &no, seen.exports)?.into_iter().filter(|v| v.field == STATUS).collect(),
+            true => world
+                .store
+                .sent("contacts", &no, seen.exports)?
+                .into_iter()
+                .filter(|v| v.field == STATUS)
+                .collect(),
             false => Vec::new(),
         };
-        let waiting: Vec<_> = in_flight.iter().filter(|value| !value.sent.acknowledged).collect();
+        let waiting: Vec<_> = in_flight
+            .iter()
+            .filter(|value| !value.sent.acknowledged)
+            .collect();
         if status::says(shown, expected) {
             if !waiting.is_empty() {
                 decided.memory.answers.push(AnswerRow {
@@ -688,7 +903,10 @@ fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Result<(), State
             }
             continue;
         }
-        if waiting.last().is_some_and(|value| value.sent.value == expected) {
+        if waiting
+            .last()
+            .is_some_and(|value| value.sent.value == expected)
+        {
             continue;
         }
         decided.plan.changes.push(Change {
@@ -703,7 +921,14 @@ fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Result<(), State
             file: seen.file(),
             line: export.line_of(at),
         });
-        decided.edits.entry(Table::Contacts).or_default().cells.entry(at).or_default().push((column, expected.to_owned()));
+        decided
+            .edits
+            .entry(Table::Contacts)
+            .or_default()
+            .cells
+            .entry(at)
+            .or_default()
+            .push((column, expected.to_owned()));
         match seen.route() {
             Route::Folder => decided.memory.sent.push(SentRow {
                 table: "contacts".to_owned(),
@@ -714,9 +939,18 @@ fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Result<(), State
                 export: seen.exports,
             }),
             Route::InPlace | Route::Nowhere => {
-                let overrides = decided.overrides.entry(Table::Contacts).or_default().entry(at).or_default();
+                let overrides = decided
+                    .overrides
+                    .entry(Table::Contacts)
+                    .or_default()
+                    .entry(at)
+                    .or_default();
                 overrides.push((column, Some(expected.to_owned())));
-                decided.rebased.entry(Table::Contacts).or_default().insert(at);
+                decided
+                    .rebased
+                    .entry(Table::Contacts)
+                    .or_default()
+                    .insert(at);
             }
         }
     }
@@ -725,12 +959,16 @@ fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Result<(), State
 
 /// The key of a contact's company; 0 where it has none.
 pub fn company_key(company: Option<&str>, seed: u64) -> u64 {
-    company.filter(|no| !no.trim().is_empty()).map_or(0, |no| plain(key_print(&[no], seed)))
+    company
+        .filter(|no| !no.trim().is_empty())
+        .map_or(0, |no| plain(key_print(&[no], seed)))
 }
 
 /// Relations whose record disappeared go with it (`product.md` §6).
 fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
-    let Some(seen) = &world.tables[Table::Relations.index()] else { return Ok(()) };
+    let Some(seen) = &world.tables[Table::Relations.index()] else {
+        return Ok(());
+    };
     if world.couplings.removals.is_empty() {
         return Ok(());
     }
@@ -740,7 +978,13 @@ fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Result<(), State
         .filter(|(table, _)| *table == Table::Relations)
         .map(|(_, no)| no.clone())
         .collect();
-    for Removal { at, relation, table, reason } in &world.couplings.removals {
+    for Removal {
+        at,
+        relation,
+        table,
+        reason,
+    } in &world.couplings.removals
+    {
         let name = relation_name(relation);
         let uncoupling = Uncoupling {
             contact: relation.contact.clone(),
@@ -754,15 +998,28 @@ fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Result<(), State
                 let mut place = seen.place(*at);
                 place.key = Some(name);
                 let advice = "remove the relation there, or set write_back for relations";
-                decided.plan.problems.push(Problem::new(place, "relation-of-gone-record", reason.clone(), advice));
+                decided.plan.problems.push(Problem::new(
+                    place,
+                    "relation-of-gone-record",
+                    reason.clone(),
+                    advice,
+                ));
                 continue;
             }
             // Asked for already: its system has not imported it yet.
             Route::Folder if asked.contains(&name) => continue,
-            Route::Folder => decided.memory.gone.push(GoneRow { table: "relations".to_owned(), no: name }),
+            Route::Folder => decided.memory.gone.push(GoneRow {
+                table: "relations".to_owned(),
+                no: name,
+            }),
             Route::InPlace => {}
         }
-        decided.edits.entry(Table::Relations).or_default().remove.insert(*at);
+        decided
+            .edits
+            .entry(Table::Relations)
+            .or_default()
+            .remove
+            .insert(*at);
         decided.plan.uncouplings.push(uncoupling);
     }
     Ok(())
@@ -775,22 +1032,46 @@ pub fn relation_name(relation: &Relation) -> String {
 
 /// Remembers which records disappeared, and which of those came back.
 fn note_gone(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
-    for seen in world.tables.iter().flatten().filter(|seen| seen.table != Table::Relations) {
+    for seen in world
+        .tables
+        .iter()
+        .flatten()
+        .filter(|seen| seen.table != Table::Relations)
+    {
         for at in &seen.diff.gone {
-            if let Some(no) = seen.rows.get(seen.index.rows[*at as usize])?.and_then(|row| row.get(0).map(str::to_owned)) {
-                decided.memory.gone.push(GoneRow { table: seen.table.name().to_owned(), no });
+            if let Some(no) = seen
+                .rows
+                .get(seen.index.rows[*at as usize])?
+                .and_then(|row| row.get(0).map(str::to_owned))
+            {
+                decided.memory.gone.push(GoneRow {
+                    table: seen.table.name().to_owned(),
+                    no,
+                });
             }
         }
     }
     let mut known: PrintMap<(Table, &str)> = PrintMap::default();
     for (table, no) in world.gone {
-        known.insert(tagged(plain(key_print(&[no], world.seed)), *table), (*table, no));
+        known.insert(
+            tagged(plain(key_print(&[no], world.seed)), *table),
+            (*table, no),
+        );
     }
     let stored = world.store.gone()?;
-    for seen in world.tables.iter().flatten().filter(|seen| seen.table != Table::Relations && seen.export.is_some()) {
+    for seen in world
+        .tables
+        .iter()
+        .flatten()
+        .filter(|seen| seen.table != Table::Relations && seen.export.is_some())
+    {
         for at in &seen.diff.touched {
-            if let Some((table, no)) = known.get(&tagged(seen.diff.keys[*at as usize], seen.table)) {
-                let row = GoneRow { table: table.name().to_owned(), no: (*no).to_owned() };
+            if let Some((table, no)) = known.get(&tagged(seen.diff.keys[*at as usize], seen.table))
+            {
+                let row = GoneRow {
+                    table: table.name().to_owned(),
+                    no: (*no).to_owned(),
+                };
                 if stored.contains(&row) {
                     decided.memory.returned.push(row);
                 }
@@ -798,12 +1079,21 @@ fn note_gone(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError>
         }
     }
     // A relation that we asked to remove and that is no longer there has been removed.
-    if let Some(seen) = world.tables[Table::Relations.index()].as_ref().filter(|seen| seen.export.is_some()) {
-        let still: BTreeSet<String> =
-            world.couplings.removals.iter().map(|removal| relation_name(&removal.relation)).collect();
+    if let Some(seen) = world.tables[Table::Relations.index()]
+        .as_ref()
+        .filter(|seen| seen.export.is_some())
+    {
+        let still: BTreeSet<String> = world
+            .couplings
+            .removals
+            .iter()
+            .map(|removal| relation_name(&removal.relation))
+            .collect();
         if world.couplings.were_read() && seen.is_full() {
             decided.memory.returned.extend(
-                stored.into_iter().filter(|row| row.table == "relations" && !still.contains(&row.no)),
+                stored
+                    .into_iter()
+                    .filter(|row| row.table == "relations" && !still.contains(&row.no)),
             );
         }
     }
@@ -813,11 +1103,23 @@ fn note_gone(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError>
 /// One interaction per contact whose party the pass changes; the status alone is none.
 fn interactions(world: &World<'_>, plan: &Plan) -> Result<Vec<InteractionDraft>, StateError> {
     let mut by_contact: BTreeMap<&str, (Vec<&Change>, Vec<&Uncoupling>)> = BTreeMap::new();
-    for change in plan.changes.iter().filter(|change| change.rule != Rule::Status) {
-        by_contact.entry(&change.contact).or_default().0.push(change);
+    for change in plan
+        .changes
+        .iter()
+        .filter(|change| change.rule != Rule::Status)
+    {
+        by_contact
+            .entry(&change.contact)
+            .or_default()
+            .0
+            .push(change);
     }
     for uncoupling in &plan.uncouplings {
-        by_contact.entry(&uncoupling.contact).or_default().1.push(uncoupling);
+        by_contact
+            .entry(&uncoupling.contact)
+            .or_default()
+            .1
+            .push(uncoupling);
     }
     let seen = world.tables[Table::Contacts.index()].as_ref();
     let mut drafts = Vec::new();
@@ -829,14 +1131,23 @@ fn interactions(world: &World<'_>, plan: &Plan) -> Result<Vec<InteractionDraft>,
             if !fields.contains(&change.column.as_str()) {
                 fields.push(&change.column);
             }
-            let record = format!("{} {}", Table::named(&change.table).map_or("record", Table::noun), change.no);
+            let record = format!(
+                "{} {}",
+                Table::named(&change.table).map_or("record", Table::noun),
+                change.no
+            );
             if !records.contains(&record) {
                 records.push(record);
             }
             match change.rule {
                 Rule::Decided => origins.insert("a decision on a conflict".to_owned()),
                 _ => {
-                    origins.extend(change.because.iter().map(|origin| format!("{} {}", origin.side, origin.no)));
+                    origins.extend(
+                        change
+                            .because
+                            .iter()
+                            .map(|origin| format!("{} {}", origin.side, origin.no)),
+                    );
                     true
                 }
             };
@@ -849,7 +1160,10 @@ fn interactions(world: &World<'_>, plan: &Plan) -> Result<Vec<InteractionDraft>,
         for uncoupling in &uncouplings {
             let joint = if description.is_empty() { "" } else { "; " };
             let noun = Table::named(&uncoupling.table).map_or("relation", Table::noun);
-            description.push_str(&format!("{joint}no longer coupled with {noun} {}", uncoupling.no));
+            description.push_str(&format!(
+                "{joint}no longer coupled with {noun} {}",
+                uncoupling.no
+            ));
         }
         let mut subject = fields.join(", ");
         if !origins.is_empty() {
@@ -898,21 +1212,32 @@ fn counts(world: &World<'_>) -> Result<BTreeMap<Table, guard::Counts>, StateErro
     for seen in world.tables.iter().flatten() {
         let Some(export) = &seen.export else { continue };
         let mut counts = guard::Counts {
-            records: (export.records.len() as u64).max(seen.memory.as_ref().map_or(0, |memory| memory.records)),
+            records: (export.records.len() as u64)
+                .max(seen.memory.as_ref().map_or(0, |memory| memory.records)),
             gone: seen.diff.gone.len() as u64,
             reconfigured: seen.reconfigured,
             ..guard::Counts::default()
         };
         let written_pass = seen.memory.as_ref().and_then(|memory| memory.written_pass);
-        if let (Route::InPlace, true, Some(pass)) = (seen.route(), seen.is_changed(), written_pass) {
+        if let (Route::InPlace, true, Some(pass)) = (seen.route(), seen.is_changed(), written_pass)
+        {
             for (no, column, from, to) in world.store.written(seen.table.name(), pass)? {
                 counts.written += 1;
-                let Some(column) = seen.table.column(&column) else { continue };
-                let at = seen.position(plain(key_print(&[&no], world.seed))).filter(|at| seen.is_touched(*at));
-                let Some(record) = at.and_then(|at| export.record(at).ok()) else { continue };
+                let Some(column) = seen.table.column(&column) else {
+                    continue;
+                };
+                let at = seen
+                    .position(plain(key_print(&[&no], world.seed)))
+                    .filter(|at| seen.is_touched(*at));
+                let Some(record) = at.and_then(|at| export.record(at).ok()) else {
+                    continue;
+                };
                 let form = seen.table.columns()[column].form;
                 let shows = |value: &str| {
-                    record.row().get(column).is_some_and(|shown| crate::model::form::same(form, shown, value))
+                    record
+                        .row()
+                        .get(column)
+                        .is_some_and(|shown| crate::model::form::same(form, shown, value))
                 };
                 counts.returned += u64::from(shows(&from) && !shows(&to));
             }

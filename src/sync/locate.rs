@@ -45,21 +45,42 @@ pub fn locate(disk: &dyn Disk, config: &TableConfig, last: Option<u64>) -> io::R
         Some((folder, name)) => disk
             .list(&folder)?
             .into_iter()
-            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|file| name.is_match(file)))
+            .filter(|path| {
+                path.file_name()
+                    .and_then(|name| name.to_str())
+                    .is_some_and(|file| name.is_match(file))
+            })
             .collect(),
     };
-    let Some(sequence) = config.sequence.as_deref().and_then(|pattern| Regex::new(pattern).ok()) else {
+    let Some(sequence) = config
+        .sequence
+        .as_deref()
+        .and_then(|pattern| Regex::new(pattern).ok())
+    else {
         return Ok(match <[PathBuf; 1]>::try_from(candidates) {
-            Ok([path]) => Located::Found { path, sequence: None },
+            Ok([path]) => Located::Found {
+                path,
+                sequence: None,
+            },
             Err(none) if none.is_empty() => Located::Missing,
-            Err(several) => Located::Ambiguous { count: several.len() },
+            Err(several) => Located::Ambiguous {
+                count: several.len(),
+            },
         });
     };
-    let newest = candidates.into_iter().filter_map(|path| Some((number(&sequence, &path)?, path))).max();
+    let newest = candidates
+        .into_iter()
+        .filter_map(|path| Some((number(&sequence, &path)?, path)))
+        .max();
     Ok(match newest {
         None => Located::Missing,
-        Some((sequence, path)) if last.is_some_and(|last| sequence < last) => Located::Stale { path, sequence },
-        Some((sequence, path)) => Located::Found { path, sequence: Some(sequence) },
+        Some((sequence, path)) if last.is_some_and(|last| sequence < last) => {
+            Located::Stale { path, sequence }
+        }
+        Some((sequence, path)) => Located::Found {
+            path,
+            sequence: Some(sequence),
+        },
     })
 }
 
@@ -68,7 +89,12 @@ fn number(pattern: &Regex, path: &Path) -> Option<u64> {
     let name = path.file_name()?.to_str()?;
     let captures = pattern.captures(name)?;
     let group = captures.get(1)?.as_str();
-    group.chars().filter(char::is_ascii_digit).collect::<String>().parse().ok()
+    group
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect::<String>()
+        .parse()
+        .ok()
 }
 
 /// The folder and the pattern of names, where a path has `*` or `?` in its last part.
@@ -106,6 +132,9 @@ mod tests {
     #[test]
     fn a_time_in_a_name_is_a_number() {
         let pattern = Regex::new(r"_(\d{4}-\d{2}-\d{2}T\d{4})").unwrap();
-        assert_eq!(number(&pattern, Path::new("x/c_2026-11-23T0945.csv")), Some(202_611_230_945));
+        assert_eq!(
+            number(&pattern, Path::new("x/c_2026-11-23T0945.csv")),
+            Some(202_611_230_945)
+        );
     }
 }

@@ -21,12 +21,20 @@ pub fn export(store: &Store, disk: &dyn Disk, path: &Path) -> Result<u64, ApplyE
     let committed = number(LENGTH)?.unwrap_or(0);
     let last = number(WRITTEN)?.unwrap_or(0);
     let entries = store.interactions(last, None)?;
-    let Some(newest) = entries.last().map(|entry| entry.entry_no) else { return Ok(0) };
-    let write = |error| ApplyError::Write { path: path.to_owned(), source: error };
+    let Some(newest) = entries.last().map(|entry| entry.entry_no) else {
+        return Ok(0);
+    };
+    let write = |error| ApplyError::Write {
+        path: path.to_owned(),
+        source: error,
+    };
     if let Some(folder) = path.parent() {
         disk.create_folder(folder).map_err(write)?;
     }
-    let length = disk.identity(path).map_err(write)?.map_or(0, |identity| identity.size);
+    let length = disk
+        .identity(path)
+        .map_err(write)?
+        .map_or(0, |identity| identity.size);
     // Beyond the committed length there is at most a block that was cut; a shorter file was moved away by its reader.
     let from = committed.min(length);
     let is_new = from == 0;
@@ -34,7 +42,11 @@ pub fn export(store: &Store, disk: &dyn Disk, path: &Path) -> Result<u64, ApplyE
     let mut draft = disk.append(path, from).map_err(write)?;
     draft.write_all(&block).map_err(write)?;
     draft.finish().map_err(write)?;
-    if is_new && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if is_new
+        && let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+    {
         disk.sync_folder(folder).map_err(write)?;
     }
     store.set_meta(LENGTH, &(from + block.len() as u64).to_string())?;
@@ -47,7 +59,10 @@ pub fn adopt(store: &Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyErr
     if store.last_pass()? > 0 || store.meta(CONTINUES)?.is_some() {
         return Ok(());
     }
-    let write = |error| ApplyError::Write { path: path.to_owned(), source: error };
+    let write = |error| ApplyError::Write {
+        path: path.to_owned(),
+        source: error,
+    };
     if disk.identity(path).map_err(write)?.is_none() {
         return Ok(());
     }
@@ -55,7 +70,10 @@ pub fn adopt(store: &Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyErr
     let mut bytes = vec![0; identity.size as usize];
     let mut done = 0;
     while done < bytes.len() {
-        match source.read_at(&mut bytes[done..], done as u64).map_err(write)? {
+        match source
+            .read_at(&mut bytes[done..], done as u64)
+            .map_err(write)?
+        {
             0 => break,
             count => done += count,
         }
@@ -69,24 +87,39 @@ pub fn adopt(store: &Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyErr
 }
 
 fn is_json(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"))
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"))
 }
 
 fn last_entry(bytes: &[u8], json: bool) -> u64 {
     if json {
-        let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-        return lines.map(|entry: InteractionLogEntry| entry.entry_no).max().unwrap_or(0);
+        let lines = bytes
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| serde_json::from_slice(line).ok());
+        return lines
+            .map(|entry: InteractionLogEntry| entry.entry_no)
+            .max()
+            .unwrap_or(0);
     }
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
     reader
         .byte_records()
         .flatten()
-        .filter_map(|record| std::str::from_utf8(record.get(0)?).ok()?.parse::<u64>().ok())
+        .filter_map(|record| {
+            std::str::from_utf8(record.get(0)?)
+                .ok()?
+                .parse::<u64>()
+                .ok()
+        })
         .max()
         .unwrap_or(0)
 }
 
-fn render(entries: &[InteractionLogEntry], path: &Path, with_header: bool) -> Result<Vec<u8>, ApplyError> {
+fn render(
+    entries: &[InteractionLogEntry],
+    path: &Path,
+    with_header: bool,
+) -> Result<Vec<u8>, ApplyError> {
     if is_json(path) {
         let mut block = Vec::new();
         for entry in entries {
@@ -99,9 +132,16 @@ fn render(entries: &[InteractionLogEntry], path: &Path, with_header: bool) -> Re
         .has_headers(with_header)
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
-    let write = |source: std::io::Error| ApplyError::Write { path: path.to_owned(), source };
+    let write = |source: std::io::Error| ApplyError::Write {
+        path: path.to_owned(),
+        source,
+    };
     for entry in entries {
-        writer.serialize(entry).map_err(|error| write(error.into()))?;
+        writer
+            .serialize(entry)
+            .map_err(|error| write(error.into()))?;
     }
-    writer.into_inner().map_err(|error| write(error.into_error()))
+    writer
+        .into_inner()
+        .map_err(|error| write(error.into_error()))
 }

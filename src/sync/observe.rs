@@ -101,7 +101,8 @@ impl Seen<'_> {
 
     /// Whether a record of this key exists: it is in the export, or was when the export last said anything.
     pub fn exists(&self, key: u64) -> bool {
-        self.position(key).is_some() || ((self.export.is_none() || !self.is_full()) && self.old_position(key).is_some())
+        self.position(key).is_some()
+            || ((self.export.is_none() || !self.is_full()) && self.old_position(key).is_some())
     }
 
     /// The base row of a key.
@@ -124,7 +125,10 @@ impl Seen<'_> {
 
     /// Whether anything about the table is other than at its last reading.
     pub fn is_changed(&self) -> bool {
-        let digest = self.export.as_ref().map(|export| format!("{:032x}", export.digest));
+        let digest = self
+            .export
+            .as_ref()
+            .map(|export| format!("{:032x}", export.digest));
         digest.is_some() && digest != self.memory.as_ref().map(|memory| memory.digest.clone())
     }
 
@@ -163,13 +167,22 @@ pub fn observe<'c>(
     seed: u64,
     problems: &mut Vec<Problem>,
 ) -> Result<Option<Seen<'c>>, StateError> {
-    let Some(table_config) = config.table(table) else { return Ok(None) };
-    let memory = store.tables()?.into_iter().find(|memory| memory.table == table.name());
+    let Some(table_config) = config.table(table) else {
+        return Ok(None);
+    };
+    let memory = store
+        .tables()?
+        .into_iter()
+        .find(|memory| memory.table == table.name());
     let (index, rows) = match &memory {
         Some(memory) => {
             let folder = store.base_folder();
             let index = Index::read(disk, &base::index_path(&folder, table, memory.generation))?;
-            let rows = Rows::open(disk, base::rows_path(&folder, table, memory.rows_epoch), memory.rows_length)?;
+            let rows = Rows::open(
+                disk,
+                base::rows_path(&folder, table, memory.rows_epoch),
+                memory.rows_length,
+            )?;
             (index, rows)
         }
         None => (Index::default(), Rows::open(disk, PathBuf::new(), 0)?),
@@ -182,7 +195,9 @@ pub fn observe<'c>(
         identity: None,
         sequence: None,
         exports: memory.as_ref().map_or(0, |memory| memory.exports),
-        reconfigured: memory.as_ref().is_some_and(|memory| memory.settings != config.settings_print(table)),
+        reconfigured: memory
+            .as_ref()
+            .is_some_and(|memory| memory.settings != config.settings_print(table)),
         memory,
         index,
         rows,
@@ -193,7 +208,11 @@ pub fn observe<'c>(
     match read(&mut seen, disk, seed) {
         Ok(()) => {}
         Err(problem) => {
-            info!(table = table.name(), kind = problem.kind, "export says nothing in this pass");
+            info!(
+                table = table.name(),
+                kind = problem.kind,
+                "export says nothing in this pass"
+            );
             seen.export = None;
             seen.diff = Diff::default();
             problems.push(problem);
@@ -215,7 +234,11 @@ pub fn observe<'c>(
 fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Problem> {
     let table = seen.table;
     let trouble = |path: &Path, kind: &str, reason: String, advice: &str| {
-        let place = Place { table: table.name().to_owned(), file: Some(shown_path(path)), ..Place::default() };
+        let place = Place {
+            table: table.name().to_owned(),
+            file: Some(shown_path(path)),
+            ..Place::default()
+        };
         Problem::new(place, kind, reason, advice)
     };
     let last = seen.memory.as_ref().and_then(|memory| memory.sequence);
@@ -226,30 +249,61 @@ fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Problem> 
         }
         Ok(Located::Missing) => {
             let reason = "there is no such file".to_owned();
-            return Err(trouble(&seen.path, "missing-export", reason, "nothing is deleted or blanked; see whether its system still exports"));
+            return Err(trouble(
+                &seen.path,
+                "missing-export",
+                reason,
+                "nothing is deleted or blanked; see whether its system still exports",
+            ));
         }
         Ok(Located::Stale { path, sequence }) => {
             let reason = format!("it is older ({sequence}) than the one read last");
-            return Err(trouble(&path, "stale-export", reason, "it is not read as news; a newer one will be"));
+            return Err(trouble(
+                &path,
+                "stale-export",
+                reason,
+                "it is not read as news; a newer one will be",
+            ));
         }
         Ok(Located::Ambiguous { count }) => {
             let reason = format!("{count} files match, and nothing says which is the newest");
-            return Err(trouble(&seen.path, "ambiguous-export", reason, "set `sequence` to the number or time in their names"));
+            return Err(trouble(
+                &seen.path,
+                "ambiguous-export",
+                reason,
+                "set `sequence` to the number or time in their names",
+            ));
         }
         Err(error) => {
-            return Err(trouble(&seen.path, "unreadable-export", format!("it cannot be looked for: {error}"), "see to the folder's permissions"));
+            return Err(trouble(
+                &seen.path,
+                "unreadable-export",
+                format!("it cannot be looked for: {error}"),
+                "see to the folder's permissions",
+            ));
         }
     }
     let path = seen.path.clone();
     let unreadable = |error: io::Error| {
-        trouble(&path, "unreadable-export", format!("it cannot be read: {error}"), "see to the file and its permissions")
+        trouble(
+            &path,
+            "unreadable-export",
+            format!("it cannot be read: {error}"),
+            "see to the file and its permissions",
+        )
     };
     let (source, identity) = disk.open(&path).map_err(unreadable)?;
     let settings = seen.config.settings();
-    let export = Export::read(source, table, &settings, &shown_path(&path), seed).map_err(|refusal| refused(seen, refusal))?;
+    let export = Export::read(source, table, &settings, &shown_path(&path), seed)
+        .map_err(|refusal| refused(seen, refusal))?;
     // What was read is only worth something if it was one version of the file.
     if disk.identity(&path).map_err(unreadable)? != Some(identity) {
-        return Err(trouble(&path, "changing-export", "it changed while it was read".to_owned(), "the next pass reads it again"));
+        return Err(trouble(
+            &path,
+            "changing-export",
+            "it changed while it was read".to_owned(),
+            "the next pass reads it again",
+        ));
     }
     let memory = seen.memory.as_ref();
     if export.records.is_empty() && memory.is_some_and(|memory| memory.records > 0) {
@@ -263,7 +317,10 @@ fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Problem> 
     }
     let digest = format!("{:032x}", export.digest);
     let is_news = memory.is_none_or(|memory| memory.digest != digest);
-    if is_news && !export.ends_with_newline() && memory.is_some_and(|memory| memory.ends_with_newline) {
+    if is_news
+        && !export.ends_with_newline()
+        && memory.is_some_and(|memory| memory.ends_with_newline)
+    {
         return Err(trouble(
             &path,
             "cut-export",
@@ -271,10 +328,15 @@ fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Problem> 
             "the next pass reads it again",
         ));
     }
-    if is_news || seen.sequence.is_some_and(|sequence| Some(sequence) != memory.and_then(|memory| memory.sequence)) {
+    if is_news
+        || seen
+            .sequence
+            .is_some_and(|sequence| Some(sequence) != memory.and_then(|memory| memory.sequence))
+    {
         seen.exports += 1;
     }
-    let same_shape = memory.is_some_and(|memory| memory.shape == export.shape()) && !seen.reconfigured;
+    let same_shape =
+        memory.is_some_and(|memory| memory.shape == export.shape()) && !seen.reconfigured;
     let prints: Vec<u64> = if same_shape {
         export.records.iter().map(|record| record.print).collect()
     } else {

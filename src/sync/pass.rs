@@ -133,7 +133,11 @@ const ATTEMPTS: usize = 5;
 ///
 /// # Errors
 /// [`PassError`] when the state or a file cannot be used. Bad data is no error: it is a problem in the summary.
-pub fn reconcile(config: &Config, effects: &Effects<'_>, request: &Request) -> Result<Outcome, PassError> {
+pub fn reconcile(
+    config: &Config,
+    effects: &Effects<'_>,
+    request: &Request,
+) -> Result<Outcome, PassError> {
     let Effects { disk, clock, .. } = *effects;
     let finished = || stamp(clock);
     if request.dry_run {
@@ -143,7 +147,8 @@ pub fn reconcile(config: &Config, effects: &Effects<'_>, request: &Request) -> R
         };
         return dry_run(config, effects, &store);
     }
-    disk.create_folder(&config.state).map_err(StateError::file(&config.state))?;
+    disk.create_folder(&config.state)
+        .map_err(StateError::file(&config.state))?;
     let _lock = Lock::take(&config.state)?;
     let mut store = Store::open(&config.state)?;
     if let Some(path) = &config.interactions.export {
@@ -191,7 +196,11 @@ struct View<'c> {
 }
 
 impl<'c> View<'c> {
-    fn read(config: &'c Config, effects: &Effects<'_>, store: &Store) -> Result<View<'c>, PassError> {
+    fn read(
+        config: &'c Config,
+        effects: &Effects<'_>,
+        store: &Store,
+    ) -> Result<View<'c>, PassError> {
         let Effects { disk, clock, stage } = *effects;
         let _span = info_span!("observe").entered();
         let seed = store.seed(fresh_seed(clock))?;
@@ -220,26 +229,49 @@ impl<'c> View<'c> {
         let mut decided = decide(&world, problems)?;
         decided.memory.pass = store.last_pass()? + 1;
         decided.memory.started = stamp(clock);
-        decided.memory.template.clone_from(&config.interactions.template);
+        decided
+            .memory
+            .template
+            .clone_from(&config.interactions.template);
         decided.memory.user.clone_from(&config.interactions.user);
-        Ok(View { tables, couplings, decided })
+        Ok(View {
+            tables,
+            couplings,
+            decided,
+        })
     }
 
     fn summary(&self, store: &Store) -> Result<Summary, PassError> {
-        let accepted: BTreeSet<String> =
-            store.problems()?.into_iter().filter(|known| known.accepted).map(|known| known.id).collect();
+        let accepted: BTreeSet<String> = store
+            .problems()?
+            .into_iter()
+            .filter(|known| known.accepted)
+            .map(|known| known.id)
+            .collect();
         let plan = self.decided.plan.clone();
         let tables = self.tables.iter().flatten().map(|seen| TableSummary {
             table: seen.table.name().to_owned(),
             file: seen.file(),
-            records: seen.export.as_ref().map(|export| export.records.len() as u64),
+            records: seen
+                .export
+                .as_ref()
+                .map(|export| export.records.len() as u64),
             changed: seen.diff.touched.len() as u64,
-            dialect: seen.export.as_ref().map(|export| export.dialect.to_string()).unwrap_or_default(),
+            dialect: seen
+                .export
+                .as_ref()
+                .map(|export| export.dialect.to_string())
+                .unwrap_or_default(),
         });
         Ok(Summary {
             tables: tables.collect(),
             couplings: self.couplings.now.len() as u64,
-            unaccepted: plan.problems.iter().filter(|problem| !accepted.contains(&problem.id())).cloned().collect(),
+            unaccepted: plan
+                .problems
+                .iter()
+                .filter(|problem| !accepted.contains(&problem.id()))
+                .cloned()
+                .collect(),
             plan,
             ..Summary::default()
         })
@@ -258,7 +290,11 @@ fn attempt(
     let view = View::read(config, effects, store)?;
     let mut summary = view.summary(store)?;
     summary.recovered = recovered;
-    let View { tables, couplings: _, mut decided } = view;
+    let View {
+        tables,
+        couplings: _,
+        mut decided,
+    } = view;
     let ended = |outcome| Ok(Attempt::Ended(Box::new(outcome)));
     if let Some(saved) = &request.exactly {
         let reasons = differences(saved, &decided.plan);
@@ -271,17 +307,29 @@ fn attempt(
             Some(id) => decided.memory.approved = Some(id),
             None => {
                 let id = store.keep_halt(&decided.plan, &stamp(clock))?;
-                info!(halt = id, guards = decided.plan.halts.len(), "a guard refused the pass; nothing was written");
+                info!(
+                    halt = id,
+                    guards = decided.plan.halts.len(),
+                    "a guard refused the pass; nothing was written"
+                );
                 return ended(Outcome::Halted { id, summary });
             }
         }
     }
-    let known: BTreeSet<String> = store.problems()?.into_iter().map(|known| known.id).collect();
+    let known: BTreeSet<String> = store
+        .problems()?
+        .into_iter()
+        .map(|known| known.id)
+        .collect();
     let digests_changed = tables.iter().flatten().any(Seen::is_changed);
     if !decided.is_news(&known) && !digests_changed {
         return ended(Outcome::InStep(summary));
     }
-    let (pass, writes, interactions) = (decided.memory.pass, decided.plan.writes(), decided.plan.interactions.len());
+    let (pass, writes, interactions) = (
+        decided.memory.pass,
+        decided.plan.writes(),
+        decided.plan.interactions.len(),
+    );
     stage("writing");
     match apply(decided, &tables, disk, store, read_at, &|| stamp(clock))? {
         Applied::Overtaken(path) => Ok(Attempt::Overtaken(path)),
@@ -289,8 +337,17 @@ fn attempt(
             summary.logged = write_log(config, store, disk)?;
             summary.pass = Some(pass);
             summary.files = files;
-            info!(pass, cells = summary.plan.changes.len(), interactions, "pass done");
-            ended(if writes { Outcome::Done(summary) } else { Outcome::InStep(summary) })
+            info!(
+                pass,
+                cells = summary.plan.changes.len(),
+                interactions,
+                "pass done"
+            );
+            ended(if writes {
+                Outcome::Done(summary)
+            } else {
+                Outcome::InStep(summary)
+            })
         }
     }
 }
@@ -311,22 +368,34 @@ fn differences(saved: &Plan, plan: &Plan) -> Vec<String> {
         reasons.push(format!("pass {} was made since", plan.after_pass));
     }
     if reasons.is_empty() && saved.digest() != plan.digest() {
-        reasons.push("the configuration, or a decision, has changed since the plan was made".to_owned());
+        reasons.push(
+            "the configuration, or a decision, has changed since the plan was made".to_owned(),
+        );
     }
     reasons
 }
 
 /// Records that are gone, with those that this pass misses.
-fn gone(store: &Store, tables: &[Option<Seen<'_>>]) -> Result<BTreeSet<(Table, String)>, StateError> {
+fn gone(
+    store: &Store,
+    tables: &[Option<Seen<'_>>],
+) -> Result<BTreeSet<(Table, String)>, StateError> {
     let mut gone = BTreeSet::new();
     for row in store.gone()? {
         gone.extend(Table::named(&row.table).map(|table| (table, row.no)));
     }
-    for seen in tables.iter().flatten().filter(|seen| seen.table != Table::Relations) {
+    for seen in tables
+        .iter()
+        .flatten()
+        .filter(|seen| seen.table != Table::Relations)
+    {
         for at in &seen.diff.gone {
             let row = seen.rows.get(seen.index.rows[*at as usize])?;
             if let Some(no) = row.as_ref().and_then(|row| row.get(0)) {
-                gone.insert((seen.table, crate::model::form::canonical(crate::model::Form::Code, no).into_owned()));
+                gone.insert((
+                    seen.table,
+                    crate::model::form::canonical(crate::model::Form::Code, no).into_owned(),
+                ));
             }
         }
     }

@@ -9,17 +9,27 @@ use crate::state::journal::Unfinished;
 use super::apply::{ApplyError, Standing, digest_of, discard, publish};
 
 /// Finishes or discards the last pass. Returns the number of the pass that was finished.
-pub fn recover(store: &mut Store, disk: &dyn Disk, finished: &dyn Fn() -> String) -> Result<Option<u64>, ApplyError> {
+pub fn recover(
+    store: &mut Store,
+    disk: &dyn Disk,
+    finished: &dyn Fn() -> String,
+) -> Result<Option<u64>, ApplyError> {
     match store.unfinished()? {
         None => Ok(None),
         Some(Unfinished::Intent(targets)) => {
-            warn!(files = targets.len(), "the last pass was cut before its commit; discarding it");
+            warn!(
+                files = targets.len(),
+                "the last pass was cut before its commit; discarding it"
+            );
             discard(&targets, disk)?;
             store.journal_clear(disk)?;
             Ok(None)
         }
         Some(Unfinished::Commit(targets, memory)) => {
-            warn!(pass = memory.pass, "the last pass was cut after its commit; finishing it");
+            warn!(
+                pass = memory.pass,
+                "the last pass was cut after its commit; finishing it"
+            );
             let standing = |target: &crate::state::memory::Target| {
                 let digest = digest_of(disk, target.path.as_ref())?;
                 Ok(match digest {

@@ -30,6 +30,24 @@ pub(super) fn blanks(bytes: &[u8], at: usize) -> usize {
 /// # Errors
 /// Offset and reason, when the document does not open as its shape demands.
 pub fn body(d: &JsonDialect, head: &[u8]) -> Result<usize, (usize, String)> {
+    let start = find_body(d, head)?;
+    refuse_more_pages(&head[..start])?;
+    Ok(start)
+}
+
+/// One page of several would make the records of the others seem gone.
+fn refuse_more_pages(outside: &[u8]) -> Result<(), (usize, String)> {
+    match memchr::memmem::find(outside, b"\"@odata.nextLink\"") {
+        Some(at) => Err((
+            at,
+            "the page says that more pages follow (@odata.nextLink): the export is incomplete"
+                .into(),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn find_body(d: &JsonDialect, head: &[u8]) -> Result<usize, (usize, String)> {
     let start = blanks(head, bom(head));
     let records = match d.shape {
         Shape::Lines => return Ok(bom(head)),
@@ -162,6 +180,7 @@ fn line(window: &[u8], at: usize, last: bool) -> Step {
 /// # Errors
 /// Offset in the tail, and reason.
 pub fn check_tail(d: &JsonDialect, tail: &[u8]) -> Result<(), (usize, String)> {
+    refuse_more_pages(tail)?;
     let end = match d.shape {
         Shape::Lines => 0,
         Shape::Array if tail.first() == Some(&b']') => 1,

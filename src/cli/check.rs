@@ -1,0 +1,87 @@
+//! `couplet check`: what it passes, a pass accepts.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::config::WriteBack;
+use crate::disk::RealDisk;
+use crate::exit::Exit;
+use crate::model::Table;
+use crate::sync::{Effects, Outcome, Request, SystemClock, reconcile};
+
+use super::output::count;
+use super::reconcile::problem_lines;
+use super::{Answer, Context, Failure};
+
+pub fn run(context: &Context) -> Answer {
+    let config = context.config()?;
+    let mut text = String::new();
+    let mut wrong: Vec<String> = Vec::new();
+    for table in Table::all() {
+        let Some(WriteBack::Folder(folder)) = config.table(table).map(|table| &table.write_back)
+        else {
+            continue;
+        };
+        if folder.exists() && !folder.is_dir() {
+            wrong.push(format!(
+                "tables.{table}.write_back: {} is no folder",
+                folder.display()
+            ));
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Failure::Refused(wrong.join("\n")));
+    }
+    let effects = Effects {
+        disk: &RealDisk,
+        clock: &SystemClock,
+        stage: &|_| {},
+    };
+    let outcome = reconcile(
+        &config,
+        &effects,
+        &Request {
+            dry_run: true,
+            exactly: None,
+        },
+    )?;
+    let Outcome::DryRun(summary) = outcome else {
+        return Ok(Exit::Done);
+    };
+    let _ = writeln!(text, "{} is right.", context.config_path.display());
+    for table in &summary.tables {
+        let records = table.records.map_or("says nothing".to_owned(), |records| {
+            count(records, "record", "records")
+        });
+        let _ = writeln!(
+            text,
+            "  {:<14} {records:>14}  {}  {}",
+            table.table, table.dialect, table.file
+        );
+    }
+    for problem in &summary.unaccepted {
+        let _ = write!(text, "{}  {}", problem.id(), problem_lines(problem));
+    }
+    for halt in &summary.plan.halts {
+        let _ = writeln!(
+            text,
+            "A guard would halt a pass: {}: {}",
+            halt.table, halt.reason
+        );
+    }
+    context.out.text(&text);
+    context.out.json(&json!({
+        "config": context.config_path,
+        "tables": summary.tables,
+        "problems": summary.unaccepted,
+        "halts": summary.plan.halts,
+    }));
+    Ok(
+        match (summary.plan.halts.is_empty(), summary.unaccepted.is_empty()) {
+            (false, _) => Exit::Halted,
+            (true, false) => Exit::Waiting,
+            (true, true) => Exit::Done,
+        },
+    )
+}
