@@ -387,18 +387,21 @@ fn an_update_file_has_the_dialect_and_only_what_is_new() {
     let name = column(vendors, "Name");
     let raw = b"\xEF\xBB\xBF\"No.\";Code;Name\r\n\"01\";x;A \r\n\"02\";y;B\r\n";
     let export = read(raw, vendors, &Settings::default()).expect("an export");
-    let records = [(1, vec![(name, "C;D".to_owned())]), (0, Vec::new())];
+    let mut edits = Edits::default();
+    edits.cells.insert(1, vec![(name, "C;D".to_owned())]);
+    edits.cells.insert(0, Vec::new());
     let mut out = Vec::new();
     export
-        .update_file(&records, UpdateContents::Cells, &mut out)
+        .update_file(&edits, UpdateContents::Cells, &mut out)
         .expect("written to memory");
     assert_eq!(
         out,
-        b"\xEF\xBB\xBF\"No.\";Name\r\n\"02\";\"C;D\"\r\n\"01\";A \r\n"
+        b"\xEF\xBB\xBF\"No.\";Name\r\n\"01\";A \r\n\"02\";\"C;D\"\r\n"
     );
+    edits.cells.remove(&0);
     let mut out = Vec::new();
     export
-        .update_file(&records[..1], UpdateContents::Records, &mut out)
+        .update_file(&edits, UpdateContents::Records, &mut out)
         .expect("written to memory");
     assert_eq!(
         out,
@@ -409,6 +412,29 @@ fn an_update_file_has_the_dialect_and_only_what_is_new() {
         .removed_file(&[0], &mut out)
         .expect("written to memory");
     assert_eq!(out, b"\xEF\xBB\xBF\"No.\"\r\n\"01\"\r\n");
+}
+
+#[test]
+fn an_update_of_json_carries_no_member_that_nobody_chose() {
+    let vendors = table("vendors");
+    let name = column(vendors, "Name");
+    let raw = br#"[{"No":"1","Name":"A","Balance":5,"City":"X"},{"No":"2","Name":"B","Balance":6,"City":"Y"}]"#;
+    let export = read(raw, vendors, &Settings::default()).expect("an export");
+    let mut edits = Edits::default();
+    edits.cells.insert(1, vec![(name, "C".to_owned())]);
+    let mut out = Vec::new();
+    export
+        .update_file(&edits, UpdateContents::Cells, &mut out)
+        .expect("written to memory");
+    let text = String::from_utf8(out).expect("text");
+    assert_eq!(text, r#"[{"No":"2","Name":"C","City":"Y"}]"#);
+}
+
+#[test]
+fn one_page_of_several_is_refused() {
+    let raw = br#"{"value":[{"No":"1","Name":"A"}],"@odata.nextLink":"https://example/?page=2"}"#;
+    let refusal = read(raw, table("vendors"), &Settings::default()).expect_err("refused");
+    assert!(refusal.reason.contains("@odata.nextLink"), "{refusal}");
 }
 
 #[test]

@@ -254,20 +254,30 @@ fn in_full(open: &OpenConflict) -> String {
         open.id, conflict.contact, conflict.field
     );
     let _ = writeln!(text, "  {}.", conflict.why);
-    match &conflict.agreed {
-        Some(agreed) => {
-            let _ = writeln!(text, "  agreed before    {}", Quoted(agreed));
-        }
-        None => text.push_str("  agreed before    (they never met)\n"),
-    }
+    let agreed = match &conflict.agreed {
+        Some(agreed) => Quoted(agreed).to_string(),
+        None => "(they never agreed)".to_owned(),
+    };
+    let mut lines = vec![("agreed before".to_owned(), agreed, String::new())];
     for claim in &conflict.claims {
-        let _ = writeln!(
-            text,
-            "  {:<16} {}{}",
+        let (value, change) = shows(claim);
+        lines.push((
             format!("{} {}", claim.side, claim.no),
-            shows(claim),
-            place(claim)
-        );
+            value,
+            format!("{change}{}", place(claim)),
+        ));
+    }
+    let width = |of: fn(&(String, String, String)) -> &String| {
+        lines
+            .iter()
+            .map(|line| of(line).chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let (names, values) = (width(|line| &line.0), width(|line| &line.1));
+    for (name, value, rest) in &lines {
+        let line = format!("  {name:<names$}  {value:<values$}  {rest}");
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     match &open.decided {
         Some(value) => {
@@ -305,21 +315,25 @@ fn in_full(open: &OpenConflict) -> String {
     text
 }
 
-fn shows(claim: &Claim) -> String {
+/// What a side shows, and how that came about.
+fn shows(claim: &Claim) -> (String, String) {
     let change = match (&claim.base, claim.moved) {
-        (Some(base), true) => format!("  changed from {}", Quoted(base)),
-        (None, true) => "  at its first meeting".to_owned(),
-        (_, false) => "  unchanged".to_owned(),
+        (Some(base), true) => format!("changed from {}", Quoted(base)),
+        (None, true) => "at its first meeting".to_owned(),
+        (_, false) => "unchanged".to_owned(),
     };
     match &claim.shows {
-        Some(value) => format!("{}{change}", Quoted(value)),
-        None => "(its export says nothing now)".to_owned(),
+        Some(value) => (Quoted(value).to_string(), change),
+        None => (
+            "(says nothing)".to_owned(),
+            "its export says nothing now".to_owned(),
+        ),
     }
 }
 
 fn place(claim: &Claim) -> String {
     claim
         .line
-        .map(|line| format!("  {}:{line}", claim.file))
+        .map(|line| format!(" ({}:{line})", claim.file))
         .unwrap_or_default()
 }

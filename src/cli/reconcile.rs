@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::merge::Plan;
 use crate::merge::plan::PLAN_VERSION;
 use crate::model::{Problem, Table};
+use crate::sync::observe::shown_path;
 use crate::sync::{Effects, Outcome, Request, Summary, SystemClock, reconcile};
 
 use super::output::{count, grouped};
@@ -341,7 +342,7 @@ fn done(summary: &Summary, verbose: bool) -> String {
     );
     text.push_str(&changes(plan));
     for file in &summary.files {
-        let _ = writeln!(text, "  -> {}", file.display());
+        let _ = writeln!(text, "  -> {}", shown_path(file));
     }
     if !plan.interactions.is_empty() {
         let _ = writeln!(

@@ -36,8 +36,15 @@ pub enum Standing {
     UnknownLink,
 }
 
+/// "Link to Table" says something that no kind is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownLink;
+
 /// The kind that a relation speaks of: "Link to Table" says it, or else the code where that column is lacking.
-pub fn kind_of(relation: &Relation, codes: &[Option<String>]) -> Result<Option<Kind>, ()> {
+///
+/// # Errors
+/// [`UnknownLink`] when the column says something unknown.
+pub fn kind_of(relation: &Relation, codes: &[Option<String>]) -> Result<Option<Kind>, UnknownLink> {
     if relation.no.is_empty() {
         return Ok(None);
     }
@@ -53,7 +60,7 @@ pub fn kind_of(relation: &Relation, codes: &[Option<String>]) -> Result<Option<K
                 Some(kind) => Some(kind),
                 // Employees are a kind of Business Central that Couplet does not couple.
                 None if link.eq_ignore_ascii_case("employee") => return Ok(None),
-                None => return Err(()),
+                None => return Err(UnknownLink),
             }
         }
         None => Kind::all().find(|kind| {
@@ -79,7 +86,7 @@ pub fn standings(
     for at in order {
         let relation = &relations[at];
         standings[at] = match kind_of(relation, codes) {
-            Err(()) => Standing::UnknownLink,
+            Err(UnknownLink) => Standing::UnknownLink,
             Ok(None) => Standing::Carried,
             Ok(Some(kind)) if !contact_exists(&relation.contact) => Standing::NoContact(kind),
             Ok(Some(kind)) if !counterpart_exists(kind, &relation.no) => {

@@ -151,7 +151,20 @@ fn merge_field(
     };
     let (agreed, rule, because) = match &verdict {
         Verdict::Unknown => return None,
-        Verdict::Stands | Verdict::Conflict => (before, Rule::Agreed, Vec::new()),
+        Verdict::Conflict => (before, Rule::Agreed, Vec::new()),
+        Verdict::Stands => {
+            let shows = |side: &FieldSide<'_>| {
+                let (Some(shown), Some(agreed)) = (side.shown, before) else {
+                    return false;
+                };
+                side.capacity.shows(shown, agreed)
+            };
+            let who = sides
+                .iter()
+                .filter(|(side, _)| shows(side))
+                .map(|(side, _)| side.side);
+            (before, Rule::Agreed, who.collect())
+        }
         Verdict::Take {
             value,
             because,

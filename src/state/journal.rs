@@ -116,6 +116,11 @@ impl Store {
                     ],
                 )?;
             }
+            // A counterpart that left one party may have been written to in another: the old goes first.
+            let mut leave = db.prepare("DELETE FROM sent WHERE table_name = ?1 AND no = ?2")?;
+            for row in &memory.parted {
+                leave.execute(params![row.table, row.no])?;
+            }
             let mut answer = db.prepare(
                 "UPDATE sent SET acknowledged_export = ?1 WHERE (table_name, no, field, seq) IN (SELECT table_name, no, \
                  field, seq FROM sent WHERE table_name = ?2 AND no = ?3 AND field = ?4 AND acknowledged_export IS NULL \
@@ -240,10 +245,6 @@ impl Store {
             let mut went = db.prepare("INSERT OR REPLACE INTO gone VALUES(?1, ?2, ?3)")?;
             for row in &memory.gone {
                 went.execute(params![row.table, row.no, pass])?;
-            }
-            let mut leave = db.prepare("DELETE FROM sent WHERE table_name = ?1 AND no = ?2")?;
-            for row in &memory.parted {
-                leave.execute(params![row.table, row.no])?;
             }
             let mut came = db.prepare("DELETE FROM gone WHERE table_name = ?1 AND no = ?2")?;
             for row in &memory.returned {

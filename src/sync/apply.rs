@@ -15,8 +15,8 @@ use crate::model::{Row, Table};
 use crate::state::memory::{Memory, TableMemory, Target};
 use crate::state::{Index, RowWriter, StateError, Store, base};
 
-use super::decide::{Decided, company_key};
-use super::observe::{Seen, plain, shown_path};
+use super::decide::{Decided, Overrides, company_key};
+use super::observe::{Seen, plain};
 
 /// Why a pass could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,7 @@ pub fn apply(
         overrides,
         rebased,
         links,
+        troubled,
         mut memory,
         plan,
     } = decided;
@@ -91,6 +92,7 @@ pub fn apply(
         overrides: &overrides,
         rebased: &rebased,
         links: &links,
+        troubled: &troubled,
     };
     for seen in tables.iter().flatten().filter(|seen| seen.export.is_some()) {
         let edits = edits
@@ -188,8 +190,8 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
         let temporary = path.with_file_name(format!(".couplet-{pass}-{name}.tmp"));
         let target = Target {
             table: seen.table.name().to_owned(),
-            path: shown_path(&path),
-            temporary: shown_path(&temporary),
+            path: path.display().to_string(),
+            temporary: temporary.display().to_string(),
             before,
             after: String::new(),
         };
@@ -402,9 +404,10 @@ pub fn digest_of(disk: &dyn Disk, path: &Path) -> Result<Option<String>, ApplyEr
 
 /// What the bases of a pass are made of.
 struct Bases<'a> {
-    overrides: &'a BTreeMap<Table, BTreeMap<usize, Vec<(usize, Option<String>)>>>,
+    overrides: &'a BTreeMap<Table, Overrides>,
     rebased: &'a BTreeMap<Table, BTreeSet<usize>>,
     links: &'a [[u64; 2]],
+    troubled: &'a BTreeSet<usize>,
 }
 
 /// Writes a table's new index and rows, uncommitted, and returns what the state will know of it.
@@ -546,8 +549,9 @@ fn remember_table(
         {
             row.set(*column, value.clone());
         }
-        // A record with a cell that is not understood is looked at again in every pass.
-        if !record.problems().is_empty() {
+        // A record that is a problem is looked at again in every pass.
+        let is_troubled = seen.table == Table::Relations && bases.troubled.contains(&at);
+        if is_troubled || !record.problems().is_empty() {
             print = 0;
         }
         let link = match seen.table {

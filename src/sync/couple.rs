@@ -34,6 +34,8 @@ pub struct Couplings {
     pub now: Vec<(u64, u64)>,
     /// What each record of the relations export refers to, for its index.
     pub links: Vec<[u64; 2]>,
+    /// Records of the relations export that are a problem.
+    pub troubled: BTreeSet<usize>,
     /// Rows that go.
     pub removals: Vec<Removal>,
     /// Contacts whose relation rows changed.
@@ -231,6 +233,7 @@ fn read_relations(
         };
         let table = kind_of_row.map(Table::Counterparts);
         let mut remove = |reason: String| {
+            couplings.troubled.insert(at);
             couplings.removals.push(Removal {
                 at,
                 relation: relation.clone(),
@@ -238,6 +241,7 @@ fn read_relations(
                 reason,
             });
         };
+        let is_trouble = !matches!(standing, Standing::Couples(_) | Standing::Carried);
         let carried_of_nobody =
             standing == Standing::Carried && was_deleted(Table::Contacts, &relation.contact);
         match standing {
@@ -293,6 +297,9 @@ fn read_relations(
                 "\"Link to Table\" says something that no table is called".to_owned(),
                 "write Customer, Vendor or Bank Account",
             )),
+        }
+        if is_trouble {
+            couplings.troubled.insert(at);
         }
         rows.entry(contact)
             .or_default()

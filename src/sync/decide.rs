@@ -26,6 +26,9 @@ use super::observe::{Seen, plain, tagged};
 /// The status column of a contact.
 pub const STATUS: &str = "Contact Business Relation";
 
+/// By record: cells whose base is not what they show.
+pub type Overrides = BTreeMap<usize, Vec<(usize, Option<String>)>>;
+
 /// What a pass decided.
 #[derive(Default)]
 pub struct Decided {
@@ -34,11 +37,13 @@ pub struct Decided {
     /// The same as edits of each table's file.
     pub edits: BTreeMap<Table, Edits>,
     /// Cells of records whose base is not what they show.
-    pub overrides: BTreeMap<Table, BTreeMap<usize, Vec<(usize, Option<String>)>>>,
+    pub overrides: BTreeMap<Table, Overrides>,
     /// Records that get a new base row although their bytes are as they were.
     pub rebased: BTreeMap<Table, BTreeSet<usize>>,
     /// What each relation refers to, for the index.
     pub links: Vec<[u64; 2]>,
+    /// Relations that are a problem, and so are looked at again in every pass.
+    pub troubled: BTreeSet<usize>,
     /// What will be remembered; tables are added when it is carried out.
     pub memory: Memory,
 }
@@ -81,6 +86,7 @@ pub struct World<'w> {
 pub fn decide(world: &World<'_>, mut problems: Vec<Problem>) -> Result<Decided, StateError> {
     let mut decided = Decided {
         links: world.couplings.links.clone(),
+        troubled: world.couplings.troubled.clone(),
         ..Decided::default()
     };
     faulty_records(world, &mut problems);
@@ -268,7 +274,8 @@ fn seat<'w>(
     };
     let table = side.table().name();
     let no = crate::model::form::canonical(Form::Code, &no).into_owned();
-    let sent = match world.pending.is_empty() {
+    // What was in flight towards a counterpart in another party is nobody's here.
+    let sent = match world.pending.is_empty() || (side != Side::Contact && !met) {
         true => Vec::new(),
         false => world.store.sent(table, &no, seen.exports)?,
     };
@@ -686,11 +693,7 @@ fn record_delivery(
             .unwrap_or_default()
             .to_owned(),
         to: value.clone(),
-        rule: if field.rule == Rule::Moved && field.moved.is_empty() {
-            Rule::Agreed
-        } else {
-            field.rule
-        },
+        rule: field.rule,
         because: origins.map(origin).collect(),
         file: seat.seen.file(),
         line: line(seat),
@@ -816,10 +819,20 @@ fn conflict(seats: &[Seat<'_>], party: &Party<'_>, field: &FieldMerge) -> Option
         .map(|claim| format!("{} {}", claim.side, claim.no))
         .collect();
     let movers = movers.join(" and ");
+    let joiners: Vec<String> = claims
+        .iter()
+        .filter(|claim| claim.moved && claim.base.is_none())
+        .map(|claim| format!("{} {}", claim.side, claim.no))
+        .collect();
     let why = if overdue && !field.held {
         format!("what was written for {name} is not imported by every system")
     } else if field.before.is_none() {
         format!("{movers} meet for the first time and have different values of {name}")
+    } else if !joiners.is_empty() {
+        format!(
+            "{} is new in this party and has another {name}",
+            joiners.join(" and ")
+        )
     } else if claims.iter().filter(|claim| claim.moved).count() > 1 {
         format!("{movers} changed {name} differently since they last agreed")
     } else {

@@ -1,7 +1,7 @@
 //! Observe: what each configured export shows now, and how that differs from its last reading.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use tracing::{debug, info};
 
@@ -64,9 +64,19 @@ pub struct Seen<'c> {
     old_by_key: PrintMap<u32>,
 }
 
-/// A file as a person sees it in messages.
+/// A file as a person sees it in messages: without detours through `..`.
 pub fn shown_path(path: &Path) -> String {
-    path.display().to_string()
+    let mut shown = PathBuf::new();
+    for part in path.components() {
+        let goes_back = part == Component::ParentDir
+            && matches!(shown.components().next_back(), Some(Component::Normal(_)));
+        if goes_back {
+            shown.pop();
+        } else {
+            shown.push(part);
+        }
+    }
+    shown.display().to_string()
 }
 
 impl Seen<'_> {
@@ -215,7 +225,7 @@ pub fn observe<'c>(
             );
             seen.export = None;
             seen.diff = Diff::default();
-            problems.push(problem);
+            problems.push(*problem);
         }
     }
     if let Some(export) = &seen.export {
@@ -231,7 +241,7 @@ pub fn observe<'c>(
     Ok(Some(seen))
 }
 
-fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Problem> {
+fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Box<Problem>> {
     let table = seen.table;
     let trouble = |path: &Path, kind: &str, reason: String, advice: &str| {
         let place = Place {
@@ -239,7 +249,7 @@ fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Problem> 
             file: Some(shown_path(path)),
             ..Place::default()
         };
-        Problem::new(place, kind, reason, advice)
+        Box::new(Problem::new(place, kind, reason, advice))
     };
     let last = seen.memory.as_ref().and_then(|memory| memory.sequence);
     match locate::locate(disk, seen.config, last) {
@@ -359,7 +369,7 @@ fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Problem> 
     Ok(())
 }
 
-fn refused(seen: &Seen<'_>, refusal: Refusal) -> Problem {
+fn refused(seen: &Seen<'_>, refusal: Refusal) -> Box<Problem> {
     let place = Place {
         table: seen.table.name().to_owned(),
         file: Some(seen.file()),
@@ -367,5 +377,10 @@ fn refused(seen: &Seen<'_>, refusal: Refusal) -> Problem {
         offset: refusal.offset,
         ..Place::default()
     };
-    Problem::new(place, "refused-export", refusal.reason, refusal.advice)
+    Box::new(Problem::new(
+        place,
+        "refused-export",
+        refusal.reason,
+        refusal.advice,
+    ))
 }

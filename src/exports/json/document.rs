@@ -405,7 +405,7 @@ mod tests {
         assert_eq!(
             count(
                 Shape::OData,
-                r#"{"a":[1,{"value":[]}],"value":[{},{}],"@odata.nextLink":"x"}"#
+                r#"{"a":[1,{"value":[]}],"value":[{},{}],"@odata.count":2}"#
             ),
             Ok(2)
         );

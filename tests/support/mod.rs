@@ -1,0 +1,107 @@
+//! An exchange in a temporary folder: exports, a configuration, passes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use couplet::config::{self, Config};
+use couplet::disk::RealDisk;
+use couplet::sync::{Clock, Effects, Outcome, Request, Summary, reconcile};
+use tempfile::TempDir;
+
+/// A clock that stands still, so that two runs say the same.
+pub struct StillClock;
+
+impl Clock for StillClock {
+    fn now(&self) -> jiff::Zoned {
+        "2026-11-23T09:30:00[UTC]".parse().expect("a time")
+    }
+}
+
+/// A folder with exports and a configuration.
+pub struct Exchange {
+    folder: TempDir,
+    config: String,
+}
+
+/// The head of every configuration: three kinds coupled.
+pub const SETUP: &str = r#"
+state = "state"
+[setup]
+bus_rel_code_for_customers = "CUST"
+bus_rel_code_for_vendors = "VEND"
+bus_rel_code_for_bank_accs = "BANK"
+[interactions]
+export = "interactions.csv"
+"#;
+
+#[allow(dead_code, reason = "each test binary uses the part that it needs")]
+impl Exchange {
+    /// An exchange with this configuration after [`SETUP`].
+    pub fn new(config: &str) -> Exchange {
+        Exchange {
+            folder: tempfile::tempdir().expect("a folder"),
+            config: format!("{SETUP}{config}"),
+        }
+    }
+
+    /// The path of a file in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file.
+    pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Exchange {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, bytes).expect("written");
+        self
+    }
+
+    /// Reads a file.
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Reads a file of UTF-8.
+    pub fn text(&self, name: &str) -> String {
+        String::from_utf8(self.bytes(name)).expect("text")
+    }
+
+    /// Copies a file.
+    pub fn copy(&self, from: &Path, name: &str) -> &Exchange {
+        self.put(
+            name,
+            fs::read(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())),
+        )
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> Config {
+        config::parse(&self.config, &self.path("config.toml"))
+            .unwrap_or_else(|errors| panic!("{errors:#?}"))
+    }
+
+    /// Makes a pass.
+    pub fn pass(&self) -> Outcome {
+        let effects = Effects {
+            disk: &RealDisk,
+            clock: &StillClock,
+            stage: &|_| {},
+        };
+        reconcile(&self.config(), &effects, &Request::default()).expect("a pass")
+    }
+
+    /// Makes a pass that is not halted, and says what it did.
+    pub fn summary(&self) -> Summary {
+        match self.pass() {
+            Outcome::Done(summary) | Outcome::InStep(summary) => summary,
+            other => panic!("{other:#?}"),
+        }
+    }
+}
+
+/// The fixtures of the project.
+#[allow(dead_code, reason = "each test binary uses the part that it needs")]
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
