@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, all of whose errors are reported at once, each with its place.
 
+pub mod glob;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -449,7 +450,7 @@ fn read_table(
         .unwrap_or_default();
     let is_glob = export
         .as_ref()
-        .is_some_and(|path| crate::sync::locate::pattern(path).is_some());
+        .is_some_and(|path| glob::pattern(path).is_some());
     if write_back == WriteBack::InPlace && contents == Contents::Delta {
         reader.error(
             "write_back",

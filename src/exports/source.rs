@@ -2,57 +2,7 @@
 
 use std::io;
 
-/// Bytes that can be read by position.
-///
-/// A file is read this way and not mapped: when somebody cuts a mapped file short, its reader dies.
-pub trait ReadAt: Send + Sync {
-    /// How many bytes there are.
-    fn len(&self) -> u64;
-
-    /// Reads some bytes at `offset`; 0 says that there are none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the system.
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
-
-    /// Whether there are no bytes.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-impl ReadAt for Vec<u8> {
-    fn len(&self) -> u64 {
-        Vec::len(self) as u64
-    }
-
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let rest = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| self.get(offset..))
-            .unwrap_or(&[]);
-        let count = rest.len().min(buf.len());
-        buf[..count].copy_from_slice(&rest[..count]);
-        Ok(count)
-    }
-}
-
-impl ReadAt for std::fs::File {
-    fn len(&self) -> u64 {
-        self.metadata().map_or(0, |metadata| metadata.len())
-    }
-
-    #[cfg(unix)]
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(self, buf, offset)
-    }
-
-    #[cfg(windows)]
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        std::os::windows::fs::FileExt::seek_read(self, buf, offset)
-    }
-}
+pub use crate::disk::ReadAt;
 
 /// How much of a file is in memory at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::disk::{Disk, Draft};
-use crate::exports::source::ReadAt;
+use crate::disk::{Disk, Draft, ReadAt};
 use crate::model::{Row, Table};
 
 use super::error::StateError;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
-use crate::config::TableConfig;
+use crate::config::{TableConfig, glob};
 use crate::disk::Disk;
 
 /// What was found for a table.
@@ -37,7 +37,7 @@ pub enum Located {
 /// Finds a table's export; `last` is the sequence of the one read last.
 pub fn locate(disk: &dyn Disk, config: &TableConfig, last: Option<u64>) -> io::Result<Located> {
     let path = config.export_path();
-    let candidates = match pattern(&path) {
+    let candidates = match glob::pattern(&path) {
         None => match disk.identity(&path)? {
             Some(_) => vec![path],
             None => Vec::new(),
@@ -97,37 +97,9 @@ fn number(pattern: &Regex, path: &Path) -> Option<u64> {
         .ok()
 }
 
-/// The folder and the pattern of names, where a path has `*` or `?` in its last part.
-pub fn pattern(path: &Path) -> Option<(PathBuf, Regex)> {
-    let name = path.file_name()?.to_str()?;
-    if !name.contains(['*', '?']) {
-        return None;
-    }
-    let mut expression = String::from("^");
-    for c in name.chars() {
-        match c {
-            '*' => expression.push_str(".*"),
-            '?' => expression.push('.'),
-            c => expression.push_str(&regex_lite::escape(c.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    expression.push('$');
-    Some((path.parent()?.to_owned(), Regex::new(&expression).ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_pattern_matches_whole_names_only() {
-        let (folder, names) = pattern(Path::new("in/contacts_*.csv")).unwrap();
-        assert_eq!(folder, Path::new("in"));
-        assert!(names.is_match("contacts_12.csv"));
-        assert!(!names.is_match("contacts_12.csv.tmp"));
-        assert!(!names.is_match("old_contacts_12.csv"));
-        assert!(pattern(Path::new("in/contacts.csv")).is_none());
-    }
 
     #[test]
     fn a_time_in_a_name_is_a_number() {

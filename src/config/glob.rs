@@ -1,0 +1,38 @@
+//! A pattern of file names in a watched folder: `inbox/contacts_*.csv`.
+
+use std::path::{Path, PathBuf};
+
+use regex_lite::Regex;
+
+/// The folder and the pattern of names, where a path has `*` or `?` in its last part.
+pub fn pattern(path: &Path) -> Option<(PathBuf, Regex)> {
+    let name = path.file_name()?.to_str()?;
+    if !name.contains(['*', '?']) {
+        return None;
+    }
+    let mut expression = String::from("^");
+    for c in name.chars() {
+        match c {
+            '*' => expression.push_str(".*"),
+            '?' => expression.push('.'),
+            c => expression.push_str(&regex_lite::escape(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    expression.push('$');
+    Some((path.parent()?.to_owned(), Regex::new(&expression).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_pattern_matches_whole_names_only() {
+        let (folder, names) = pattern(Path::new("in/contacts_*.csv")).unwrap();
+        assert_eq!(folder, Path::new("in"));
+        assert!(names.is_match("contacts_12.csv"));
+        assert!(!names.is_match("contacts_12.csv.tmp"));
+        assert!(!names.is_match("old_contacts_12.csv"));
+        assert!(pattern(Path::new("in/contacts.csv")).is_none());
+    }
+}

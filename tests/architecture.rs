@@ -1,0 +1,114 @@
+//! The arrows between the rooms of the house, as ARCHITECTURE.md draws them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room, and the rooms that it may know.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("merge", &["model"]),
+    ("disk", &[]),
+    ("exports", &["model", "disk"]),
+    ("state", &["model", "merge", "disk"]),
+    ("config", &["model", "merge", "exports"]),
+    (
+        "sync",
+        &["model", "merge", "disk", "exports", "state", "config"],
+    ),
+    ("exit", &[]),
+];
+
+/// What decisions may not touch: they get it as an argument or not at all.
+const EFFECTS: &[&str] = &[
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::thread",
+    "std::time",
+    "SystemTime",
+    "Instant::now",
+    "Zoned::now",
+    "Timestamp::now",
+    "tracing::",
+    "rusqlite",
+    "println!",
+    "rand::",
+];
+
+/// The source files of a room, with the text before their tests.
+fn room(name: &str) -> Vec<(PathBuf, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    let mut folders = vec![src.join(name)];
+    let file = src.join(format!("{name}.rs"));
+    if file.exists() {
+        files.push(file);
+    }
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push(path),
+            }
+        }
+    }
+    assert!(!files.is_empty(), "no room {name}");
+    files
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).expect("a source file");
+            let code = text
+                .split("#[cfg(test)]")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            (path, code)
+        })
+        .collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    for (name, knows) in ARROWS {
+        for (path, code) in room(name) {
+            for (at, _) in code.match_indices("crate::") {
+                let rest = &code[at + "crate::".len()..];
+                let other: String = rest
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
+                let fine = other == *name || knows.contains(&other.as_str());
+                assert!(fine, "{} knows {other}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn decisions_have_no_effects() {
+    for name in ["model", "merge"] {
+        for (path, code) in room(name) {
+            for effect in EFFECTS {
+                assert!(!code.contains(effect), "{} uses {effect}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_disk_writes_files_of_others() {
+    for name in ["exports", "sync", "config"] {
+        for (path, code) in room(name) {
+            for writer in [
+                "fs::write",
+                "File::create",
+                "OpenOptions",
+                "fs::rename",
+                "fs::remove_file",
+            ] {
+                assert!(!code.contains(writer), "{} uses {writer}", path.display());
+            }
+        }
+    }
+}
