@@ -182,6 +182,15 @@ impl Config {
             .unwrap_or(self.limits)
     }
 
+    /// Whether a party whose sides all show the same needs no decision; not so where a field always waits for a person.
+    pub fn may_agree_at_sight(&self) -> bool {
+        !self
+            .tables
+            .values()
+            .flat_map(|config| config.fields.values())
+            .any(|field| field.hold_always)
+    }
+
     /// The rules for a field of a party with records in these tables: the field's own in a table beat the table's,
     /// and those beat `[merge]`; among tables the first of the party that says something counts.
     pub fn field_rules(&self, tables: &[Table], field: FieldId) -> FieldRules {

@@ -198,6 +198,11 @@ impl Record {
         &self.row
     }
 
+    /// The values alone.
+    pub fn into_row(self) -> Row {
+        self.row
+    }
+
     /// Values that are unknown because their spelling is.
     pub fn problems(&self) -> &[Problem] {
         &self.problems

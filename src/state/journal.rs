@@ -287,7 +287,8 @@ impl Store {
                     interaction_template: memory.template.clone(),
                     user_id: memory.user.clone(),
                     salesperson: draft.salesperson.clone(),
-                    canceled: "No".to_owned(),
+                    cost: "0".to_owned(),
+                    duration: "0".to_owned(),
                     document_no: format!("PASS{:06}", memory.pass),
                     ..InteractionLogEntry::default()
                 };

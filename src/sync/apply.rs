@@ -17,6 +17,7 @@ use crate::state::{Index, RowWriter, StateError, Store, base};
 
 use super::decide::{Decided, Overrides, company_key};
 use super::observe::{Seen, plain};
+use super::spread::side_by_side;
 
 /// Why a pass could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -78,14 +79,20 @@ pub fn apply(
         store.journal_intent(disk, &targets)?;
     }
     let mut written: BTreeMap<Table, String> = BTreeMap::new();
-    for job in &mut jobs {
-        let digest = job.write(disk).map_err(|source| ApplyError::Write {
-            path: job.temporary(),
-            source,
-        })?;
-        job.target.after = digest.clone();
+    let sized = |seen: &Seen<'_>| seen.identity.map_or(0, |identity| identity.size);
+    let digests = side_by_side(
+        jobs.iter().map(|job| (sized(job.seen), job)).collect(),
+        |job| {
+            job.write(disk).map_err(|source| ApplyError::Write {
+                path: job.temporary(),
+                source,
+            })
+        },
+    );
+    for (job, digest) in jobs.iter_mut().zip(digests) {
+        job.target.after = digest?;
         if job.in_place {
-            written.insert(job.seen.table, digest);
+            written.insert(job.seen.table, job.target.after.clone());
         }
     }
     let bases = Bases {
@@ -94,15 +101,25 @@ pub fn apply(
         links: &links,
         troubled: &troubled,
     };
-    for seen in tables.iter().flatten().filter(|seen| seen.export.is_some()) {
+    let base_folder = store.base_folder();
+    let observed = tables.iter().flatten().filter(|seen| seen.export.is_some());
+    let remembered = side_by_side(observed.map(|seen| (sized(seen), seen)).collect(), |seen| {
         let edits = edits
             .get(&seen.table)
             .filter(|_| seen.route() == Route::InPlace)
             .unwrap_or(&nothing);
-        let after = written.get(&seen.table);
-        memory.tables.push(remember_table(
-            seen, edits, &bases, after, pass, disk, store,
-        )?);
+        remember_table(
+            seen,
+            edits,
+            &bases,
+            written.get(&seen.table),
+            pass,
+            disk,
+            &base_folder,
+        )
+    });
+    for table in remembered {
+        memory.tables.push(table?);
     }
     for job in &jobs {
         if job.in_place && !still_as_read(job.seen, disk, read_at)? {
@@ -418,13 +435,12 @@ fn remember_table(
     after: Option<&String>,
     pass: u64,
     disk: &dyn Disk,
-    store: &Store,
+    folder: &Path,
 ) -> Result<TableMemory, StateError> {
     let Some(export) = &seen.export else {
         return Ok(seen.memory.clone().unwrap_or_default());
     };
     let old = seen.memory.clone().unwrap_or_default();
-    let folder = store.base_folder();
     let rebased = bases.rebased.get(&seen.table);
     let is_rebased = |at: usize| rebased.is_some_and(|rebased| rebased.contains(&at));
     let same_records =
@@ -466,7 +482,7 @@ fn remember_table(
         memory.rows_epoch += 1;
         (memory.rows_length, memory.rows_count) = (0, 0);
     }
-    let path = base::rows_path(&folder, seen.table, memory.rows_epoch);
+    let path = base::rows_path(folder, seen.table, memory.rows_epoch);
     let mut writer = RowWriter::open(disk, path, memory.rows_length)?;
     let mut index = Index::default();
     let mut touched = seen.diff.touched.iter().peekable();
@@ -564,7 +580,7 @@ fn remember_table(
     memory.rows_length = writer.finish()?;
     index.write(
         disk,
-        &base::index_path(&folder, seen.table, memory.generation),
+        &base::index_path(folder, seen.table, memory.generation),
     )?;
     info!(
         table = seen.table.name(),

@@ -20,7 +20,7 @@ use crate::state::{StateError, Store};
 
 use super::couple::{self, Couplings, Removal};
 use super::dates;
-use super::diff::{PrintMap, PrintSet};
+use super::diff::PrintMap;
 use super::observe::{Seen, plain, tagged};
 
 /// The status column of a contact.
@@ -82,15 +82,22 @@ pub struct World<'w> {
     pub gone: &'w BTreeSet<(Table, String)>,
 }
 
-/// Decides a pass.
-pub fn decide(world: &World<'_>, mut problems: Vec<Problem>) -> Result<Decided, StateError> {
+/// Decides a pass that has to look at these contacts.
+///
+/// # Errors
+/// Those of the state.
+pub fn decide(
+    world: &World<'_>,
+    contacts: &[u64],
+    mut problems: Vec<Problem>,
+) -> Result<Decided, StateError> {
     let mut decided = Decided {
         links: world.couplings.links.clone(),
         troubled: world.couplings.troubled.clone(),
         ..Decided::default()
     };
     faulty_records(world, &mut problems);
-    for contact in affected(world)? {
+    for &contact in contacts {
         decide_party(world, contact, &mut decided, &mut problems)?;
     }
     decide_statuses(world, &mut decided)?;
@@ -168,62 +175,6 @@ fn faulty_records(world: &World<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The contacts whose parties a pass must look at: all others cannot have changed.
-fn affected(world: &World<'_>) -> Result<Vec<u64>, StateError> {
-    let mut set = PrintSet::default();
-    let mut counterparts = PrintSet::default();
-    for seen in world.tables.iter().flatten() {
-        let keys = seen
-            .diff
-            .touched
-            .iter()
-            .map(|at| seen.diff.keys[*at as usize]);
-        let gone = seen
-            .diff
-            .gone
-            .iter()
-            .map(|at| seen.index.keys[*at as usize]);
-        let changed = keys.chain(gone).filter(|key| *key != 0);
-        match seen.table {
-            Table::Contacts => set.extend(changed),
-            Table::Counterparts(_) => {
-                counterparts.extend(changed.map(|key| tagged(key, seen.table)))
-            }
-            Table::Relations => {}
-        }
-    }
-    set.extend(couple::contacts_of(world.couplings, &counterparts));
-    set.extend(world.couplings.changed_contacts.iter().copied());
-    set.extend(
-        world
-            .pending
-            .iter()
-            .map(|no| plain(key_print(&[no], world.seed))),
-    );
-    // In the order of the contacts export, so that its records are read from front to back.
-    let mut contacts: Vec<(usize, u64)> = Vec::with_capacity(set.len());
-    if let Some(seen) = &world.tables[Table::Contacts.index()] {
-        let keys = if seen.export.is_some() && seen.is_full() {
-            &seen.diff.keys
-        } else {
-            &seen.index.keys
-        };
-        for (at, key) in keys.iter().enumerate() {
-            if set.remove(key) {
-                contacts.push((at, *key));
-            }
-        }
-        if !seen.is_full() {
-            for (at, key) in seen.diff.keys.iter().enumerate() {
-                if set.remove(key) {
-                    contacts.push((keys.len() + at, *key));
-                }
-            }
-        }
-    }
-    Ok(contacts.into_iter().map(|(_, key)| key).collect())
-}
-
 /// One record of a party as the pass sees it, with what its file says.
 struct Seat<'w> {
     side: Side,
@@ -259,8 +210,8 @@ fn seat<'w>(
         problems.extend(record.problems().iter().cloned());
     }
     let unlisted = seen.export.is_some() && !seen.is_full() && position.is_none();
-    let shown = match &record {
-        Some(record) => Some(record.row().clone()),
+    let shown = match record {
+        Some(record) => Some(record.into_row()),
         None if unlisted => base.clone(),
         None => None,
     };
@@ -444,6 +395,12 @@ fn decide_party(
     }
     let contact_no = seats[0].no.clone();
     let is_pending = world.pending.contains(&contact_no);
+    if !is_pending && world.config.may_agree_at_sight() && agree_at_sight(&seats) {
+        for seat in &seats {
+            record_base(seat, Vec::new(), decided);
+        }
+        return Ok(());
+    }
     let members: Vec<Member<'_>> = seats.iter().map(member).collect();
     let exceptions: BTreeMap<FieldId, String> = match is_pending {
         true => world
@@ -497,6 +454,47 @@ fn decide_party(
     decided.memory.parties.push(contact_no);
     Ok(())
 }
+
+/// Whether all sides show the same in every field, so that whatever moved, moved to what all agree on: the base of
+/// each is what it shows, and nothing is left to decide. Most parties of a first pass are like this.
+fn agree_at_sight(seats: &[Seat<'_>]) -> bool {
+    let speak = seats.iter().all(|seat| {
+        seat.at.is_some() && seat.seen.config.empty == Empty::Clear && seat.sent.is_empty()
+    });
+    let Some(hub) = seats.first().filter(|_| speak) else {
+        return false;
+    };
+    let Some(hub_row) = &hub.shown else {
+        return false;
+    };
+    // A contact's new name may take its search name along.
+    let old_name = hub
+        .base
+        .as_ref()
+        .filter(|_| hub.met)
+        .and_then(|row| row.get(NAME));
+    if old_name.is_some() && old_name != hub_row.get(NAME) {
+        return false;
+    }
+    FieldId::all().all(|field| {
+        let mut values = seats.iter().filter_map(|seat| {
+            let column = seat.side.table().column_of(field)?;
+            let export = seat
+                .seen
+                .export
+                .as_ref()
+                .filter(|export| export.columns.has(column));
+            export.map(|_| seat.shown.as_ref().and_then(|row| row.get(column)))
+        });
+        let Some(first) = values.next() else {
+            return true;
+        };
+        values.all(|value| value == first)
+    })
+}
+
+/// The contact's Name stands right after its number.
+const NAME: usize = 1;
 
 fn party_tables(seats: &[Seat<'_>]) -> Vec<Table> {
     seats.iter().map(|seat| seat.side.table()).collect()
@@ -1234,23 +1232,25 @@ fn counts(world: &World<'_>) -> Result<BTreeMap<Table, guard::Counts>, StateErro
         let written_pass = seen.memory.as_ref().and_then(|memory| memory.written_pass);
         if let (Route::InPlace, true, Some(pass)) = (seen.route(), seen.is_changed(), written_pass)
         {
+            let touched = seen
+                .diff
+                .touched
+                .iter()
+                .map(|at| (seen.diff.keys[*at as usize], *at as usize));
+            let touched: PrintMap<usize> = touched.collect();
             for (no, column, from, to) in world.store.written(seen.table.name(), pass)? {
                 counts.written += 1;
                 let Some(column) = seen.table.column(&column) else {
                     continue;
                 };
-                let at = seen
-                    .position(plain(key_print(&[&no], world.seed)))
-                    .filter(|at| seen.is_touched(*at));
-                let Some(record) = at.and_then(|at| export.record(at).ok()) else {
+                let at = touched.get(&plain(key_print(&[&no], world.seed)));
+                let Some(record) = at.and_then(|at| export.record(*at).ok()) else {
                     continue;
                 };
                 let form = seen.table.columns()[column].form;
+                let shown = record.value(column);
                 let shows = |value: &str| {
-                    record
-                        .row()
-                        .get(column)
-                        .is_some_and(|shown| crate::model::form::same(form, shown, value))
+                    shown.is_some_and(|shown| crate::model::form::same(form, shown, value))
                 };
                 counts.returned += u64::from(shows(&from) && !shows(&to));
             }

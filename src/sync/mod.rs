@@ -1,5 +1,6 @@
 //! Order and time: one pass from observing to remembering.
 
+pub mod affected;
 pub mod apply;
 pub mod couple;
 pub mod dates;
@@ -10,5 +11,6 @@ pub mod log;
 pub mod observe;
 pub mod pass;
 pub mod recover;
+pub mod spread;
 
 pub use pass::{Clock, Effects, Outcome, PassError, Request, Summary, SystemClock, reconcile};

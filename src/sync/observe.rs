@@ -10,7 +10,7 @@ use crate::disk::{Disk, Identity};
 use crate::exports::{Export, KeyPrint, Refusal};
 use crate::merge::deliver::Route;
 use crate::model::{Place, Problem, Row, Table};
-use crate::state::{Index, Rows, StateError, Store, TableMemory, base};
+use crate::state::{Index, Rows, StateError, TableMemory, base};
 
 use super::diff::{self, Diff, PrintMap};
 use super::locate::{self, Located};
@@ -168,32 +168,40 @@ impl Seen<'_> {
     }
 }
 
+/// What is observed together: the state is asked first, so that tables can be read side by side.
+pub struct Known {
+    /// What the state knows of each table's last reading.
+    pub memories: Vec<TableMemory>,
+    /// The folder of index and rows files.
+    pub base_folder: PathBuf,
+    /// The seed of all hashes.
+    pub seed: u64,
+}
+
 /// Reads one table. What cannot be read says nothing and is a problem.
+///
+/// # Errors
+/// Those of the state's own files.
 pub fn observe<'c>(
     config: &'c Config,
     table: Table,
     disk: &dyn Disk,
-    store: &Store,
-    seed: u64,
-    problems: &mut Vec<Problem>,
-) -> Result<Option<Seen<'c>>, StateError> {
+    known: &Known,
+) -> Result<Option<(Seen<'c>, Vec<Problem>)>, StateError> {
     let Some(table_config) = config.table(table) else {
         return Ok(None);
     };
-    let memory = store
-        .tables()?
-        .into_iter()
-        .find(|memory| memory.table == table.name());
+    let memory = known
+        .memories
+        .iter()
+        .find(|memory| memory.table == table.name())
+        .cloned();
     let (index, rows) = match &memory {
         Some(memory) => {
-            let folder = store.base_folder();
-            let index = Index::read(disk, &base::index_path(&folder, table, memory.generation))?;
-            let rows = Rows::open(
-                disk,
-                base::rows_path(&folder, table, memory.rows_epoch),
-                memory.rows_length,
-            )?;
-            (index, rows)
+            let folder = &known.base_folder;
+            let index = Index::read(disk, &base::index_path(folder, table, memory.generation))?;
+            let path = base::rows_path(folder, table, memory.rows_epoch);
+            (index, Rows::open(disk, path, memory.rows_length)?)
         }
         None => (Index::default(), Rows::open(disk, PathBuf::new(), 0)?),
     };
@@ -215,18 +223,16 @@ pub fn observe<'c>(
         by_key: PrintMap::default(),
         old_by_key: PrintMap::default(),
     };
-    match read(&mut seen, disk, seed) {
-        Ok(()) => {}
-        Err(problem) => {
-            info!(
-                table = table.name(),
-                kind = problem.kind,
-                "export says nothing in this pass"
-            );
-            seen.export = None;
-            seen.diff = Diff::default();
-            problems.push(*problem);
-        }
+    let mut problems = Vec::new();
+    if let Err(problem) = read(&mut seen, disk, known.seed) {
+        info!(
+            table = table.name(),
+            kind = problem.kind,
+            "export says nothing in this pass"
+        );
+        seen.export = None;
+        seen.diff = Diff::default();
+        problems.push(*problem);
     }
     if let Some(export) = &seen.export {
         problems.extend(export.problems.iter().cloned());
@@ -238,7 +244,7 @@ pub fn observe<'c>(
             "export read"
         );
     }
-    Ok(Some(seen))
+    Ok(Some((seen, problems)))
 }
 
 fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Box<Problem>> {

@@ -11,10 +11,12 @@ use crate::merge::Plan;
 use crate::model::{Problem, Table};
 use crate::state::{Lock, StateError, Store};
 
+use super::affected::affected;
 use super::apply::{Applied, ApplyError, apply};
 use super::couple::{Couplings, couple};
 use super::decide::{Decided, World, decide};
-use super::observe::{Seen, observe};
+use super::observe::{Known, Seen, observe};
+use super::spread::side_by_side;
 use super::{log, recover};
 
 /// The time, as an argument.
@@ -204,18 +206,36 @@ impl<'c> View<'c> {
         let Effects { disk, clock, stage } = *effects;
         let _span = info_span!("observe").entered();
         let seed = store.seed(fresh_seed(clock))?;
+        let known = Known {
+            memories: store.tables()?,
+            base_folder: store.base_folder(),
+            seed,
+        };
+        stage("reading exports");
+        let size = |table: Table| {
+            let path = config.table(table).map(|config| config.export_path());
+            path.and_then(|path| disk.identity(&path).ok().flatten())
+                .map_or(0, |identity| identity.size)
+        };
+        let observed = side_by_side(
+            Table::all().map(|table| (size(table), table)).collect(),
+            |table| observe(config, table, disk, &known),
+        );
         let mut problems = Vec::new();
         let mut tables: Vec<Option<Seen<'c>>> = Vec::with_capacity(Table::COUNT);
-        for table in Table::all() {
-            stage(&format!("reading {table}"));
-            tables.push(observe(config, table, disk, store, seed, &mut problems)?);
+        for seen in observed {
+            tables.push(seen?.map(|(seen, found)| {
+                problems.extend(found);
+                seen
+            }));
         }
         let gone = gone(store, &tables)?;
-        for seen in tables.iter_mut().flatten() {
-            seen.find_keys(None);
-        }
         let couplings = couple(config, &mut tables, &gone, seed, &mut problems)?;
         let pending: BTreeSet<String> = store.pending()?.into_iter().collect();
+        let affected = affected(&tables, &couplings, &pending, seed);
+        for seen in tables.iter_mut().flatten() {
+            seen.find_keys(Some(&affected.wanted));
+        }
         let world = World {
             config,
             tables: &tables,
@@ -226,7 +246,7 @@ impl<'c> View<'c> {
             gone: &gone,
         };
         stage("merging parties");
-        let mut decided = decide(&world, problems)?;
+        let mut decided = decide(&world, &affected.contacts, problems)?;
         decided.memory.pass = store.last_pass()? + 1;
         decided.memory.started = stamp(clock);
         decided
