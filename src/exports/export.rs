@@ -15,7 +15,7 @@ use super::encoding::{self, BOM, Checker, Encoding, Opening};
 use super::grammar::{Fault, Step};
 use super::json::{self, Member};
 use super::settings::{Settings, TooLong};
-use super::source::{Bounds, ReadAt, Stuck, Window, each_piece, pieces, read_range};
+use super::source::{Bounds, ReadAhead, ReadAt, Stuck, Window, each_piece, pieces, read_range};
 use crate::model::form::{canonical, caption, is_blank};
 use crate::model::{Form, Place, Problem, Row, Table};
 
@@ -350,7 +350,7 @@ impl Export {
             header: read.header,
             body_start: read.body_start,
             tail_start: read.tail_start,
-            text,
+            text: Box::new(ReadAhead::new(text)),
             bounds,
             file: file.to_owned(),
             seed,

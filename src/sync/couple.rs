@@ -12,6 +12,9 @@ use crate::state::StateError;
 use super::diff::{PrintMap, PrintSet};
 use super::observe::{Seen, plain, tagged, untagged};
 
+/// The column of a contact that says its status.
+pub const STATUS: &str = "Contact Business Relation";
+
 /// A relation row that goes, because its contact or its counterpart disappeared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {
@@ -97,26 +100,42 @@ pub fn couple(
         .map(|link| (link[0], link[1]))
         .collect();
     couplings.before.sort_unstable();
-    let existence_changed = tables
+    // A record that came concerns a relation only if that was a problem, and such a one is always among the touched.
+    let gone_keys: PrintSet = tables
         .iter()
         .flatten()
         .filter(|seen| seen.table != Table::Relations)
-        .any(|seen| {
-            let came = seen
+        .flat_map(|seen| {
+            let keys = seen
                 .diff
-                .touched
+                .gone
                 .iter()
-                .any(|at| seen.diff.olds[*at as usize] == 0);
-            came || !seen.diff.gone.is_empty() || !seen.diff.doubles.is_empty()
-        });
+                .map(|at| seen.index.keys[*at as usize]);
+            keys.map(|key| {
+                if seen.table == Table::Contacts {
+                    key
+                } else {
+                    tagged(key, seen.table)
+                }
+            })
+        })
+        .collect();
+    let links = || relations.index.links.iter().flatten();
+    let ends_gone = !gone_keys.is_empty() && links().any(|link| gone_keys.contains(link));
     // A contact that somebody edited may show another status than its relations give.
     let status_due = tables[Table::Contacts.index()]
         .as_ref()
-        .is_some_and(|seen| !seen.diff.touched.is_empty());
-    let unchanged = !relations.is_changed()
-        && relations.diff.touched.is_empty()
-        && !existence_changed
-        && !status_due;
+        .is_some_and(|seen| {
+            let column = Table::Contacts.column(STATUS);
+            let shows = seen
+                .export
+                .as_ref()
+                .zip(column)
+                .is_some_and(|(export, column)| export.columns.has(column));
+            shows && !seen.diff.touched.is_empty()
+        });
+    let unchanged =
+        !relations.is_changed() && relations.diff.touched.is_empty() && !ends_gone && !status_due;
     if relations.export.is_none() || unchanged {
         couplings.now.clone_from(&couplings.before);
         couplings.links = match &relations.export {

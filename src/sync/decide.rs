@@ -18,13 +18,10 @@ use crate::model::{Direction, FieldId, Form, Kind, Place, Problem, Row, Side, Ta
 use crate::state::memory::{AgreedRow, AnswerRow, GoneRow, Memory, SentRow};
 use crate::state::{StateError, Store};
 
-use super::couple::{self, Couplings, Removal};
+use super::couple::{self, Couplings, Removal, STATUS};
 use super::dates;
 use super::diff::PrintMap;
 use super::observe::{Seen, plain, tagged};
-
-/// The status column of a contact.
-pub const STATUS: &str = "Contact Business Relation";
 
 /// By record: cells whose base is not what they show.
 pub type Overrides = BTreeMap<usize, Vec<(usize, Option<String>)>>;
