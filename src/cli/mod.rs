@@ -7,6 +7,7 @@ mod explain;
 mod output;
 mod problems;
 mod reconcile;
+mod run;
 mod sniff;
 mod status;
 
@@ -71,6 +72,8 @@ enum Command {
     /// Exit codes: 0 all in step, 1 failed, 2 a dry run with changes (with --exit-code), 3 done and something waits
     /// for a person, 4 halted by a guard, 5 another instance is at work, 64 usage, 78 configuration.
     Reconcile(reconcile::Args),
+    /// Watch the export folders: a pass at start, then whenever an export has changed and settled
+    Run,
     /// Show a halted plan, and let exactly that plan through once
     Approve(approve::Args),
     /// What was left out of the last pass
@@ -174,6 +177,7 @@ pub fn main() -> Exit {
     };
     let answer = match cli.command {
         Command::Reconcile(args) => reconcile::run(&context, &args),
+        Command::Run => run::run(&context),
         Command::Approve(args) => approve::run(&context, &args),
         Command::Problems(args) => problems::run(&context, &args),
         Command::Check => check::run(&context),
@@ -207,10 +211,11 @@ fn man() -> Answer {
 }
 
 fn log(cli: &Cli) {
+    let serves = matches!(cli.command, Command::Run);
     let level = match (cli.quiet, cli.verbose) {
         (true, _) => LevelFilter::ERROR,
-        (false, 0) => LevelFilter::WARN,
-        (false, 1) => LevelFilter::INFO,
+        (false, 0) if !serves => LevelFilter::WARN,
+        (false, 0 | 1) => LevelFilter::INFO,
         (false, 2) => LevelFilter::DEBUG,
         (false, _) => LevelFilter::TRACE,
     };

@@ -3,6 +3,7 @@
 pub mod affected;
 pub mod apply;
 pub mod couple;
+pub mod daemon;
 pub mod dates;
 pub mod decide;
 pub mod diff;

@@ -1,7 +1,7 @@
 //! One pass: lock, recover, observe, decide, check, apply, remember.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tracing::{info, info_span};
 
@@ -140,8 +140,7 @@ pub fn reconcile(
     effects: &Effects<'_>,
     request: &Request,
 ) -> Result<Outcome, PassError> {
-    let Effects { disk, clock, .. } = *effects;
-    let finished = || stamp(clock);
+    let Effects { disk, .. } = *effects;
     if request.dry_run {
         let store = match Store::look(&config.state)? {
             Some(store) => store,
@@ -151,7 +150,22 @@ pub fn reconcile(
     }
     disk.create_folder(&config.state)
         .map_err(StateError::file(&config.state))?;
-    let _lock = Lock::take(&config.state)?;
+    let lock = Lock::take(&config.state)?;
+    reconcile_locked(config, effects, request, &lock)
+}
+
+/// Makes one pass under a lock that the caller holds for longer.
+///
+/// # Errors
+/// Those of [`reconcile`].
+pub fn reconcile_locked(
+    config: &Config,
+    effects: &Effects<'_>,
+    request: &Request,
+    _lock: &Lock,
+) -> Result<Outcome, PassError> {
+    let Effects { disk, clock, .. } = *effects;
+    let finished = || stamp(clock);
     let mut store = Store::open(&config.state)?;
     if let Some(path) = &config.interactions.export {
         log::adopt(&store, disk, path)?;
@@ -426,9 +440,4 @@ fn gone(
 fn fresh_seed(clock: &dyn Clock) -> u64 {
     let now = clock.now().timestamp().as_nanosecond() as u64;
     now.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(std::process::id())
-}
-
-/// Where a configuration keeps its lock, for messages.
-pub fn lock_folder(config: &Config) -> &Path {
-    &config.state
 }

@@ -1,0 +1,175 @@
+//! The commands as a new user meets them: the README's, and what they print.
+
+mod support;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use support::{Exchange, fixtures};
+
+/// The repository's sample with its fixtures, in a folder of its own.
+fn sample() -> Exchange {
+    let exchange = Exchange::new("");
+    let root = fixtures().parent().expect("the repository").to_owned();
+    exchange.copy(&root.join("config.toml"), "config.toml");
+    for folder in ["cronus/w1", "day-two"] {
+        for entry in std::fs::read_dir(fixtures().join(folder))
+            .expect("fixtures")
+            .flatten()
+        {
+            let name = entry.file_name();
+            exchange.copy(
+                &entry.path(),
+                &format!("fixtures/{folder}/{}", name.to_string_lossy()),
+            );
+        }
+    }
+    exchange
+}
+
+fn couplet(exchange: &Exchange, arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_couplet"))
+        .current_dir(exchange.path(""))
+        .args(arguments)
+        .output()
+        .expect("ran");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (
+        output.status.code().expect("a code"),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+const DAY_TWO: &str = "fixtures/day-two/config.toml";
+
+#[test]
+fn the_readme_is_true() {
+    let exchange = sample();
+    let (code, out, err) = couplet(&exchange, &["reconcile"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(
+        out.contains("Pass 1 wrote 136 cells of 136 parties"),
+        "{out}"
+    );
+    assert!(out.contains("Nothing waits for a person."), "{out}");
+
+    let (code, out, _) = couplet(&exchange, &["reconcile"]);
+    assert_eq!((code, out.lines().count()), (0, 1), "{out}");
+    assert!(out.starts_with("All in step:"), "{out}");
+
+    let (code, out, _) = couplet(&exchange, &["--config", DAY_TWO, "reconcile"]);
+    assert_eq!(code, 3, "{out}");
+    assert!(out.contains("4 conflicts"), "{out}");
+
+    let (code, out, _) = couplet(&exchange, &["conflicts", "list"]);
+    assert_eq!(code, 3);
+    for line in [
+        "155 Thomas Drive",
+        "1 Whitefriars Street",
+        "nobody is overwritten until you decide",
+        "--take contact|customer",
+    ] {
+        assert!(out.contains(line), "{line} in {out}");
+    }
+
+    let (code, out, _) = couplet(&exchange, &["explain", "contact", "CT000007"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("because customer 10000 said so"), "{out}");
+
+    let (code, out, _) = couplet(
+        &exchange,
+        &[
+            "conflicts",
+            "resolve",
+            "--field",
+            "Address",
+            "--take",
+            "customer",
+        ],
+    );
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("2 conflicts decided"), "{out}");
+    let (code, out, _) = couplet(&exchange, &["--config", DAY_TWO, "reconcile"]);
+    assert_eq!(code, 3, "two are left: {out}");
+    assert!(
+        exchange
+            .text("out/updates/contacts_000003.csv")
+            .contains("1 Whitefriars Street")
+    );
+    let (code, out, _) = couplet(&exchange, &["status"]);
+    assert_eq!(code, 3);
+    assert!(out.contains("Conflicts: 2 open"), "{out}");
+}
+
+#[test]
+fn every_command_speaks_json_to_programs() {
+    let exchange = sample();
+    for (arguments, key) in [
+        (&["check"][..], "tables"),
+        (&["reconcile", "--dry-run"], "plan"),
+        (&["reconcile"], "plan"),
+        (&["--config", DAY_TWO, "reconcile"], "plan"),
+        (&["status"], "last_pass"),
+        (&["conflicts", "list"], "conflicts"),
+        (&["problems", "list"], "problems"),
+        (
+            &["explain", "customer", "10000", "--field", "address"],
+            "values",
+        ),
+        (&["sniff", "fixtures/cronus/w1/contacts.csv"], "toml"),
+        (
+            &["conflicts", "resolve", "--all", "--take", "base"],
+            "decided",
+        ),
+        (&["conflicts", "show", "K00000000"], "errors"),
+    ] {
+        let with_format = [arguments, &["--format", "json"]].concat();
+        let (_, out, _) = couplet(&exchange, &with_format);
+        let value: Value = serde_json::from_str(&out)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}"));
+        assert!(!value[key].is_null(), "{arguments:?} has no {key}: {out}");
+    }
+}
+
+#[test]
+fn what_is_sniffed_is_a_configuration_that_reads_the_file() {
+    let exchange = Exchange::new("");
+    let file = fixtures().join("cronus/cz/contacts.txt");
+    exchange.copy(&file, "contacts.txt");
+    let (code, out, _) = couplet(&exchange, &["sniff", "contacts.txt"]);
+    assert_eq!(code, 0);
+    let pinned = out.replace(
+        "[tables.contacts]\n",
+        "[tables.contacts]\nexport = \"contacts.txt\"\n",
+    );
+    exchange.put("config.toml", format!("state = \"state\"\n{pinned}"));
+    let (code, out, err) = couplet(&exchange, &["check"]);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("utf-16le"), "{out}");
+}
+
+#[test]
+fn wrong_configurations_and_command_lines_have_their_own_exit_codes() {
+    let exchange = Exchange::new("");
+    let (code, _, err) = couplet(&exchange, &["reconcile"]);
+    assert_eq!(code, 78);
+    assert!(err.contains("config.toml"), "{err}");
+    exchange.put(
+        "config.toml",
+        "state = 5\n[tables.contact]\nexport = \"x\"\n",
+    );
+    let (code, _, err) = couplet(&exchange, &["check"]);
+    assert_eq!(code, 78);
+    assert!(err.contains("config.toml:1:9: state:"), "{err}");
+    assert!(err.contains("did you mean \"contacts\"?"), "{err}");
+    for wrong in [
+        &["reconsile"][..],
+        &["reconcile", "--exit-code"],
+        &["conflicts", "resolve", "K1"],
+    ] {
+        assert_eq!(couplet(&exchange, wrong).0, 64, "{wrong:?}");
+    }
+    assert_eq!(couplet(&exchange, &["--help"]).0, 0);
+    assert_eq!(couplet(&exchange, &["completions", "bash"]).0, 0);
+    assert!(couplet(&exchange, &["man"]).1.contains(".TH couplet"));
+}

@@ -1,0 +1,830 @@
+//! What a pass makes of an exchange, told in small exports: files in, one pass, files out.
+
+mod support;
+
+use couplet::state::Store;
+use couplet::sync::Outcome;
+use support::Exchange;
+
+const IN_PLACE: &str = r#"
+[tables.contacts]
+export = "contacts.csv"
+write_back = "in-place"
+[tables.customers]
+export = "customers.csv"
+write_back = "in-place"
+[tables.vendors]
+export = "vendors.csv"
+write_back = "in-place"
+[tables.bank_accounts]
+export = "banks.csv"
+write_back = "in-place"
+[tables.relations]
+export = "relations.csv"
+write_back = "in-place"
+"#;
+
+const CONTACT: &str = "No.,Name,City,Phone No.,E-Mail,Note\r\n";
+const RELATIONS: &str = "Contact No.,Business Relation Code,Link to Table,No.\r\n\
+                         C1,CUST,Customer,10\r\nC1,VEND,Vendor,20\r\nC1,BANK,Bank Account,B1\r\n";
+
+/// A party with a customer, a vendor and a bank account, in step.
+fn in_step(config: &str) -> Exchange {
+    let exchange = Exchange::new(config);
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme,Rome,1,a@x.example,hub\r\n"),
+        )
+        .put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Rome,1,a@x.example,ledger\r\n"),
+        )
+        .put(
+            "vendors.csv",
+            format!("{CONTACT}20,Acme,Rome,1,a@x.example,purchasing\r\n"),
+        )
+        .put(
+            "banks.csv",
+            format!("{CONTACT}B1,Acme,Rome,1,a@x.example,treasury\r\n"),
+        )
+        .put("relations.csv", RELATIONS);
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+    exchange
+}
+
+fn row(exchange: &Exchange, file: &str) -> String {
+    exchange
+        .text(file)
+        .lines()
+        .nth(1)
+        .expect("a row")
+        .to_owned()
+}
+
+fn store(exchange: &Exchange) -> Store {
+    Store::look(&exchange.path("state"))
+        .expect("a state")
+        .expect("a state")
+}
+
+#[test]
+fn edits_of_all_sides_in_different_fields_agree_in_one_pass() {
+    let exchange = in_step(IN_PLACE);
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme Ltd,Rome,1,a@x.example,hub\r\n"),
+        )
+        .put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Paris,1,a@x.example,ledger\r\n"),
+        )
+        .put(
+            "vendors.csv",
+            format!("{CONTACT}20,Acme,Rome,2,a@x.example,purchasing\r\n"),
+        )
+        .put(
+            "banks.csv",
+            format!("{CONTACT}B1,Acme,Rome,1,b@x.example,treasury\r\n"),
+        );
+    let summary = exchange.summary();
+    assert!(summary.plan.conflicts.is_empty());
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme Ltd,Paris,2,b@x.example,hub"
+    );
+    assert_eq!(
+        row(&exchange, "customers.csv"),
+        "10,Acme Ltd,Paris,2,b@x.example,ledger"
+    );
+    assert_eq!(
+        row(&exchange, "vendors.csv"),
+        "20,Acme Ltd,Paris,2,b@x.example,purchasing"
+    );
+    assert_eq!(
+        row(&exchange, "banks.csv"),
+        "B1,Acme Ltd,Paris,2,b@x.example,treasury"
+    );
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+    assert_eq!(
+        summary.plan.interactions.len(),
+        1,
+        "one interaction for the one contact"
+    );
+}
+
+#[test]
+fn edits_in_the_same_field_are_held_while_the_others_go_on_and_a_decision_is_carried_out() {
+    let exchange = in_step(IN_PLACE);
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+        )
+        .put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Bonn,7,a@x.example,ledger\r\n"),
+        );
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.conflicts.len(), 1);
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Oslo,7,a@x.example,hub"
+    );
+    assert_eq!(
+        row(&exchange, "customers.csv"),
+        "10,Acme,Bonn,7,a@x.example,ledger"
+    );
+    assert_eq!(
+        row(&exchange, "vendors.csv"),
+        "20,Acme,Rome,7,a@x.example,purchasing"
+    );
+    // It stays as it is, pass after pass.
+    let Outcome::InStep(again) = exchange.pass() else {
+        panic!("nothing changed")
+    };
+    assert_eq!(again.plan.conflicts, summary.plan.conflicts);
+    let held = store(&exchange).conflicts().expect("conflicts");
+    store(&exchange)
+        .decide(&held[0], "Bonn", "now")
+        .expect("decided");
+    let decided = exchange.summary();
+    assert!(decided.plan.conflicts.is_empty());
+    for (file, city) in [
+        ("contacts.csv", "Bonn"),
+        ("customers.csv", "Bonn"),
+        ("vendors.csv", "Bonn"),
+        ("banks.csv", "Bonn"),
+    ] {
+        assert!(row(&exchange, file).contains(city), "{file}");
+    }
+    assert!(store(&exchange).conflicts().expect("conflicts").is_empty());
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+}
+
+#[test]
+fn a_decision_on_what_has_changed_since_is_not_carried_out() {
+    let exchange = in_step(IN_PLACE);
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+        )
+        .put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Bonn,1,a@x.example,ledger\r\n"),
+        );
+    exchange.summary();
+    let held = store(&exchange).conflicts().expect("conflicts");
+    store(&exchange)
+        .decide(&held[0], "Bonn", "now")
+        .expect("decided");
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Kiel,1,a@x.example,ledger\r\n"),
+    );
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.conflicts.len(), 1);
+    assert!(row(&exchange, "contacts.csv").contains("Oslo"));
+    assert_eq!(
+        store(&exchange).conflicts().expect("conflicts")[0].decided,
+        None
+    );
+}
+
+#[test]
+fn a_conflict_settles_by_itself_when_the_sides_agree() {
+    let exchange = in_step(IN_PLACE);
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+        )
+        .put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Bonn,1,a@x.example,ledger\r\n"),
+        );
+    exchange.summary();
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Bonn,1,a@x.example,hub\r\n"),
+    );
+    let summary = exchange.summary();
+    assert!(summary.plan.conflicts.is_empty());
+    assert!(row(&exchange, "banks.csv").contains("Bonn"));
+    assert!(store(&exchange).conflicts().expect("conflicts").is_empty());
+}
+
+#[test]
+fn an_emptied_cell_clears_the_field_everywhere_unless_configured_otherwise() {
+    let exchange = in_step(IN_PLACE);
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Rome,,a@x.example,ledger\r\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Rome,,a@x.example,hub"
+    );
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"",
+        "\"customers.csv\"\nempty = \"no-change\"",
+    );
+    let exchange = in_step(&config);
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Rome,,a@x.example,ledger\r\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Rome,1,a@x.example,hub"
+    );
+    assert_eq!(
+        row(&exchange, "customers.csv"),
+        "10,Acme,Rome,,a@x.example,ledger"
+    );
+}
+
+#[test]
+fn a_value_that_a_side_cannot_hold_is_owed_to_it_and_a_problem_until_it_fits() {
+    let config = format!("{IN_PLACE}[tables.customers.columns]\n\"City\" = {{ length = 6 }}\n");
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Regensburg,1,a@x.example,hub\r\n"),
+    );
+    let summary = exchange.summary();
+    assert!(row(&exchange, "vendors.csv").contains("Regensburg"));
+    assert!(row(&exchange, "customers.csv").contains("Rome"));
+    assert_eq!(summary.plan.problems[0].kind, "cannot-hold");
+    assert_eq!(summary.plan.debts.len(), 1);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Bonn,1,a@x.example,hub\r\n"),
+    );
+    let summary = exchange.summary();
+    assert!(row(&exchange, "customers.csv").contains("Bonn"));
+    assert!(summary.plan.problems.is_empty() && summary.plan.debts.is_empty());
+    assert!(store(&exchange).debts().expect("debts").is_empty());
+}
+
+#[test]
+fn a_cut_form_is_never_news_to_the_others() {
+    let config = format!(
+        "{IN_PLACE}[tables.customers.columns]\n\"City\" = {{ length = 6, too_long = \"cut\" }}\n"
+    );
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Regensburg,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    assert!(row(&exchange, "customers.csv").contains(",Regens,"));
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Regens,2,a@x.example,ledger\r\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Regensburg,2,a@x.example,hub"
+    );
+}
+
+#[test]
+fn a_letter_beyond_the_page_of_a_file_is_owed_and_never_replaced() {
+    let config = IN_PLACE.replace(
+        "\"vendors.csv\"",
+        "\"vendors.csv\"\nencoding = \"windows-1252\"",
+    );
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Łódź,1,a@x.example,hub\r\n"),
+    );
+    let summary = exchange.summary();
+    assert!(row(&exchange, "vendors.csv").contains("Rome"));
+    let kinds: Vec<&str> = summary
+        .plan
+        .problems
+        .iter()
+        .map(|problem| problem.kind.as_str())
+        .collect();
+    // The customers' and the bank's files are plain ASCII: nothing proves what a letter beyond it would mean there.
+    assert_eq!(kinds, ["cannot-hold"; 3]);
+    assert!(
+        summary
+            .plan
+            .problems
+            .iter()
+            .any(|problem| problem.reason.contains("`encoding`"))
+    );
+}
+
+#[test]
+fn a_contact_that_disappears_takes_only_its_relations_and_a_counterpart_only_its_own() {
+    let exchange = in_step(IN_PLACE);
+    let others: String = (2..40)
+        .map(|no| format!("C{no},Other {no},Rome,,,\r\n"))
+        .collect();
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Rome,1,a@x.example,hub\r\n{others}"),
+    );
+    exchange.put(
+        "relations.csv",
+        format!("{RELATIONS}C1,PROS,,\r\nC2,PROS,,\r\n"),
+    );
+    exchange.summary();
+    exchange.put("contacts.csv", format!("{CONTACT}{others}"));
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.uncouplings.len(), 4);
+    assert_eq!(
+        exchange.text("relations.csv"),
+        "Contact No.,Business Relation Code,Link to Table,No.\r\nC2,PROS,,\r\n"
+    );
+    assert_eq!(
+        row(&exchange, "customers.csv"),
+        "10,Acme,Rome,1,a@x.example,ledger"
+    );
+    assert_eq!(summary.plan.interactions.len(), 1);
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+
+    let exchange = in_step(IN_PLACE);
+    exchange.put("vendors.csv", format!("{CONTACT}21,Other,Rome,,,\r\n"));
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.uncouplings.len(), 1);
+    assert!(!exchange.text("relations.csv").contains("VEND"));
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Rome,1,a@x.example,hub"
+    );
+}
+
+#[test]
+fn a_relation_that_goes_is_asked_for_once_in_a_folder_exchange() {
+    let config = IN_PLACE.replace(
+        "\"relations.csv\"\nwrite_back = \"in-place\"",
+        "\"relations.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    exchange.put("vendors.csv", format!("{CONTACT}21,Other,Rome,,,\r\n"));
+    exchange.summary();
+    assert_eq!(
+        exchange.text("updates/relations_removed_000002.csv"),
+        "Contact No.,Business Relation Code\r\nC1,VEND\r\n"
+    );
+    let again = exchange.summary();
+    assert!(
+        again.files.is_empty() && again.plan.problems.is_empty(),
+        "{again:#?}"
+    );
+    exchange.put(
+        "relations.csv",
+        RELATIONS.replace("C1,VEND,Vendor,20\r\n", ""),
+    );
+    assert!(exchange.summary().plan.problems.is_empty());
+    assert!(
+        store(&exchange)
+            .gone()
+            .expect("gone")
+            .iter()
+            .all(|row| row.table != "relations")
+    );
+}
+
+#[test]
+fn the_status_follows_the_relations_and_is_no_interaction() {
+    let exchange = Exchange::new(IN_PLACE);
+    exchange
+        .put(
+            "contacts.csv",
+            "No.,Name,Type,Company No.,Contact Business Relation\r\nC1,Acme,Company,C1,\r\nC2,Ann,Person,C1,\r\nC3,Solo,Company,C3,None\r\n",
+        )
+        .put("customers.csv", "No.,Name\r\n10,Acme\r\n")
+        .put("vendors.csv", "No.,Name\r\n20,Acme\r\n")
+        .put("banks.csv", "No.,Name\r\nB9,Else\r\n")
+        .put("relations.csv", "Contact No.,Business Relation Code,Link to Table,No.\r\nC1,CUST,Customer,10\r\n");
+    let summary = exchange.summary();
+    assert_eq!(
+        exchange.text("contacts.csv"),
+        "No.,Name,Type,Company No.,Contact Business Relation\r\nC1,Acme,Company,C1,Customer\r\nC2,Ann,Person,C1,Customer\r\nC3,Solo,Company,C3,None\r\n"
+    );
+    assert!(summary.plan.interactions.is_empty());
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+    exchange.put(
+        "relations.csv",
+        "Contact No.,Business Relation Code,Link to Table,No.\r\nC1,CUST,Customer,10\r\nC1,VEND,Vendor,20\r\n",
+    );
+    exchange.summary();
+    assert!(
+        exchange
+            .text("contacts.csv")
+            .contains("C1,Acme,Company,C1,Multiple\r\nC2,Ann,Person,C1,Multiple\r\n")
+    );
+}
+
+#[test]
+fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        exchange.text("updates/customers_000002.csv"),
+        "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Oslo,1,a@x.example\r\n"
+    );
+    // Not imported yet: no change back, and nothing written twice.
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Rome,1,a@x.example,changed\r\n"),
+    );
+    assert!(exchange.summary().files.is_empty());
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Oslo,1,a@x.example,hub"
+    );
+    // Somebody there typed something else, not knowing ours: a conflict between the two.
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Bari,1,a@x.example,changed\r\n"),
+    );
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.conflicts.len(), 1);
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Oslo,1,a@x.example,hub"
+    );
+    // It imports after all.
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Oslo,1,a@x.example,changed\r\n"),
+    );
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    assert!(store(&exchange).in_flight().expect("counted").is_empty());
+}
+
+#[test]
+fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    for export in 1..=4 {
+        exchange.put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Rome,1,a@x.example,export {export}\r\n"),
+        );
+        let summary = exchange.summary();
+        let late: Vec<&str> = summary
+            .plan
+            .problems
+            .iter()
+            .map(|problem| problem.kind.as_str())
+            .collect();
+        assert_eq!(late.is_empty(), export <= 3, "export {export}: {late:?}");
+    }
+    let held = store(&exchange).conflicts().expect("conflicts");
+    assert_eq!(held[0].conflict.field, "City");
+    // Send again.
+    store(&exchange)
+        .decide(&held[0], "Oslo", "now")
+        .expect("decided");
+    let again = exchange.summary();
+    assert_eq!(again.files.len(), 1);
+    assert!(again.plan.problems.is_empty() && again.plan.conflicts.is_empty());
+}
+
+#[test]
+fn a_side_that_was_silent_while_others_moved_is_owed_and_competes_when_it_moved_too() {
+    let exchange = in_step(IN_PLACE);
+    let customers = exchange.text("customers.csv");
+    std::fs::remove_file(exchange.path("customers.csv")).expect("removed");
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.problems[0].kind, "missing-export");
+    assert_eq!(summary.plan.debts.len(), 1);
+    assert!(row(&exchange, "vendors.csv").contains("Oslo"));
+    // It comes back with an edit of its own in that field, made without knowing ours.
+    exchange.put("customers.csv", customers.replace("Rome", "Bari"));
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.conflicts.len(), 1);
+    assert!(row(&exchange, "contacts.csv").contains("Oslo"));
+    // Or as it was: it gets what it is owed.
+    exchange.put("customers.csv", &customers);
+    let summary = exchange.summary();
+    assert!(summary.plan.conflicts.is_empty());
+    assert!(row(&exchange, "customers.csv").contains("Oslo"));
+}
+
+#[test]
+fn a_lacking_column_is_unknown_and_meets_for_the_first_time_when_it_appears() {
+    let exchange = in_step(IN_PLACE);
+    exchange.put(
+        "customers.csv",
+        "No.,Name,Phone No.,E-Mail,Note\r\n10,Acme,1,a@x.example,ledger\r\n",
+    );
+    exchange.summary();
+    assert!(row(&exchange, "contacts.csv").contains("Rome"));
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,,1,a@x.example,ledger\r\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        row(&exchange, "customers.csv"),
+        "10,Acme,Rome,1,a@x.example,ledger"
+    );
+    assert!(row(&exchange, "contacts.csv").contains("Rome"));
+}
+
+#[test]
+fn a_stale_export_is_not_read_as_news() {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"in/customers_*.csv\"\nsequence = 'customers_(\\d+)'\nwrite_back = \"updates\"",
+    );
+    let exchange = Exchange::new(&config);
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme,Rome,1,a@x.example,hub\r\n"),
+        )
+        .put(
+            "in/customers_12.csv",
+            format!("{CONTACT}10,Acme,Rome,1,a@x.example,ledger\r\n"),
+        )
+        .put(
+            "vendors.csv",
+            format!("{CONTACT}20,Acme,Rome,1,a@x.example,purchasing\r\n"),
+        )
+        .put(
+            "banks.csv",
+            format!("{CONTACT}B1,Acme,Rome,1,a@x.example,treasury\r\n"),
+        )
+        .put("relations.csv", RELATIONS);
+    exchange.summary();
+    std::fs::remove_file(exchange.path("in/customers_12.csv")).expect("removed");
+    exchange.put(
+        "in/customers_9.csv",
+        format!("{CONTACT}10,Acme,Old,1,a@x.example,ledger\r\n"),
+    );
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.problems[0].kind, "stale-export");
+    assert!(summary.files.is_empty());
+    exchange.put(
+        "in/customers_13.csv",
+        format!("{CONTACT}10,Acme,New,1,a@x.example,ledger\r\n"),
+    );
+    exchange.summary();
+    assert!(row(&exchange, "contacts.csv").contains("New"));
+}
+
+#[test]
+fn a_delta_export_deletes_nothing_and_its_unlisted_records_are_updated_too() {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    exchange.put("customers.csv", format!("{CONTACT}11,Other,Bern,,,\r\n"));
+    let summary = exchange.summary();
+    assert!(
+        summary.plan.uncouplings.is_empty() && summary.plan.problems.is_empty(),
+        "{summary:#?}"
+    );
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        exchange.text("updates/customers_000003.csv"),
+        "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Oslo,1,a@x.example\r\n"
+    );
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Oslo,2,a@x.example,\r\n"),
+    );
+    exchange.summary();
+    assert!(row(&exchange, "contacts.csv").contains("Oslo,2"));
+    assert!(store(&exchange).in_flight().expect("counted").is_empty());
+}
+
+#[test]
+fn the_search_name_follows_the_name_while_it_says_the_old_one() {
+    let exchange = Exchange::new(IN_PLACE);
+    let head = "No.,Name,Search Name\r\n";
+    exchange
+        .put("contacts.csv", format!("{head}C1,Acme,ACME\r\nC2,Foo,OWN\r\n"))
+        .put("customers.csv", format!("{head}10,Acme,ACME\r\n11,Foo,OWN\r\n"))
+        .put("vendors.csv", format!("{head}20,X,X\r\n"))
+        .put("banks.csv", format!("{head}B1,X,X\r\n"))
+        .put(
+            "relations.csv",
+            "Contact No.,Business Relation Code,Link to Table,No.\r\nC1,CUST,Customer,10\r\nC2,CUST,Customer,11\r\n",
+        );
+    exchange.summary();
+    exchange.put(
+        "customers.csv",
+        format!("{head}10,Beta,ACME\r\n11,Bar,OWN\r\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        exchange.text("contacts.csv"),
+        format!("{head}C1,Beta,BETA\r\nC2,Bar,OWN\r\n")
+    );
+    assert_eq!(
+        exchange.text("customers.csv"),
+        format!("{head}10,Beta,BETA\r\n11,Bar,OWN\r\n")
+    );
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+}
+
+#[test]
+fn booleans_are_compared_by_meaning_and_written_as_the_file_spells_them() {
+    let exchange = Exchange::new(IN_PLACE);
+    exchange
+        .put("contacts.csv", "No.,Name,Privacy Blocked\r\nC1,Acme,No\r\n")
+        .put(
+            "customers.csv",
+            "No.,Name,Privacy Blocked\r\n10,Acme,false\r\n",
+        )
+        .put("vendors.csv", "No.,Name,Privacy Blocked\r\n20,Acme,0\r\n")
+        .put("banks.csv", "No.,Name\r\nB1,Acme\r\n")
+        .put("relations.csv", RELATIONS);
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+    exchange.put(
+        "contacts.csv",
+        "No.,Name,Privacy Blocked\r\nC1,Acme,Yes\r\n",
+    );
+    exchange.summary();
+    assert_eq!(row(&exchange, "customers.csv"), "10,Acme,true");
+    assert_eq!(row(&exchange, "vendors.csv"), "20,Acme,1");
+    exchange.put(
+        "vendors.csv",
+        "No.,Name,Privacy Blocked\r\n20,Acme,perhaps\r\n",
+    );
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.problems[0].kind, "unknown-spelling");
+    assert_eq!(row(&exchange, "customers.csv"), "10,Acme,true");
+}
+
+#[test]
+fn the_newest_record_wins_where_dates_say_which_it_is_and_nobody_where_they_do_not() {
+    let config = format!("{IN_PLACE}[merge]\non_conflict = \"newest\"\n");
+    let head = "No.,City,Last Date Modified\r\n";
+    for (contact, customer, expected) in [
+        ("2026-01-02", "2026-01-03", Some("Bonn")),
+        ("2026-01-04", "03.01.2026", Some("Oslo")),
+        ("2026-01-03", "2026-01-03", None),
+        ("", "2026-01-03", None),
+        ("01/03/2026", "2026-01-03", None),
+    ] {
+        let exchange = Exchange::new(&config);
+        exchange
+            .put("contacts.csv", format!("{head}C1,Rome,2025-01-01\r\n"))
+            .put("customers.csv", format!("{head}10,Rome,2025-01-01\r\n"))
+            .put("vendors.csv", format!("{head}20,Rome,\r\n"))
+            .put("banks.csv", format!("{head}B1,Rome,\r\n"))
+            .put("relations.csv", RELATIONS);
+        exchange.summary();
+        exchange
+            .put("contacts.csv", format!("{head}C1,Oslo,{contact}\r\n"))
+            .put("customers.csv", format!("{head}10,Bonn,{customer}\r\n"));
+        let summary = exchange.summary();
+        assert_eq!(
+            summary.plan.conflicts.is_empty(),
+            expected.is_some(),
+            "{contact} {customer}"
+        );
+        assert!(
+            row(&exchange, "vendors.csv").contains(expected.unwrap_or("Rome")),
+            "{contact} {customer}"
+        );
+    }
+}
+
+#[test]
+fn a_duplicate_key_and_a_bad_row_are_left_out_and_still_exist() {
+    let exchange = in_step(IN_PLACE);
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Oslo,1,a@x.example,one\r\n10,Acme,Bonn,1,a@x.example,two\r\n11,short\r\n"),
+    );
+    let summary = exchange.summary();
+    let kinds: Vec<&str> = summary
+        .plan
+        .problems
+        .iter()
+        .map(|problem| problem.kind.as_str())
+        .collect();
+    assert_eq!(kinds, ["duplicate-key", "duplicate-key", "ragged-row"]);
+    assert!(summary.plan.uncouplings.is_empty());
+    assert!(row(&exchange, "contacts.csv").contains("Rome"));
+    let Outcome::InStep(again) = exchange.pass() else {
+        panic!("nothing changed")
+    };
+    assert_eq!(again.plan.problems.len(), 3);
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Oslo,1,a@x.example,one\r\n"),
+    );
+    let summary = exchange.summary();
+    assert!(summary.plan.problems.is_empty());
+    assert!(row(&exchange, "contacts.csv").contains("Oslo"));
+}
+
+#[test]
+fn a_refused_export_says_nothing_and_the_others_go_on() {
+    let exchange = in_step(IN_PLACE);
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,\"Acme,Oslo,1,a@x.example,one\r\n"),
+    );
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Kiel,1,a@x.example,hub\r\n"),
+    );
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.problems[0].kind, "refused-export");
+    assert_eq!(summary.plan.problems[0].place.line, Some(2));
+    assert!(row(&exchange, "banks.csv").contains("Kiel"));
+    assert!(summary.plan.uncouplings.is_empty());
+}
+
+#[test]
+fn a_whole_table_is_written_for_systems_that_import_whole_tables() {
+    let config = IN_PLACE
+        .replace(
+            "\"customers.csv\"\nwrite_back = \"in-place\"",
+            "\"customers.csv\"\nwrite_back = \"updates\"\nupdate = \"full\"",
+        )
+        .replace(
+            "\"vendors.csv\"\nwrite_back = \"in-place\"",
+            "\"vendors.csv\"\nwrite_back = \"updates\"\nupdate = \"records\"",
+        );
+    let exchange = in_step(&config);
+    let more = "11,Else,\"Bern\",,,x\r\n";
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Rome,1,a@x.example,ledger\r\n{more}"),
+    );
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        exchange.text("updates/customers_000002.csv"),
+        format!("{CONTACT}10,Acme,Oslo,1,a@x.example,ledger\r\n{more}")
+    );
+    assert_eq!(
+        exchange.text("updates/vendors_000002.csv"),
+        format!("{CONTACT}20,Acme,Oslo,1,a@x.example,purchasing\r\n")
+    );
+}
+
+#[test]
+fn a_lost_state_is_a_first_meeting_and_loses_nothing() {
+    let exchange = in_step(IN_PLACE);
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Oslo,1,,ledger\r\n"),
+    );
+    std::fs::remove_dir_all(exchange.path("state")).expect("removed");
+    let summary = exchange.summary();
+    assert_eq!(
+        summary.plan.conflicts.len(),
+        1,
+        "the cities differ and nobody knows which is newer"
+    );
+    assert_eq!(
+        row(&exchange, "customers.csv"),
+        "10,Acme,Oslo,1,a@x.example,ledger",
+        "a blank is filled"
+    );
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Rome,1,a@x.example,hub"
+    );
+}
