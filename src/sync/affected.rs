@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::exports::key_print;
 use crate::model::Table;
 
-use super::couple::{self, Couplings};
+use super::couple::Couplings;
 use super::diff::PrintSet;
-use super::observe::{Seen, plain, tagged, untagged};
+use super::observe::{Seen, plain, tagged};
 
 /// What a pass must look at.
 pub struct Affected {
@@ -20,7 +20,7 @@ pub struct Affected {
 /// Finds the parties with a record that changed, came or went, with a coupling that did, or with something pending.
 pub fn affected(
     tables: &[Option<Seen<'_>>],
-    couplings: &Couplings,
+    couplings: &mut Couplings,
     pending: &BTreeSet<String>,
     seed: u64,
 ) -> Affected {
@@ -47,15 +47,17 @@ pub fn affected(
         }
     }
     if !counterparts.is_empty() {
-        set.extend(couple::contacts_of(couplings, &counterparts));
+        set.extend(couplings.contacts_of(&counterparts));
     }
     set.extend(couplings.changed_contacts.iter().copied());
     set.extend(pending.iter().map(|no| plain(key_print(&[no], seed))));
     let contacts = in_order(tables[Table::Contacts.index()].as_ref(), set);
     let mut wanted: PrintSet = contacts.iter().copied().collect();
+    couplings.focus(&wanted);
     for contact in &contacts {
-        let links = couplings.of(*contact).chain(couplings.of_before(*contact));
-        wanted.extend(links.filter_map(|link| Some(untagged(link)?.1)));
+        if let Some(party) = couplings.of(*contact) {
+            wanted.extend(party.before.iter().chain(&party.now).flatten());
+        }
     }
     Affected { contacts, wanted }
 }

@@ -15,7 +15,8 @@ use crate::model::{Row, Table};
 use crate::state::memory::{Memory, TableMemory, Target};
 use crate::state::{Index, RowWriter, StateError, Store, base};
 
-use super::decide::{Decided, Overrides, company_key};
+use super::couple::company_key;
+use super::decide::{Decided, Overrides};
 use super::observe::{Seen, plain};
 use super::spread::side_by_side;
 
@@ -459,7 +460,7 @@ fn remember_table(
             .cloned()
             .unwrap_or_else(|| format!("{:032x}", export.digest)),
         sequence: seen.sequence,
-        shape: export.shape(),
+        shape: seen.shape,
         settings: seen.config.settings_print(seen.table),
         records: (export.records.len() - edits.remove.len() + edits.append.len()) as u64,
         exports: seen.exports,

@@ -18,7 +18,7 @@ use crate::model::{Direction, FieldId, Form, Kind, Place, Problem, Row, Side, Ta
 use crate::state::memory::{AgreedRow, AnswerRow, GoneRow, Memory, SentRow};
 use crate::state::{StateError, Store};
 
-use super::couple::{self, Couplings, Removal, STATUS};
+use super::couple::{Counterparts, Couplings, Removal, STATUS, company_key};
 use super::dates;
 use super::diff::PrintMap;
 use super::observe::{Seen, plain, tagged};
@@ -360,8 +360,7 @@ fn decide_party(
     decided: &mut Decided,
     problems: &mut Vec<Problem>,
 ) -> Result<(), StateError> {
-    let before = couple::by_kind(world.couplings.of_before(contact));
-    let now = couple::by_kind(world.couplings.of(contact));
+    let Counterparts { before, now } = world.couplings.of(contact).cloned().unwrap_or_default();
     let was_coupled = before.iter().any(Option::is_some);
     let is_coupled = now.iter().any(Option::is_some);
     // An uncoupled contact is a party of its own; it meets the first counterpart as if it were new.
@@ -963,13 +962,6 @@ fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Result<(), State
         }
     }
     Ok(())
-}
-
-/// The key of a contact's company; 0 where it has none.
-pub fn company_key(company: Option<&str>, seed: u64) -> u64 {
-    company
-        .filter(|no| !no.trim().is_empty())
-        .map_or(0, |no| plain(key_print(&[no], seed)))
 }
 
 /// Relations whose record disappeared go with it (`product.md` §6).

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use tracing::{debug, info};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Config, Contents, TableConfig, WriteBack};
 use crate::disk::{Disk, Identity};
@@ -60,6 +61,8 @@ pub struct Seen<'c> {
     pub exports: u64,
     /// Whether keys or columns are configured otherwise than in the last pass.
     pub reconfigured: bool,
+    /// Hash of what its records are read with: another one means that all are read anew.
+    pub shape: u64,
     by_key: PrintMap<u32>,
     old_by_key: PrintMap<u32>,
 }
@@ -219,12 +222,13 @@ pub fn observe<'c>(
         memory,
         index,
         rows,
+        shape: 0,
         diff: Diff::default(),
         by_key: PrintMap::default(),
         old_by_key: PrintMap::default(),
     };
     let mut problems = Vec::new();
-    if let Err(problem) = read(&mut seen, disk, known.seed) {
+    if let Err(problem) = read(&mut seen, disk, known.seed, &config.setup.codes) {
         info!(
             table = table.name(),
             kind = problem.kind,
@@ -247,7 +251,12 @@ pub fn observe<'c>(
     Ok(Some((seen, problems)))
 }
 
-fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Box<Problem>> {
+fn read(
+    seen: &mut Seen<'_>,
+    disk: &dyn Disk,
+    seed: u64,
+    codes: &[Option<String>],
+) -> Result<(), Box<Problem>> {
     let table = seen.table;
     let trouble = |path: &Path, kind: &str, reason: String, advice: &str| {
         let place = Place {
@@ -370,9 +379,18 @@ fn read(seen: &mut Seen<'_>, disk: &dyn Disk, seed: u64) -> Result<(), Box<Probl
     if !seen.is_full() {
         seen.diff.gone.clear();
     }
+    seen.shape = shape(&export, codes);
     seen.identity = Some(identity);
     seen.export = Some(export);
     Ok(())
+}
+
+/// Relations mean something else under other business relation codes.
+fn shape(export: &Export, codes: &[Option<String>]) -> u64 {
+    match export.table {
+        Table::Relations => export.shape() ^ xxh3_64(format!("{codes:?}").as_bytes()),
+        Table::Contacts | Table::Counterparts(_) => export.shape(),
+    }
 }
 
 fn refused(seen: &Seen<'_>, refusal: Refusal) -> Box<Problem> {

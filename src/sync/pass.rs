@@ -244,9 +244,9 @@ impl<'c> View<'c> {
             }));
         }
         let gone = gone(store, &tables)?;
-        let couplings = couple(config, &mut tables, &gone, seed, &mut problems)?;
+        let mut couplings = couple(config, &mut tables, &gone, seed, &mut problems);
         let pending: BTreeSet<String> = store.pending()?.into_iter().collect();
-        let affected = affected(&tables, &couplings, &pending, seed);
+        let affected = affected(&tables, &mut couplings, &pending, seed);
         for seen in tables.iter_mut().flatten() {
             seen.find_keys(Some(&affected.wanted));
         }
@@ -299,7 +299,7 @@ impl<'c> View<'c> {
         });
         Ok(Summary {
             tables: tables.collect(),
-            couplings: self.couplings.now.len() as u64,
+            couplings: self.couplings.len() as u64,
             unaccepted: plan
                 .problems
                 .iter()
