@@ -249,23 +249,9 @@ fn the_second_day_shows_a_fill_a_merge_through_the_hub_and_held_conflicts() {
             "[tables.{table}]\nexport = \"{stem}.csv\"\nwrite_back = \"updates\"\n"
         ));
     }
-    let exchange_config = config;
     let day = |from: &str| {
         copy(from);
-        exchange.put("config.toml", &exchange_config);
-        let config =
-            couplet::config::parse(&exchange_config, &exchange.path("config.toml")).expect("right");
-        let effects = couplet::sync::Effects {
-            disk: &couplet::disk::RealDisk,
-            clock: &support::StillClock,
-            stage: &|_| {},
-        };
-        match couplet::sync::reconcile(&config, &effects, &couplet::sync::Request::default())
-            .expect("a pass")
-        {
-            Outcome::Done(summary) => summary,
-            other => panic!("{other:#?}"),
-        }
+        exchange.summary_of(&config)
     };
     assert_eq!(day("cronus/w1").plan.changes.len(), 136);
     let second = day("day-two");

@@ -115,6 +115,36 @@ fn edits_of_all_sides_in_different_fields_agree_in_one_pass() {
 }
 
 #[test]
+fn a_pass_over_unchanged_exports_looks_at_no_record() {
+    let exchange = in_step(IN_PLACE);
+    let Outcome::InStep(again) = exchange.pass() else {
+        panic!("nothing changed")
+    };
+    assert!(
+        again.tables.iter().all(|table| table.changed == 0),
+        "{:#?}",
+        again.tables
+    );
+}
+
+#[test]
+fn a_kind_couples_from_the_pass_on_in_which_its_setup_code_is_set() {
+    let exchange = Exchange::new(IN_PLACE);
+    let coded = format!("{}{IN_PLACE}", support::SETUP);
+    let uncoded = coded.replace("bus_rel_code_for_vendors = \"VEND\"\n", "");
+    exchange
+        .put("contacts.csv", format!("{CONTACT}C1,Acme,Rome,1,,\r\n"))
+        .put("customers.csv", format!("{CONTACT}10,Acme,Rome,1,,\r\n"))
+        .put("vendors.csv", format!("{CONTACT}20,Acme,Rome,,,\r\n"))
+        .put("banks.csv", format!("{CONTACT}B1,Acme,Rome,1,,\r\n"))
+        .put("relations.csv", RELATIONS);
+    assert_eq!(exchange.summary_of(&uncoded).couplings, 2);
+    assert_eq!(row(&exchange, "vendors.csv"), "20,Acme,Rome,,,");
+    assert_eq!(exchange.summary_of(&coded).couplings, 3);
+    assert_eq!(row(&exchange, "vendors.csv"), "20,Acme,Rome,1,,");
+}
+
+#[test]
 fn edits_in_the_same_field_are_held_while_the_others_go_on_and_a_decision_is_carried_out() {
     let exchange = in_step(IN_PLACE);
     exchange

@@ -360,8 +360,8 @@ fn read(
     {
         seen.exports += 1;
     }
-    let same_shape =
-        memory.is_some_and(|memory| memory.shape == export.shape()) && !seen.reconfigured;
+    let shape = shape(&export, codes);
+    let same_shape = memory.is_some_and(|memory| memory.shape == shape) && !seen.reconfigured;
     let prints: Vec<u64> = if same_shape {
         export.records.iter().map(|record| record.print).collect()
     } else {
@@ -379,7 +379,7 @@ fn read(
     if !seen.is_full() {
         seen.diff.gone.clear();
     }
-    seen.shape = shape(&export, codes);
+    seen.shape = shape;
     seen.identity = Some(identity);
     seen.export = Some(export);
     Ok(())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use couplet::config::{self, Config};
+use couplet::config;
 use couplet::disk::RealDisk;
 use couplet::sync::{Clock, Effects, Outcome, Request, Summary, reconcile};
 use tempfile::TempDir;
@@ -75,28 +75,34 @@ impl Exchange {
         )
     }
 
-    /// The configuration.
-    pub fn config(&self) -> Config {
-        config::parse(&self.config, &self.path("config.toml"))
-            .unwrap_or_else(|errors| panic!("{errors:#?}"))
-    }
-
     /// Makes a pass.
     pub fn pass(&self) -> Outcome {
+        self.pass_of(&self.config)
+    }
+
+    /// Makes a pass under another configuration.
+    pub fn pass_of(&self, config: &str) -> Outcome {
+        let config = config::parse(config, &self.path("config.toml"))
+            .unwrap_or_else(|errors| panic!("{errors:#?}"));
         let effects = Effects {
             disk: &RealDisk,
             clock: &StillClock,
             stage: &|_| {},
         };
-        reconcile(&self.config(), &effects, &Request::default()).expect("a pass")
+        reconcile(&config, &effects, &Request::default()).expect("a pass")
+    }
+
+    /// Makes a pass under another configuration that is not halted, and says what it did.
+    pub fn summary_of(&self, config: &str) -> Summary {
+        match self.pass_of(config) {
+            Outcome::Done(summary) | Outcome::InStep(summary) => summary,
+            other => panic!("{other:#?}"),
+        }
     }
 
     /// Makes a pass that is not halted, and says what it did.
     pub fn summary(&self) -> Summary {
-        match self.pass() {
-            Outcome::Done(summary) | Outcome::InStep(summary) => summary,
-            other => panic!("{other:#?}"),
-        }
+        self.summary_of(&self.config)
     }
 }
 
