@@ -200,10 +200,14 @@ impl Plan {
         !self.changes.is_empty() || !self.uncouplings.is_empty()
     }
 
-    /// The plan's own name: the same inputs, state and decisions give the same.
+    /// The plan's own name: the same inputs, state and decisions give the same, from whichever folder it is made.
     pub fn digest(&self) -> String {
-        let text = serde_json::to_vec(self).unwrap_or_default();
-        format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&text))
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        name_files_alone(&mut value);
+        format!(
+            "{:032x}",
+            xxhash_rust::xxh3::xxh3_128(value.to_string().as_bytes())
+        )
     }
 
     /// The halt's name in `approve`.
@@ -265,6 +269,26 @@ impl Plan {
             );
         }
         out
+    }
+}
+
+/// Leaves only the last part of every file's path, which depends on how the configuration was named.
+fn name_files_alone(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    serde_json::Value::String(path) if name == "file" => {
+                        if let Some(at) = path.rfind(['/', '\\']) {
+                            path.drain(..=at);
+                        }
+                    }
+                    other => name_files_alone(other),
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(name_files_alone),
+        _ => {}
     }
 }
 

@@ -1,0 +1,565 @@
+//! A crash at every effect of a pass on the disk: each file is its old or its new version, and the next start finishes
+//! by itself with the same result and the same interaction log.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use couplet::config::{self, Config};
+use couplet::disk::{Disk, Draft, Identity, ReadAt, RealDisk};
+use couplet::state::Store;
+use couplet::sync::{Effects, Outcome, PassError, Request, reconcile};
+use support::StillClock;
+use tempfile::TempDir;
+
+/// What happens at the chosen effect, and to all that follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// The process dies before it.
+    Before,
+    /// The process dies right after it.
+    After,
+    /// Half of a write reaches the disk, and the process dies.
+    Torn,
+    /// It fails, and the process lives on.
+    Once(i32),
+}
+
+/// The real disk until the chosen effect.
+struct Faulty<'h> {
+    at: usize,
+    fault: Fault,
+    count: AtomicUsize,
+    /// Is told of each effect before it happens, by number and name.
+    hook: &'h (dyn Fn(usize, &str) + Sync),
+}
+
+const NEVER: usize = usize::MAX;
+
+impl<'h> Faulty<'h> {
+    fn new(at: usize, fault: Fault) -> Faulty<'h> {
+        Faulty {
+            at,
+            fault,
+            count: AtomicUsize::new(0),
+            hook: &|_, _| {},
+        }
+    }
+
+    fn effects(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    fn effect<T>(&self, name: &str, act: impl FnOnce(bool) -> io::Result<T>) -> io::Result<T> {
+        let now = self.count.fetch_add(1, Ordering::SeqCst);
+        (self.hook)(now, name);
+        let dead = || Err(io::Error::other("the process is dead"));
+        match self.fault {
+            Fault::Once(errno) if now == self.at => Err(io::Error::from_raw_os_error(errno)),
+            Fault::Once(_) => act(false),
+            _ if now < self.at => act(false),
+            Fault::After if now == self.at => act(false).and_then(|_| dead()),
+            Fault::Torn if now == self.at => act(true).and_then(|_| dead()),
+            _ => dead(),
+        }
+    }
+}
+
+struct FaultyDraft<'d, 'h> {
+    disk: &'d Faulty<'h>,
+    inner: Box<dyn Draft>,
+}
+
+impl Write for FaultyDraft<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let inner = &mut self.inner;
+        self.disk.effect("write", |torn| {
+            let part = if torn {
+                &bytes[..bytes.len() / 2]
+            } else {
+                bytes
+            };
+            inner.write_all(part)?;
+            // What a dead process had written may well have reached the disk.
+            inner.flush()?;
+            Ok(bytes.len())
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl Draft for FaultyDraft<'_, '_> {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        let FaultyDraft { disk, inner } = *self;
+        disk.effect("finish", |_| inner.finish())
+    }
+}
+
+/// A draft lives no longer than its disk; the trait object cannot say so, and the disk is leaked for the test.
+fn leak<'h>(disk: Faulty<'h>) -> &'static Faulty<'static>
+where
+    'h: 'static,
+{
+    Box::leak(Box::new(disk))
+}
+
+/// The disk as the pass sees it.
+struct Wired(&'static Faulty<'static>);
+
+impl Disk for Wired {
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)> {
+        RealDisk.open(path)
+    }
+    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
+        RealDisk.identity(path)
+    }
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        RealDisk.list(folder)
+    }
+    fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
+        let inner = self.0.effect("create", |_| RealDisk.create(path, like))?;
+        Ok(Box::new(FaultyDraft {
+            disk: self.0,
+            inner,
+        }))
+    }
+    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
+        let inner = self.0.effect("append", |_| RealDisk.append(path, length))?;
+        Ok(Box::new(FaultyDraft {
+            disk: self.0,
+            inner,
+        }))
+    }
+    fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
+        self.0
+            .effect("rename", |_| RealDisk.rename(from, to, replace))
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.effect("remove", |_| RealDisk.remove(path))
+    }
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.0
+            .effect("sync_folder", |_| RealDisk.sync_folder(folder))
+    }
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        self.0
+            .effect("create_folder", |_| RealDisk.create_folder(folder))
+    }
+    fn commit_point(&self) -> io::Result<()> {
+        self.0.effect("commit_point", |_| RealDisk.commit_point())
+    }
+}
+
+/// An exchange just before the pass in question.
+struct Scenario {
+    name: &'static str,
+    config: String,
+    /// Exports of the first pass, and what then changes in them.
+    first: Vec<(&'static str, String)>,
+    then: Vec<(&'static str, String)>,
+}
+
+const HEAD: &str = "No.,Name,City,Phone No.,Contact Business Relation\n";
+const RELATIONS: &str = "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\nC1,VEND,Vendor,20\nC2,CUST,Customer,11\n";
+
+fn tables(write_back: &str, ending: &str) -> String {
+    let table = |name: &str, back: &str| {
+        format!("[tables.{name}]\nexport = \"{name}.{ending}\"\nwrite_back = \"{back}\"\n")
+    };
+    ["contacts", "customers", "vendors", "relations"]
+        .map(|name| table(name, write_back))
+        .concat()
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let csv = || {
+        vec![
+            (
+                "contacts.csv",
+                format!("{HEAD}C1,Acme,Rome,1,Multiple\nC2,Beta,Bern,2,Customer\n"),
+            ),
+            (
+                "customers.csv",
+                "No.,Name,City,Phone No.\n10,Acme,Rome,1\n11,Beta,Bern,2\n".to_owned(),
+            ),
+            (
+                "vendors.csv",
+                "No.,Name,City,Phone No.\n20,Acme,Rome,1\n".to_owned(),
+            ),
+            ("relations.csv", RELATIONS.to_owned()),
+        ]
+    };
+    let edits = || {
+        vec![
+            (
+                "contacts.csv",
+                format!("{HEAD}C1,Acme Ltd,Rome,1,Multiple\nC2,Beta,Bonn,2,Customer\n"),
+            ),
+            (
+                "customers.csv",
+                "No.,Name,City,Phone No.\n10,Acme,Oslo,1\n11,Beta,Kiel,7\n".to_owned(),
+            ),
+            (
+                "vendors.csv",
+                "No.,Name,City,Phone No.\n20,Acme,Rome,9\n".to_owned(),
+            ),
+        ]
+    };
+    let json = |line: &str| line.to_owned();
+    let log = |ending: &str| format!("[interactions]\nexport = \"log.{ending}\"\n");
+    vec![
+        Scenario {
+            name: "all tables in place, with a held conflict beside the merges",
+            config: tables("in-place", "csv") + &log("csv"),
+            first: csv(),
+            then: edits(),
+        },
+        Scenario {
+            name: "update files in a folder",
+            config: tables("updates", "csv") + &log("jsonl"),
+            first: csv(),
+            then: edits(),
+        },
+        Scenario {
+            name: "a contact that disappears takes its relations",
+            config: tables("in-place", "csv") + &log("csv"),
+            first: csv(),
+            then: vec![("contacts.csv", format!("{HEAD}C1,Acme,Paris,1,Multiple\n"))],
+        },
+        Scenario {
+            name: "JSON Lines in place",
+            config: tables("in-place", "jsonl") + &log("jsonl"),
+            first: vec![
+                (
+                    "contacts.jsonl",
+                    json("{\"No.\":\"C1\",\"Name\":\"Acme\",\"City\":\"Rome\"}\n"),
+                ),
+                (
+                    "customers.jsonl",
+                    json("{\"No.\":\"10\",\"Name\":\"Acme\",\"City\":\"Rome\"}\n"),
+                ),
+                (
+                    "vendors.jsonl",
+                    json("{\"No.\":\"20\",\"Name\":\"Acme\",\"City\":\"Rome\"}\n"),
+                ),
+                (
+                    "relations.jsonl",
+                    json(
+                        "{\"Contact No.\":\"C1\",\"Business Relation Code\":\"CUST\",\"Link to Table\":\"Customer\",\"No.\":\"10\"}\n\
+                          {\"Contact No.\":\"C1\",\"Business Relation Code\":\"VEND\",\"Link to Table\":\"Vendor\",\"No.\":\"20\"}\n",
+                    ),
+                ),
+            ],
+            then: vec![(
+                "vendors.jsonl",
+                json("{\"No.\":\"20\",\"Name\":\"Acme\",\"City\":\"Łódź\"}\n"),
+            )],
+        },
+        Scenario {
+            name: "the first pass of all",
+            config: tables("in-place", "csv") + &log("csv"),
+            first: Vec::new(),
+            then: {
+                let mut exports = csv();
+                exports[1].1 = "No.,Name,City,Phone No.\n10,Acme,,1\n11,Beta,Bern,\n".to_owned();
+                exports
+            },
+        },
+    ]
+}
+
+impl Scenario {
+    fn config(&self, folder: &Path) -> Config {
+        let head = support::SETUP.replace("[interactions]\nexport = \"interactions.csv\"\n", "");
+        config::parse(
+            &format!("{head}{}", self.config),
+            &folder.join("config.toml"),
+        )
+        .unwrap_or_else(|errors| panic!("{errors:#?}"))
+    }
+
+    /// The exchange just before the pass in question.
+    fn prepared(&self) -> TempDir {
+        let folder = folder();
+        if !self.first.is_empty() {
+            put(folder.path(), &self.first);
+            self.pass(folder.path(), &RealDisk).expect("the first pass");
+        }
+        put(folder.path(), &self.then);
+        folder
+    }
+
+    fn pass(&self, folder: &Path, disk: &dyn Disk) -> Result<Outcome, PassError> {
+        let effects = Effects {
+            disk,
+            clock: &StillClock,
+            stage: &|_| {},
+        };
+        reconcile(&self.config(folder), &effects, &Request::default())
+    }
+}
+
+/// A folder in memory where there is one: what is tested is the order of effects, and syncing a real disk takes its time.
+fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    made.expect("a folder")
+}
+
+fn put(folder: &Path, files: &[(&str, String)]) {
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).expect("written");
+    }
+}
+
+/// All files of others in an exchange, and the log: everything but the state.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for place in [folder.to_owned(), folder.join("updates")] {
+        for path in RealDisk.list(&place).expect("listed") {
+            let name = path
+                .strip_prefix(folder)
+                .expect("inside")
+                .display()
+                .to_string();
+            found.insert(name, std::fs::read(&path).expect("read"));
+        }
+    }
+    found
+}
+
+/// What the state keeps of conflicts and interactions.
+fn memories(folder: &Path) -> String {
+    let store = Store::look(&folder.join("state"))
+        .expect("a state")
+        .expect("a state");
+    let conflicts = store.conflicts().expect("conflicts");
+    let interactions = store.interactions(0, None).expect("interactions");
+    let decisions = store.decisions("customers", "10", None).expect("decisions");
+    let in_flight = store.in_flight().expect("counted");
+    let text = format!("{conflicts:#?}\n{interactions:#?}\n{decisions:#?}\n{in_flight:?}");
+    text.replace(&folder.display().to_string(), "")
+}
+
+/// A file that is neither its old nor its new version.
+fn mixed(
+    now: &BTreeMap<String, Vec<u8>>,
+    old: &BTreeMap<String, Vec<u8>>,
+    new: &BTreeMap<String, Vec<u8>>,
+) -> Vec<String> {
+    // The log is a journal: it may be cut in the middle of an entry, which the next start completes.
+    let published = now
+        .iter()
+        .filter(|(name, _)| !name.contains(".couplet-") && !name.starts_with("log."));
+    published
+        .filter(|(name, bytes)| old.get(*name) != Some(*bytes) && new.get(*name) != Some(*bytes))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+fn assert_finished(
+    scenario: &Scenario,
+    folder: &Path,
+    expected: &BTreeMap<String, Vec<u8>>,
+    memory: &str,
+    case: &str,
+) {
+    let outcome = scenario
+        .pass(folder, &RealDisk)
+        .unwrap_or_else(|error| panic!("{case}: {error}"));
+    assert!(
+        matches!(outcome, Outcome::Done(_) | Outcome::InStep(_)),
+        "{case}: {outcome:?}"
+    );
+    let now = files(folder);
+    for (name, bytes) in expected {
+        let found = now
+            .get(name)
+            .unwrap_or_else(|| panic!("{case}: {name} is missing"));
+        assert!(
+            found == bytes,
+            "{case}: {name}: {}",
+            String::from_utf8_lossy(found)
+        );
+    }
+    assert_eq!(now.len(), expected.len(), "{case}: {:?}", now.keys());
+    let found = memories(folder);
+    let differs = found
+        .lines()
+        .zip(memory.lines())
+        .find(|(now, then)| now != then);
+    assert!(found == *memory, "{case}: {differs:?}");
+    let again = scenario.pass(folder, &RealDisk).expect("a pass");
+    let Outcome::InStep(summary) = again else {
+        panic!("{case}: not in step: {again:?}")
+    };
+    assert!(
+        summary.files.is_empty() && files(folder) == now,
+        "{case}: another pass writes"
+    );
+}
+
+/// The pass without a fault: how many effects it has, what the files were and are, and what is remembered.
+fn uncrashed(
+    scenario: &Scenario,
+) -> (
+    usize,
+    BTreeMap<String, Vec<u8>>,
+    BTreeMap<String, Vec<u8>>,
+    String,
+) {
+    let folder = scenario.prepared();
+    let old = files(folder.path());
+    let disk = leak(Faulty::new(NEVER, Fault::Before));
+    scenario.pass(folder.path(), &Wired(disk)).expect("a pass");
+    (
+        disk.effects(),
+        old,
+        files(folder.path()),
+        memories(folder.path()),
+    )
+}
+
+#[test]
+fn a_crash_at_any_effect_leaves_old_or_new_files_and_the_next_start_finishes() {
+    let mut cases = 0;
+    for scenario in scenarios() {
+        let (effects, old, new, memory) = uncrashed(&scenario);
+        for at in 0..effects {
+            for fault in [Fault::Before, Fault::After, Fault::Torn] {
+                let case = format!("{}: {fault:?} effect {at} of {effects}", scenario.name);
+                let folder = scenario.prepared();
+                let disk = leak(Faulty::new(at, fault));
+                scenario
+                    .pass(folder.path(), &Wired(disk))
+                    .expect_err("the process died");
+                let mixed = mixed(&files(folder.path()), &old, &new);
+                assert!(mixed.is_empty(), "{case}: neither old nor new: {mixed:?}");
+                assert_finished(&scenario, folder.path(), &new, &memory, &case);
+                cases += 1;
+            }
+        }
+    }
+    println!("{cases} crashes");
+    assert!(cases > 400, "{cases}");
+}
+
+#[test]
+fn a_crash_during_recovery_is_recovered_from() {
+    let mut cases = 0;
+    for scenario in scenarios() {
+        let (effects, old, new, memory) = uncrashed(&scenario);
+        for first in (effects / 3..effects).step_by(3) {
+            for second in 0..10 {
+                let case = format!("{}: crash at {first}, then at {second}", scenario.name);
+                let folder = scenario.prepared();
+                let disk = leak(Faulty::new(first, Fault::After));
+                scenario
+                    .pass(folder.path(), &Wired(disk))
+                    .expect_err("the process died");
+                let disk = leak(Faulty::new(second, Fault::After));
+                let _ = scenario.pass(folder.path(), &Wired(disk));
+                let mixed = mixed(&files(folder.path()), &old, &new);
+                assert!(mixed.is_empty(), "{case}: {mixed:?}");
+                assert_finished(&scenario, folder.path(), &new, &memory, &case);
+                cases += 1;
+            }
+        }
+    }
+    println!("{cases} crashes during recovery");
+    assert!(cases > 100, "{cases}");
+}
+
+#[test]
+fn an_effect_that_fails_once_fails_the_pass_and_the_next_one_succeeds() {
+    const ENOSPC: i32 = 28;
+    const EACCES: i32 = 13;
+    for scenario in scenarios() {
+        let (effects, old, new, memory) = uncrashed(&scenario);
+        for at in 0..effects {
+            for errno in [ENOSPC, EACCES] {
+                let case = format!("{}: errno {errno} at {at} of {effects}", scenario.name);
+                let folder = scenario.prepared();
+                let disk = leak(Faulty::new(at, Fault::Once(errno)));
+                scenario
+                    .pass(folder.path(), &Wired(disk))
+                    .expect_err("an error");
+                let mixed = mixed(&files(folder.path()), &old, &new);
+                assert!(mixed.is_empty(), "{case}: {mixed:?}");
+                assert_finished(&scenario, folder.path(), &new, &memory, &case);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_another_program_writes_during_a_pass_is_not_overwritten() {
+    let scenario = &scenarios()[0];
+    let (effects, ..) = uncrashed(scenario);
+    let mut merged = 0;
+    for at in 0..effects {
+        let folder = scenario.prepared();
+        let customers = folder.path().join("customers.csv");
+        let theirs = "No.,Name,City,Phone No.\n10,Acme,Oslo,1\n11,Beta,Kiel,7\n12,New,Ulm,5\n";
+        let target = customers.clone();
+        let published = AtomicUsize::new(0);
+        let hook: &'static (dyn Fn(usize, &str) + Sync) =
+            Box::leak(Box::new(move |now, name: &str| {
+                // From the first rename on, theirs is simply a newer version.
+                let renames = published.fetch_add(usize::from(name == "rename"), Ordering::SeqCst);
+                if now == at && name != "rename" && renames == 0 {
+                    std::fs::write(&target, theirs).expect("written");
+                }
+            }));
+        let disk = leak(Faulty {
+            at: NEVER,
+            fault: Fault::Before,
+            count: AtomicUsize::new(0),
+            hook,
+        });
+        scenario.pass(folder.path(), &Wired(disk)).expect("a pass");
+        let _ = scenario.pass(folder.path(), &RealDisk).expect("a pass");
+        let text = std::fs::read_to_string(&customers).expect("text");
+        if text.contains("12,New,Ulm,5") {
+            assert!(text.contains("10,Acme Ltd,Oslo,9"), "effect {at}: {text}");
+            merged += 1;
+        }
+    }
+    assert!(merged * 2 > effects, "{merged} of {effects}");
+}
+
+#[test]
+fn what_another_program_writes_between_a_crash_and_the_next_start_stays() {
+    let scenario = &scenarios()[0];
+    let (effects, ..) = uncrashed(scenario);
+    for at in 0..effects {
+        let folder = scenario.prepared();
+        let disk = leak(Faulty::new(at, Fault::After));
+        scenario
+            .pass(folder.path(), &Wired(disk))
+            .expect_err("the process died");
+        let customers = folder.path().join("customers.csv");
+        let now = std::fs::read_to_string(&customers).expect("text");
+        std::fs::write(&customers, format!("{now}12,New,Ulm,5\n")).expect("written");
+        scenario.pass(folder.path(), &RealDisk).expect("a pass");
+        let _ = scenario.pass(folder.path(), &RealDisk).expect("a pass");
+        let text = std::fs::read_to_string(&customers).expect("text");
+        assert!(text.contains("12,New,Ulm,5"), "effect {at}: {text}");
+        assert!(text.contains("10,Acme Ltd,Oslo,9"), "effect {at}: {text}");
+        let contacts = std::fs::read_to_string(folder.path().join("contacts.csv")).expect("text");
+        assert!(
+            contacts.contains("C1,Acme Ltd,Oslo,9"),
+            "effect {at}: {contacts}"
+        );
+    }
+}

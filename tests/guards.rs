@@ -1,0 +1,337 @@
+//! Guards speak before the first write, and saved plans are carried out exactly or not at all.
+
+mod support;
+
+use assert_cmd::Command;
+use couplet::sync::Outcome;
+use support::{Exchange, SETUP};
+
+const CONFIG: &str = r#"
+[tables.contacts]
+export = "contacts.csv"
+write_back = "in-place"
+[tables.customers]
+export = "customers.csv"
+write_back = "in-place"
+[tables.relations]
+export = "relations.csv"
+write_back = "in-place"
+"#;
+
+const HEAD: &str = "No.,Name,City,Phone No.\n";
+
+fn rows(prefix: &str, count: usize, row: impl Fn(usize) -> String) -> String {
+    (0..count)
+        .map(|no| format!("{prefix}{no},{}\n", row(no)))
+        .collect()
+}
+
+/// Twenty couples in step.
+fn in_step() -> Exchange {
+    let exchange = Exchange::new(CONFIG);
+    let same = |no: usize| format!("Name {no},Rome,{no}");
+    exchange
+        .put("config.toml", format!("{SETUP}{CONFIG}"))
+        .put("contacts.csv", format!("{HEAD}{}", rows("C", 20, same)))
+        .put("customers.csv", format!("{HEAD}{}", rows("K", 20, same)))
+        .put(
+            "relations.csv",
+            format!(
+                "Contact No.,Business Relation Code,Link to Table,No.\n{}",
+                rows("C", 20, |no| format!("CUST,Customer,K{no}"))
+            ),
+        );
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+    exchange
+}
+
+fn couplet(exchange: &Exchange, arguments: &[&str]) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_couplet"))
+        .current_dir(exchange.path(""))
+        .args(arguments)
+        .output()
+        .expect("ran");
+    (
+        output.status.code().expect("a code"),
+        String::from_utf8(output.stdout).expect("text"),
+    )
+}
+
+fn halted(exchange: &Exchange) -> (String, Vec<String>) {
+    match exchange.pass() {
+        Outcome::Halted { id, summary } => (
+            id,
+            summary
+                .plan
+                .halts
+                .into_iter()
+                .map(|halt| halt.guard)
+                .collect(),
+        ),
+        other => panic!("not halted: {other:#?}"),
+    }
+}
+
+#[test]
+fn too_many_deletions_are_halted_and_let_through_once_when_a_person_approves() {
+    let exchange = in_step();
+    let relations = exchange.text("relations.csv");
+    exchange.put(
+        "customers.csv",
+        format!(
+            "{HEAD}{}",
+            rows("K", 15, |no| format!("Name {no},Rome,{no}"))
+        ),
+    );
+    let (id, guards) = halted(&exchange);
+    assert_eq!(guards, ["deletes"]);
+    assert_eq!(
+        exchange.text("relations.csv"),
+        relations,
+        "nothing was written"
+    );
+    assert_eq!(couplet(&exchange, &["reconcile"]).0, 4);
+    let (code, text) = couplet(&exchange, &["approve", &id, "--show"]);
+    assert!(
+        code == 0 && text.contains("5 of 20 records are gone"),
+        "{text}"
+    );
+    assert_eq!(
+        couplet(&exchange, &["reconcile"]).0,
+        4,
+        "looking is not approving"
+    );
+    assert_eq!(couplet(&exchange, &["approve", &id]).0, 0);
+    assert_eq!(couplet(&exchange, &["reconcile"]).0, 0);
+    assert_eq!(exchange.text("relations.csv").lines().count(), 16);
+    assert_eq!(
+        couplet(&exchange, &["approve", &id]).0,
+        1,
+        "the halt is spent"
+    );
+}
+
+#[test]
+fn an_approved_plan_is_halted_again_when_an_export_has_changed() {
+    let exchange = in_step();
+    exchange.put(
+        "customers.csv",
+        format!(
+            "{HEAD}{}",
+            rows("K", 15, |no| format!("Name {no},Rome,{no}"))
+        ),
+    );
+    let (id, _) = halted(&exchange);
+    assert_eq!(couplet(&exchange, &["approve", &id]).0, 0);
+    exchange.put(
+        "customers.csv",
+        format!(
+            "{HEAD}{}",
+            rows("K", 14, |no| format!("Name {no},Rome,{no}"))
+        ),
+    );
+    let (other, guards) = halted(&exchange);
+    assert_eq!(guards, ["deletes"]);
+    assert_ne!(id, other);
+}
+
+#[test]
+fn mass_changes_and_mass_blanking_are_halted() {
+    let exchange = in_step();
+    exchange.put(
+        "contacts.csv",
+        format!(
+            "{HEAD}{}",
+            rows("C", 20, |no| format!("Name {no},Oslo,{no}"))
+        ),
+    );
+    assert_eq!(halted(&exchange).1, ["changes"]);
+    let exchange = in_step();
+    let blank = |no: usize| {
+        if no < 5 {
+            format!("Name {no},Rome,")
+        } else {
+            format!("Name {no},Rome,{no}")
+        }
+    };
+    exchange.put("contacts.csv", format!("{HEAD}{}", rows("C", 20, blank)));
+    assert_eq!(halted(&exchange).1, ["blanked"]);
+}
+
+#[test]
+fn first_fills_trip_no_guard() {
+    let exchange = Exchange::new(CONFIG);
+    exchange
+        .put(
+            "contacts.csv",
+            format!(
+                "{HEAD}{}",
+                rows("C", 20, |no| format!("Name {no},Rome,{no}"))
+            ),
+        )
+        .put(
+            "customers.csv",
+            format!("{HEAD}{}", rows("K", 20, |no| format!("Name {no},,"))),
+        )
+        .put(
+            "relations.csv",
+            format!(
+                "Contact No.,Business Relation Code,Link to Table,No.\n{}",
+                rows("C", 20, |no| format!("CUST,Customer,K{no}"))
+            ),
+        );
+    assert_eq!(exchange.summary().plan.changes.len(), 40);
+}
+
+#[test]
+fn other_configured_columns_are_halted() {
+    let exchange = in_step();
+    let config = format!(
+        "{SETUP}{CONFIG}[tables.customers.columns]\n\"City\" = \"Phone No.\"\n\"Phone No.\" = \"City\"\n"
+    );
+    let Outcome::Halted { summary, .. } = exchange.pass_of(&config) else {
+        panic!("not halted")
+    };
+    assert!(
+        summary
+            .plan
+            .halts
+            .iter()
+            .any(|halt| halt.guard == "configuration")
+    );
+}
+
+#[test]
+fn a_file_that_another_system_exports_over_our_writes_is_halted() {
+    let exchange = in_step();
+    let before = exchange.text("customers.csv");
+    let edit = |no: usize| format!("Name {no},{},{no}", if no < 10 { "Oslo" } else { "Rome" });
+    exchange.put("contacts.csv", format!("{HEAD}{}", rows("C", 20, edit)));
+    assert_eq!(exchange.summary().plan.changes.len(), 10);
+    exchange.put("customers.csv", before);
+    let (_, guards) = halted(&exchange);
+    assert_eq!(guards, ["exported-over"]);
+    assert!(exchange.text("contacts.csv").contains("Oslo"));
+}
+
+#[test]
+fn a_missing_emptied_or_cut_export_deletes_and_blanks_nothing() {
+    let whole = in_step().text("customers.csv");
+    let cut_row = format!("{}K20,Name", whole);
+    for (kind, text) in [
+        ("missing-export", None),
+        ("emptied-export", Some(HEAD.to_owned())),
+        ("refused-export", Some(String::new())),
+        (
+            "cut-export",
+            Some(whole[..whole.len() - 20].trim_end().to_owned()),
+        ),
+        ("cut-export", Some(cut_row)),
+    ] {
+        let exchange = in_step();
+        let before = (
+            exchange.text("contacts.csv"),
+            exchange.text("relations.csv"),
+        );
+        match &text {
+            Some(text) => {
+                exchange.put("customers.csv", text);
+            }
+            None => std::fs::remove_file(exchange.path("customers.csv")).expect("removed"),
+        }
+        let summary = exchange.summary();
+        let kinds: Vec<&str> = summary
+            .plan
+            .problems
+            .iter()
+            .map(|problem| problem.kind.as_str())
+            .collect();
+        assert!(
+            kinds.contains(&kind) || kind == "refused-export",
+            "{kind}: {kinds:?}"
+        );
+        assert!(
+            !kinds.is_empty()
+                && summary.plan.changes.is_empty()
+                && summary.plan.uncouplings.is_empty(),
+            "{kind}"
+        );
+        assert_eq!(
+            (
+                exchange.text("contacts.csv"),
+                exchange.text("relations.csv")
+            ),
+            before,
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn a_dry_run_writes_nothing_at_all_and_a_saved_plan_is_carried_out_exactly_or_refused() {
+    let exchange = Exchange::new(CONFIG);
+    exchange
+        .put("config.toml", format!("{SETUP}{CONFIG}"))
+        .put("contacts.csv", format!("{HEAD}C1,Acme,Rome,1\n"))
+        .put("customers.csv", format!("{HEAD}K1,Acme,,1\n"))
+        .put(
+            "relations.csv",
+            "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,K1\n",
+        );
+    let (code, text) = couplet(&exchange, &["reconcile", "--dry-run"]);
+    assert!(
+        code == 0 && text.contains("City: (blank) -> \"Rome\""),
+        "{text}"
+    );
+    assert_eq!(
+        couplet(&exchange, &["reconcile", "--dry-run", "--exit-code"]).0,
+        2
+    );
+    assert!(!exchange.path("state").exists());
+    assert_eq!(
+        couplet(&exchange, &["reconcile", "--plan", "plan.json"]).0,
+        0
+    );
+    assert!(!exchange.path("state").exists());
+    exchange.put("contacts.csv", format!("{HEAD}C1,Acme,Oslo,1\n"));
+    assert_eq!(
+        couplet(&exchange, &["reconcile", "--apply", "plan.json"]).0,
+        1,
+        "an export has changed"
+    );
+    assert!(exchange.text("customers.csv").contains("K1,Acme,,1"));
+    exchange.put("contacts.csv", format!("{HEAD}C1,Acme,Rome,1\n"));
+    assert_eq!(
+        couplet(&exchange, &["reconcile", "--apply", "plan.json"]).0,
+        0
+    );
+    assert!(exchange.text("customers.csv").contains("K1,Acme,Rome,1"));
+    assert_eq!(
+        couplet(&exchange, &["reconcile", "--apply", "plan.json"]).0,
+        1,
+        "it was carried out already"
+    );
+    assert_eq!(
+        couplet(&exchange, &["reconcile", "--dry-run", "--exit-code"]).0,
+        0
+    );
+}
+
+#[test]
+fn a_state_of_a_newer_program_is_refused_with_what_to_do() {
+    let exchange = in_step();
+    let db = rusqlite::Connection::open(exchange.path("state/couplet.db")).expect("opened");
+    db.pragma_update(None, "user_version", 999).expect("set");
+    drop(db);
+    let output = Command::new(env!("CARGO_BIN_EXE_couplet"))
+        .current_dir(exchange.path(""))
+        .arg("reconcile")
+        .output()
+        .expect("ran");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).expect("text");
+    assert!(
+        text.contains("version 999") && text.contains("use the newer couplet"),
+        "{text}"
+    );
+}
