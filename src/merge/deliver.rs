@@ -95,7 +95,8 @@ pub fn deliver(
     };
     let Some(value) = agreed.filter(|_| !held_back) else {
         // A side whose word is part of a conflict keeps its base, so that its word stays a move until decided.
-        let joins_quietly = side.base.is_none() && held_back;
+        let answers = matches!(heard.flight, Flight::Acknowledged(_));
+        let joins_quietly = side.base.is_none() && held_back && !answers;
         if heard.says == Says::Still && !joins_quietly {
             delivery.base = Some(shown.to_owned());
         }

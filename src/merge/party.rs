@@ -149,7 +149,7 @@ fn merge_field(
         },
         (None, None) => verdict(before, &sides, &modified, rules),
     };
-    let (agreed, rule, because) = match &verdict {
+    let (agreed, rule, mut because) = match &verdict {
         Verdict::Unknown => return None,
         Verdict::Conflict => (before, Rule::Agreed, Vec::new()),
         Verdict::Stands => {
@@ -171,6 +171,7 @@ fn merge_field(
             rule,
         } => (Some(*value), *rule, because.clone()),
     };
+    because.sort_unstable();
     let moved = sides
         .iter()
         .filter(|(_, heard)| matches!(heard.says, Says::Moved(_)))

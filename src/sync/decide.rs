@@ -222,8 +222,8 @@ fn seat<'w>(
     };
     let table = side.table().name();
     let no = crate::model::form::canonical(Form::Code, &no).into_owned();
-    // What was in flight towards a counterpart in another party is nobody's here.
-    let sent = match world.pending.is_empty() || (side != Side::Contact && !met) {
+    // What was in flight towards a record in another party, or alone, is nobody's here.
+    let sent = match world.pending.is_empty() || !met {
         true => Vec::new(),
         false => world.store.sent(table, &no, seen.exports)?,
     };
@@ -391,6 +391,12 @@ fn decide_party(
     }
     let contact_no = seats[0].no.clone();
     let is_pending = world.pending.contains(&contact_no);
+    if is_pending && !seats[0].met {
+        decided.memory.parted.push(GoneRow {
+            table: "contacts".to_owned(),
+            no: contact_no.clone(),
+        });
+    }
     if !is_pending && world.config.may_agree_at_sight() && agree_at_sight(&seats) {
         for seat in &seats {
             record_base(seat, Vec::new(), decided);
