@@ -12,8 +12,11 @@ use couplet::config::{self, Config};
 use couplet::disk::{Disk, Draft, Identity, ReadAt, RealDisk};
 use couplet::state::Store;
 use couplet::sync::{Effects, Outcome, PassError, Request, reconcile};
-use support::StillClock;
+use support::{StillClock, folder};
 use tempfile::TempDir;
+
+/// Files by name.
+type Files = BTreeMap<String, Vec<u8>>;
 
 /// What happens at the chosen effect, and to all that follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -305,17 +308,6 @@ impl Scenario {
     }
 }
 
-/// A folder in memory where there is one: what is tested is the order of effects, and syncing a real disk takes its time.
-fn folder() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() {
-        tempfile::tempdir_in(memory)
-    } else {
-        tempfile::tempdir()
-    };
-    made.expect("a folder")
-}
-
 fn put(folder: &Path, files: &[(&str, String)]) {
     for (name, text) in files {
         std::fs::write(folder.join(name), text).expect("written");
@@ -323,7 +315,7 @@ fn put(folder: &Path, files: &[(&str, String)]) {
 }
 
 /// All files of others in an exchange, and the log: everything but the state.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+fn files(folder: &Path) -> Files {
     let mut found = BTreeMap::new();
     for place in [folder.to_owned(), folder.join("updates")] {
         for path in RealDisk.list(&place).expect("listed") {
@@ -352,11 +344,7 @@ fn memories(folder: &Path) -> String {
 }
 
 /// A file that is neither its old nor its new version.
-fn mixed(
-    now: &BTreeMap<String, Vec<u8>>,
-    old: &BTreeMap<String, Vec<u8>>,
-    new: &BTreeMap<String, Vec<u8>>,
-) -> Vec<String> {
+fn mixed(now: &Files, old: &Files, new: &Files) -> Vec<String> {
     // The log is a journal: it may be cut in the middle of an entry, which the next start completes.
     let published = now
         .iter()
@@ -367,13 +355,7 @@ fn mixed(
         .collect()
 }
 
-fn assert_finished(
-    scenario: &Scenario,
-    folder: &Path,
-    expected: &BTreeMap<String, Vec<u8>>,
-    memory: &str,
-    case: &str,
-) {
+fn assert_finished(scenario: &Scenario, folder: &Path, expected: &Files, memory: &str, case: &str) {
     let outcome = scenario
         .pass(folder, &RealDisk)
         .unwrap_or_else(|error| panic!("{case}: {error}"));
@@ -410,14 +392,7 @@ fn assert_finished(
 }
 
 /// The pass without a fault: how many effects it has, what the files were and are, and what is remembered.
-fn uncrashed(
-    scenario: &Scenario,
-) -> (
-    usize,
-    BTreeMap<String, Vec<u8>>,
-    BTreeMap<String, Vec<u8>>,
-    String,
-) {
+fn uncrashed(scenario: &Scenario) -> (usize, Files, Files, String) {
     let folder = scenario.prepared();
     let old = files(folder.path());
     let disk = leak(Faulty::new(NEVER, Fault::Before));

@@ -136,8 +136,9 @@ impl Store {
                 ])?;
             }
             let mut send = db.prepare(
-                "INSERT INTO sent(table_name, no, field, seq, contact, value, pass, export) VALUES(?1, ?2, ?3, (SELECT \
-                 coalesce(max(seq), 0) + 1 FROM sent WHERE table_name = ?1 AND no = ?2 AND field = ?3), ?4, ?5, ?6, ?7)",
+                "INSERT INTO sent(table_name, no, field, seq, contact, value, pass, export, acknowledged_export) \
+                 VALUES(?1, ?2, ?3, (SELECT coalesce(max(seq), 0) + 1 FROM sent WHERE table_name = ?1 AND no = ?2 \
+                 AND field = ?3), ?4, ?5, ?6, ?7, ?8)",
             )?;
             for row in &memory.sent {
                 send.execute(params![
@@ -147,7 +148,8 @@ impl Store {
                     row.contact,
                     row.value,
                     pass,
-                    row.export as i64
+                    row.export as i64,
+                    row.answered.then_some(row.export as i64)
                 ])?;
             }
             let mut agree = db.prepare("INSERT OR REPLACE INTO agreed VALUES(?1, ?2, ?3)")?;

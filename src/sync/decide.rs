@@ -540,6 +540,14 @@ fn record_party(
             };
             new_base = new_base.or(delivery.base.as_deref());
             bases[slot].push((column, delivery.base.clone()));
+            remember_left(
+                contact,
+                seat,
+                &party.members[slot],
+                field.field,
+                delivery,
+                decided,
+            );
             record_delivery(seats, seat, column, field, delivery, decided, problems);
         }
         let stored = exceptions.get(&field.field);
@@ -564,6 +572,33 @@ fn record_party(
     for (slot, (seat, cells)) in seats.iter().zip(bases).enumerate() {
         resend(seat, slot, merged, decided);
         record_base(seat, cells, decided);
+    }
+}
+
+/// An update file carries the other shared cells of its records too, as they were. A system that imports it late brings
+/// those back, and nobody typed that; so what a side leaves behind while it may still import is remembered as written.
+fn remember_left(
+    contact: &str,
+    seat: &Seat<'_>,
+    member: &Member<'_>,
+    field: FieldId,
+    delivery: &Delivery,
+    decided: &mut Decided,
+) {
+    let Some(left) = member.cells.get(&field).and_then(|cell| cell.base.clone()) else {
+        return;
+    };
+    let moved_on = delivery.base.as_ref().is_some_and(|base| *base != left);
+    if seat.seen.route() == Route::Folder && moved_on && !seat.sent.is_empty() {
+        decided.memory.sent.push(SentRow {
+            table: seat.side.table().name().to_owned(),
+            no: seat.no.clone(),
+            contact: contact.to_owned(),
+            field: field.def().name.to_owned(),
+            value: left,
+            export: seat.seen.exports,
+            answered: true,
+        });
     }
 }
 
@@ -707,6 +742,7 @@ fn record_delivery(
             field: name.to_owned(),
             value: value.clone(),
             export: seat.seen.exports,
+            answered: false,
         });
     }
     decided.plan.changes.push(change);
@@ -950,6 +986,7 @@ fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Result<(), State
                 field: STATUS.to_owned(),
                 value: expected.to_owned(),
                 export: seen.exports,
+                answered: false,
             }),
             Route::InPlace | Route::Nowhere => {
                 let overrides = decided

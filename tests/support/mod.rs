@@ -17,6 +17,17 @@ impl Clock for StillClock {
     }
 }
 
+/// A folder in memory where there is one: most tests sync thousands of files, and a real disk takes its time for that.
+pub fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    made.expect("a folder")
+}
+
 /// A folder with exports and a configuration.
 pub struct Exchange {
     folder: TempDir,
@@ -39,7 +50,7 @@ impl Exchange {
     /// An exchange with this configuration after [`SETUP`].
     pub fn new(config: &str) -> Exchange {
         Exchange {
-            folder: tempfile::tempdir().expect("a folder"),
+            folder: folder(),
             config: format!("{SETUP}{config}"),
         }
     }
