@@ -184,7 +184,8 @@ fn reference(case: &Case) -> Expected {
             FirstMeeting::Fill => Expected::Conflict,
             FirstMeeting::Contact => {
                 let mut values = of(&is_contact);
-                if agreed_competes {
+                // What was agreed is the hub's word, unless the contact has a newer one.
+                if agreed_competes && values.is_empty() {
                     values.extend(agreed);
                 }
                 the_one(not_blank(values))

@@ -22,6 +22,9 @@ use crate::model::{Form, Place, Problem, Row, Table};
 /// The distance of the marks from which lines are counted.
 const LINE_BLOCK: u64 = 1 << 14;
 
+/// The kind of fault of a record whose file is no longer what was read.
+pub const CHANGED: &str = "changed";
+
 /// Where a record stands in the working bytes, and what it looked like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordAt {
@@ -419,7 +422,7 @@ impl Export {
         if xxh3_64_with_seed(&bytes, self.seed) != place.print {
             return Err(Fault {
                 at: 0,
-                kind: "changed",
+                kind: CHANGED,
                 reason: "the file has changed since it was read".to_owned(),
             });
         }

@@ -15,7 +15,7 @@ mod splice;
 pub use columns::Columns;
 pub use dialect::{Dialect, Grammar};
 pub use encoding::Encoding;
-pub use export::{Export, KeyPrint, Record, RecordAt, Refusal, Unheld, key_print};
+pub use export::{CHANGED, Export, KeyPrint, Record, RecordAt, Refusal, Unheld, key_print};
 pub use settings::{ColumnPin, FileFormat, Newline, Settings, TooLong};
 pub use sniff::{Sniffed, sniff};
 pub use source::{Bounds, ReadAt};

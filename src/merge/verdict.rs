@@ -189,13 +189,16 @@ fn is_contact(side: &Side) -> bool {
     *side == Side::Contact
 }
 
-/// A master at a first meeting; blanks never win. What was agreed before is the hub's, so it counts as the contact's.
+/// A master at a first meeting; blanks never win. What was agreed before is the hub's, so it counts as the contact's
+/// for as long as the contact itself says nothing newer.
 fn meeting_master<'c, 'a>(
     candidates: &'c [Candidate<'a>],
     master: FirstMeeting,
 ) -> Option<&'c Candidate<'a>> {
+    let is_the_contacts = |candidate: &Candidate<'a>| candidate.sides.iter().any(is_contact);
+    let contact_moved = candidates.iter().any(is_the_contacts);
     let of_contact = |candidate: &Candidate<'a>| {
-        (candidate.sides.is_empty() || candidate.sides.iter().any(is_contact))
+        (is_the_contacts(candidate) || (!contact_moved && candidate.sides.is_empty()))
             && !form::is_blank(candidate.value)
     };
     let of_counterpart = |candidate: &Candidate<'a>| {

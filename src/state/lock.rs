@@ -9,7 +9,7 @@ use super::error::StateError;
 /// Held while an instance works with a state folder; released when dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -34,7 +34,7 @@ impl Lock {
                     .and_then(|()| file.rewind())
                     .and_then(|()| file.write_all(said.as_bytes()));
                 written.map_err(StateError::file(&path))?;
-                Ok(Lock { _file: file })
+                Ok(Lock { file })
             }
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -47,5 +47,12 @@ impl Lock {
             }
             Err(TryLockError::Error(source)) => Err(StateError::File { path, source }),
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would not do: a process that was forked off at this moment has the file open until it begins.
+        let _ = self.file.unlock();
     }
 }

@@ -198,10 +198,13 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Forgets answered values that no late import can bring back any more.
+    /// Forgets answered values that no late import can bring back any more. While a record has something in flight, the
+    /// update that carries it is still to be imported, and may bring back what it carried along.
     pub fn forget_answered(&self, table: &str, before_export: u64) -> Result<(), StateError> {
         self.db.execute(
-            "DELETE FROM sent WHERE table_name = ?1 AND acknowledged_export < ?2",
+            "DELETE FROM sent WHERE table_name = ?1 AND acknowledged_export < ?2 AND NOT EXISTS (SELECT 1 FROM sent \
+             AS waiting WHERE waiting.table_name = sent.table_name AND waiting.no = sent.no AND \
+             waiting.acknowledged_export IS NULL)",
             params![table, before_export as i64],
         )?;
         Ok(())

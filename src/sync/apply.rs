@@ -60,6 +60,7 @@ pub fn apply(
         rebased,
         links,
         troubled,
+        overtaken: _,
         mut memory,
         plan,
     } = decided;
@@ -122,18 +123,17 @@ pub fn apply(
     for table in remembered {
         memory.tables.push(table?);
     }
-    for job in &jobs {
-        if job.in_place && !still_as_read(job.seen, disk, read_at)? {
-            let overtaken = job.seen.path.clone();
-            discard(
-                &jobs
-                    .iter()
-                    .map(|job| job.target.clone())
-                    .collect::<Vec<_>>(),
-                disk,
-            )?;
-            store.journal_clear(disk)?;
-            return Ok(Applied::Overtaken(overtaken));
+    for seen in tables.iter().flatten().filter(|seen| seen.export.is_some()) {
+        let is_target = jobs
+            .iter()
+            .any(|job| job.in_place && job.seen.table == seen.table);
+        if !still_as_read(seen, is_target, disk, read_at)? {
+            let targets: Vec<Target> = jobs.iter().map(|job| job.target.clone()).collect();
+            discard(&targets, disk)?;
+            if !jobs.is_empty() {
+                store.journal_clear(disk)?;
+            }
+            return Ok(Applied::Overtaken(seen.path.clone()));
         }
     }
     let targets: Vec<Target> = jobs.iter().map(|job| job.target.clone()).collect();
@@ -384,16 +384,20 @@ fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ApplyError {
 }
 
 /// Whether a file still is what was read. Its identity tells, unless it was written so shortly before it was read
-/// that a second write need not show in its times; then its content does.
-fn still_as_read(seen: &Seen<'_>, disk: &dyn Disk, read_at: i128) -> Result<bool, ApplyError> {
+/// that a second write need not show in its times; before such a file is replaced, its content is looked at.
+fn still_as_read(
+    seen: &Seen<'_>,
+    is_target: bool,
+    disk: &dyn Disk,
+    read_at: i128,
+) -> Result<bool, ApplyError> {
     const RACY: i128 = 2_000_000_000;
     let identity = disk.identity(&seen.path).map_err(write_error(&seen.path))?;
     if identity.is_none() || identity != seen.identity {
         return Ok(false);
     }
-    let is_racy =
-        identity.is_some_and(|identity| read_at - identity.changed.max(identity.modified) < RACY);
-    let (true, Some(export)) = (is_racy, &seen.export) else {
+    let written = identity.map_or(0, |identity| identity.changed.max(identity.modified));
+    let (true, Some(export)) = (is_target && read_at - written < RACY, &seen.export) else {
         return Ok(true);
     };
     Ok(digest_of(disk, &seen.path)? == Some(format!("{:032x}", export.digest)))

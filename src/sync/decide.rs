@@ -1,9 +1,10 @@
 //! Decide: from what was observed to a plan, party by party, and to what will be remembered of it. Writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use crate::config::{Config, Empty};
-use crate::exports::{Edits, TooLong, key_print};
+use crate::exports::{CHANGED, Edits, Export, Record, TooLong, key_print};
 use crate::merge::coupling::Relation;
 use crate::merge::deliver::{Hold, Owed, Route};
 use crate::merge::party::{Cell, Member};
@@ -41,6 +42,8 @@ pub struct Decided {
     pub links: Vec<[u64; 2]>,
     /// Relations that are a problem, and so are looked at again in every pass.
     pub troubled: BTreeSet<usize>,
+    /// A file that changed while it was read: the pass must be planned again.
+    pub overtaken: Option<PathBuf>,
     /// What will be remembered; tables are added when it is carried out.
     pub memory: Memory,
 }
@@ -79,6 +82,44 @@ pub struct World<'w> {
     pub gone: &'w BTreeSet<(Table, String)>,
 }
 
+/// What is noted on the way, beside the decisions.
+struct Notes {
+    problems: Vec<Problem>,
+    /// Records that were read, by table.
+    read: Vec<Vec<bool>>,
+    /// A file that is no longer what was read.
+    overtaken: Option<PathBuf>,
+}
+
+impl Notes {
+    /// Reads a record; one that cannot be read is left out and a problem.
+    fn record(&mut self, seen: &Seen<'_>, export: &Export, at: usize) -> Option<Record> {
+        if let Some(read) = self.read[seen.table.index()].get_mut(at) {
+            *read = true;
+        }
+        match export.record(at) {
+            Ok(record) => {
+                self.problems.extend(record.problems().iter().cloned());
+                Some(record)
+            }
+            Err(fault) if fault.kind == CHANGED => {
+                self.overtaken = Some(seen.path.clone());
+                None
+            }
+            Err(fault) => {
+                let advice = "mend the row; the rest goes on";
+                self.problems.push(Problem::new(
+                    seen.place(at),
+                    fault.kind,
+                    fault.reason,
+                    advice,
+                ));
+                None
+            }
+        }
+    }
+}
+
 /// Decides a pass that has to look at these contacts.
 ///
 /// # Errors
@@ -86,17 +127,33 @@ pub struct World<'w> {
 pub fn decide(
     world: &World<'_>,
     contacts: &[u64],
-    mut problems: Vec<Problem>,
+    problems: Vec<Problem>,
 ) -> Result<Decided, StateError> {
     let mut decided = Decided {
         links: world.couplings.links.clone(),
         troubled: world.couplings.troubled.clone(),
         ..Decided::default()
     };
-    faulty_records(world, &mut problems);
+    let records = |seen: &Option<Seen<'_>>| {
+        let export = seen.as_ref().and_then(|seen| seen.export.as_ref());
+        vec![false; export.map_or(0, |export| export.records.len())]
+    };
+    let read = world.tables.iter().map(records).collect();
+    let mut notes = Notes {
+        problems,
+        read,
+        overtaken: None,
+    };
     for &contact in contacts {
-        decide_party(world, contact, &mut decided, &mut problems)?;
+        decide_party(world, contact, &mut decided, &mut notes)?;
     }
+    left_out(world, &mut notes);
+    let Notes {
+        mut problems,
+        overtaken,
+        ..
+    } = notes;
+    decided.overtaken = overtaken;
     decide_statuses(world, &mut decided)?;
     decide_removals(world, &mut decided)?;
     note_gone(world, &mut decided)?;
@@ -134,8 +191,8 @@ fn inputs(world: &World<'_>) -> Vec<Input> {
         .collect()
 }
 
-/// Records that are left out: rows that cannot be read, and keys that stand twice.
-fn faulty_records(world: &World<'_>, problems: &mut Vec<Problem>) {
+/// Records of no party that cannot be read, and keys that stand twice: they are left out.
+fn left_out(world: &World<'_>, notes: &mut Notes) {
     for seen in world
         .tables
         .iter()
@@ -144,14 +201,8 @@ fn faulty_records(world: &World<'_>, problems: &mut Vec<Problem>) {
     {
         let Some(export) = &seen.export else { continue };
         for &at in &seen.diff.touched {
-            let at = at as usize;
-            if let Err(fault) = export.record(at) {
-                problems.push(Problem::new(
-                    seen.place(at),
-                    fault.kind,
-                    fault.reason,
-                    "mend the row; the rest goes on",
-                ));
+            if !notes.read[seen.table.index()][at as usize] {
+                notes.record(seen, export, at as usize);
             }
         }
         for &at in &seen.diff.doubles {
@@ -162,7 +213,7 @@ fn faulty_records(world: &World<'_>, problems: &mut Vec<Problem>) {
                 .ok()
                 .and_then(|record| record.value(0).map(|no| no.to_string()));
             let reason = "another record has the same number";
-            problems.push(Problem::new(
+            notes.problems.push(Problem::new(
                 place,
                 "duplicate-key",
                 reason,
@@ -191,7 +242,7 @@ fn seat<'w>(
     side: Side,
     key: u64,
     met: bool,
-    problems: &mut Vec<Problem>,
+    notes: &mut Notes,
 ) -> Result<Option<Seat<'w>>, StateError> {
     let Some(seen) = world.tables[side.table().index()].as_ref() else {
         return Ok(None);
@@ -199,13 +250,10 @@ fn seat<'w>(
     let base = seen.base(key)?;
     let position = seen.position(key).filter(|at| !seen.is_double(*at));
     let record = match (&seen.export, position) {
-        (Some(export), Some(at)) => export.record(at).ok(),
+        (Some(export), Some(at)) => notes.record(seen, export, at),
         _ => None,
     };
     let at = position.filter(|_| record.is_some());
-    if let Some(record) = &record {
-        problems.extend(record.problems().iter().cloned());
-    }
     let unlisted = seen.export.is_some() && !seen.is_full() && position.is_none();
     let shown = match record {
         Some(record) => Some(record.into_row()),
@@ -358,7 +406,7 @@ fn decide_party(
     world: &World<'_>,
     contact: u64,
     decided: &mut Decided,
-    problems: &mut Vec<Problem>,
+    notes: &mut Notes,
 ) -> Result<(), StateError> {
     let Counterparts { before, now } = world.couplings.of(contact).cloned().unwrap_or_default();
     let was_coupled = before.iter().any(Option::is_some);
@@ -369,7 +417,7 @@ fn decide_party(
         Side::Contact,
         contact,
         was_coupled || !is_coupled,
-        problems,
+        notes,
     )?
     else {
         return Ok(());
@@ -386,7 +434,7 @@ fn decide_party(
         }
         if let Some(key) = key {
             let met = before[kind.0 as usize] == Some(key);
-            seats.extend(seat(world, Side::Counterpart(kind), key, met, problems)?);
+            seats.extend(seat(world, Side::Counterpart(kind), key, met, notes)?);
         }
     }
     let contact_no = seats[0].no.clone();
@@ -452,7 +500,14 @@ fn decide_party(
             merged = merge(&party, &rules, limit);
         }
     }
-    record_party(&seats, &party, &merged, &exceptions, decided, problems);
+    record_party(
+        &seats,
+        &party,
+        &merged,
+        &exceptions,
+        decided,
+        &mut notes.problems,
+    );
     decided.memory.parties.push(contact_no);
     Ok(())
 }

@@ -322,6 +322,9 @@ fn attempt(
     let Effects { disk, clock, stage } = *effects;
     let read_at = clock.now().timestamp().as_nanosecond();
     let view = View::read(config, effects, store)?;
+    if let Some(path) = view.decided.overtaken {
+        return Ok(Attempt::Overtaken(path));
+    }
     let mut summary = view.summary(store)?;
     summary.recovered = recovered;
     let View {
