@@ -244,6 +244,17 @@ fn a_conflict_settles_by_itself_when_the_sides_agree() {
     assert!(summary.plan.conflicts.is_empty());
     assert!(row(&exchange, "banks.csv").contains("Bonn"));
     assert!(store(&exchange).conflicts().expect("conflicts").is_empty());
+    // What was said in it stays on record.
+    let settled = store(&exchange).settled().expect("settled");
+    assert_eq!(settled.len(), 1);
+    assert!(
+        settled[0]
+            .1
+            .conflict
+            .claims
+            .iter()
+            .any(|claim| claim.shows.as_deref() == Some("Oslo"))
+    );
 }
 
 #[test]

@@ -16,7 +16,14 @@ use super::{Answer, Context, Failure};
 #[derive(Debug, clap::Subcommand)]
 pub enum Args {
     /// List them
-    List(Filter),
+    List {
+        /// Those that are settled, newest first, with what each side said
+        #[arg(long)]
+        settled: bool,
+
+        #[command(flatten)]
+        filter: Filter,
+    },
     /// Show one, or several, in full
     Show {
         /// Their ids
@@ -71,7 +78,31 @@ pub fn run(context: &Context, args: &Args) -> Answer {
     let store = context.store(&config)?;
     let conflicts = store.conflicts()?;
     match args {
-        Args::List(filter) => {
+        Args::List {
+            settled: true,
+            filter,
+        } => {
+            let (passes, settled): (Vec<u64>, Vec<OpenConflict>) =
+                store.settled()?.into_iter().unzip();
+            let chosen = filtered(&settled, filter)?;
+            let mut text = String::new();
+            for (conflict, pass) in settled.iter().zip(&passes) {
+                if chosen.iter().any(|chosen| std::ptr::eq(*chosen, conflict)) {
+                    let _ = writeln!(text, "{}  settled in pass {pass}\n", claims(conflict));
+                }
+            }
+            context.out.text(if text.is_empty() {
+                "No settled conflicts.\n"
+            } else {
+                &text
+            });
+            context.out.json(&json!({ "conflicts": chosen }));
+            Ok(Exit::Done)
+        }
+        Args::List {
+            settled: false,
+            filter,
+        } => {
             let chosen = filtered(&conflicts, filter)?;
             let text = match chosen.is_empty() {
                 true => "No conflicts.\n".to_owned(),
@@ -247,38 +278,7 @@ fn decision(open: &OpenConflict, resolve: &Resolve) -> Result<String, Failure> {
 /// A conflict so that a person in accounting understands it.
 fn in_full(open: &OpenConflict) -> String {
     let conflict = &open.conflict;
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "{}  contact {}, {}",
-        open.id, conflict.contact, conflict.field
-    );
-    let _ = writeln!(text, "  {}.", conflict.why);
-    let agreed = match &conflict.agreed {
-        Some(agreed) => Quoted(agreed).to_string(),
-        None => "(they never agreed)".to_owned(),
-    };
-    let mut lines = vec![("agreed before".to_owned(), agreed, String::new())];
-    for claim in &conflict.claims {
-        let (value, change) = shows(claim);
-        lines.push((
-            format!("{} {}", claim.side, claim.no),
-            value,
-            format!("{change}{}", place(claim)),
-        ));
-    }
-    let width = |of: fn(&(String, String, String)) -> &String| {
-        lines
-            .iter()
-            .map(|line| of(line).chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let (names, values) = (width(|line| &line.0), width(|line| &line.1));
-    for (name, value, rest) in &lines {
-        let line = format!("  {name:<names$}  {value:<values$}  {rest}");
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
+    let mut text = claims(open);
     match &open.decided {
         Some(value) => {
             let _ = writeln!(
@@ -311,6 +311,44 @@ fn in_full(open: &OpenConflict) -> String {
                 sides.join("|")
             );
         }
+    }
+    text
+}
+
+/// What a conflict is about, and what each side says.
+fn claims(open: &OpenConflict) -> String {
+    let conflict = &open.conflict;
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{}  contact {}, {}",
+        open.id, conflict.contact, conflict.field
+    );
+    let _ = writeln!(text, "  {}.", conflict.why);
+    let agreed = match &conflict.agreed {
+        Some(agreed) => Quoted(agreed).to_string(),
+        None => "(they never agreed)".to_owned(),
+    };
+    let mut lines = vec![("agreed before".to_owned(), agreed, String::new())];
+    for claim in &conflict.claims {
+        let (value, change) = shows(claim);
+        lines.push((
+            format!("{} {}", claim.side, claim.no),
+            value,
+            format!("{change}{}", place(claim)),
+        ));
+    }
+    let width = |of: fn(&(String, String, String)) -> &String| {
+        lines
+            .iter()
+            .map(|line| of(line).chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let (names, values) = (width(|line| &line.0), width(|line| &line.1));
+    for (name, value, rest) in &lines {
+        let line = format!("  {name:<names$}  {value:<values$}  {rest}");
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     text
 }

@@ -33,7 +33,13 @@ impl Capacity {
             Form::Code => form::canonical(Form::Code, value),
             Form::Text | Form::Boolean | Form::ContactType => Cow::Borrowed(value),
         };
-        if held.len() <= self.length || held.chars().count() <= self.length {
+        let fits = |held: &str| held.len() <= self.length || held.chars().count() <= self.length;
+        if fits(&held) {
+            return Fit::Whole(held);
+        }
+        // Padding takes no room: a system with columns of fixed width shows it, and no other side need hold it.
+        let held = form::canonical(self.form, value);
+        if fits(&held) {
             Fit::Whole(held)
         } else if self.cut {
             Fit::Cut(held.chars().take(self.length).collect())
@@ -85,6 +91,14 @@ mod tests {
     #[test]
     fn length_is_counted_in_characters() {
         assert_eq!(STRICT.fit("ÄÖÜäö"), Fit::Whole(Cow::Borrowed("ÄÖÜäö")));
+    }
+
+    #[test]
+    fn outer_blanks_take_no_room_where_they_would_make_a_value_too_long() {
+        assert_eq!(STRICT.fit("  Ulm      "), Fit::Whole(Cow::Borrowed("Ulm")));
+        assert_eq!(STRICT.fit(" Ulm "), Fit::Whole(Cow::Borrowed(" Ulm ")));
+        assert_eq!(SHORT.fit("      Cousscous"), Fit::Cut("Couss".to_owned()));
+        assert!(SHORT.shows("Couss", "      Cousscous"));
     }
 
     #[test]

@@ -112,7 +112,8 @@ pub fn deliver(
         && side.capacity.shows(&newest.value, value)
         && matches!(heard.flight, Flight::Waiting | Flight::Acknowledged(_))
     {
-        delivery.overdue = left.iter().any(|sent| sent.exports > in_flight_limit);
+        // Each newer value is given its time anew.
+        delivery.overdue = newest.exports > in_flight_limit;
         return delivery;
     }
     let text = match side.capacity.fit(value) {

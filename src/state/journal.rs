@@ -149,7 +149,7 @@ impl Store {
                     row.value,
                     pass,
                     row.export as i64,
-                    row.answered.then_some(row.export as i64)
+                    row.carried.then_some(row.export as i64)
                 ])?;
             }
             let mut agree = db.prepare("INSERT OR REPLACE INTO agreed VALUES(?1, ?2, ?3)")?;
@@ -180,7 +180,13 @@ impl Store {
                     change.line as i64
                 ])?;
             }
-            let mut settle = db.prepare("DELETE FROM conflicts WHERE contact = ?1 AND id NOT IN (SELECT value FROM json_each(?2))")?;
+            // What sides said in a conflict stays on record when it is settled: it may be nowhere else any more.
+            const SETTLED: &str = "contact = ?1 AND id NOT IN (SELECT value FROM json_each(?2))";
+            let mut record = db.prepare(&format!(
+                "INSERT INTO settled SELECT id, contact, field, body, opened_pass, opened_at, decided_value, ?3 \
+                 FROM conflicts WHERE {SETTLED}"
+            ))?;
+            let mut settle = db.prepare(&format!("DELETE FROM conflicts WHERE {SETTLED}"))?;
             let mut unowe = db.prepare("DELETE FROM debts WHERE contact = ?1")?;
             let mut open: std::collections::BTreeMap<&str, Vec<String>> =
                 std::collections::BTreeMap::new();
@@ -194,7 +200,9 @@ impl Store {
                     .get(contact.as_str())
                     .map(Vec::as_slice)
                     .unwrap_or_default();
-                settle.execute(params![contact, serde_json::to_string(ids)?])?;
+                let ids = serde_json::to_string(ids)?;
+                record.execute(params![contact, ids, pass])?;
+                settle.execute(params![contact, ids])?;
                 unowe.execute([contact])?;
             }
             let mut hold = db.prepare(

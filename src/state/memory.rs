@@ -53,8 +53,8 @@ pub struct SentRow {
     pub value: String,
     /// The table's count of exports when it was written.
     pub export: u64,
-    /// The side has shown it: it is only remembered in case a late import brings it back.
-    pub answered: bool,
+    /// Nothing to wait for: an update merely carried it along, and a late import may bring it back.
+    pub carried: bool,
 }
 
 /// An answer to values written for a side.

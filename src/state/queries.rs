@@ -267,6 +267,40 @@ impl Store {
         Ok(conflicts)
     }
 
+    /// Conflicts that are settled, newest first, with the pass that settled each.
+    pub fn settled(&self) -> Result<Vec<(u64, OpenConflict)>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT id, body, opened_pass, opened_at, decided_value, settled_pass FROM settled \
+             ORDER BY settled_pass DESC, contact, field",
+        )?;
+        let rows = query.query_map([], |row| {
+            let texts: (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((
+                texts,
+                number(row, 2)?,
+                row.get::<_, String>(3)?,
+                row.get(4)?,
+                number(row, 5)?,
+            ))
+        })?;
+        let mut conflicts = Vec::new();
+        for row in rows {
+            let ((id, body), opened_pass, opened_at, decided, pass) = row?;
+            let conflict = serde_json::from_str(&body)?;
+            conflicts.push((
+                pass,
+                OpenConflict {
+                    id,
+                    conflict,
+                    opened_pass,
+                    opened_at,
+                    decided,
+                },
+            ));
+        }
+        Ok(conflicts)
+    }
+
     /// Records a person's decision on a conflict, bound to what it was about.
     pub fn decide(&self, conflict: &OpenConflict, value: &str, at: &str) -> Result<(), StateError> {
         self.db.execute(

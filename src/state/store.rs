@@ -38,6 +38,10 @@ CREATE TABLE conflicts(
   opened_pass INTEGER NOT NULL, opened_at TEXT NOT NULL, decided_value TEXT, decided_print TEXT, decided_at TEXT)
   WITHOUT ROWID;
 CREATE INDEX conflicts_contact ON conflicts(contact);
+CREATE TABLE settled(
+  id TEXT NOT NULL, contact TEXT NOT NULL, field TEXT NOT NULL, body TEXT NOT NULL, opened_pass INTEGER NOT NULL,
+  opened_at TEXT NOT NULL, decided_value TEXT, settled_pass INTEGER NOT NULL);
+CREATE INDEX settled_contact ON settled(contact);
 CREATE TABLE debts(contact TEXT NOT NULL, table_name TEXT NOT NULL, no TEXT NOT NULL, field TEXT NOT NULL,
   reason TEXT NOT NULL, PRIMARY KEY(contact, table_name, no, field)) WITHOUT ROWID;
 CREATE TABLE decisions(

@@ -595,14 +595,6 @@ fn record_party(
             };
             new_base = new_base.or(delivery.base.as_deref());
             bases[slot].push((column, delivery.base.clone()));
-            remember_left(
-                contact,
-                seat,
-                &party.members[slot],
-                field.field,
-                delivery,
-                decided,
-            );
             record_delivery(seats, seat, column, field, delivery, decided, problems);
         }
         let stored = exceptions.get(&field.field);
@@ -626,34 +618,50 @@ fn record_party(
     }
     for (slot, (seat, cells)) in seats.iter().zip(bases).enumerate() {
         resend(seat, slot, merged, decided);
+        note_carried(contact, seat, slot, merged, decided);
         record_base(seat, cells, decided);
     }
 }
 
-/// An update file carries the other shared cells of its records too, as they were. A system that imports it late brings
-/// those back, and nobody typed that; so what a side leaves behind while it may still import is remembered as written.
-fn remember_left(
+/// An update of a record carries its other shared values too, as the export showed them. When one of them changes before
+/// the update is imported, the import brings the old one back; noted here, it is not taken for somebody's new word.
+fn note_carried(
     contact: &str,
     seat: &Seat<'_>,
-    member: &Member<'_>,
-    field: FieldId,
-    delivery: &Delivery,
+    slot: usize,
+    merged: &Merged,
     decided: &mut Decided,
 ) {
-    let Some(left) = member.cells.get(&field).and_then(|cell| cell.base.clone()) else {
+    let (Route::Folder, Some(shown)) = (seat.seen.route(), &seat.shown) else {
         return;
     };
-    let moved_on = delivery.base.as_ref().is_some_and(|base| *base != left);
-    if seat.seen.route() == Route::Folder && moved_on && !seat.sent.is_empty() {
-        decided.memory.sent.push(SentRow {
-            table: seat.side.table().name().to_owned(),
-            no: seat.no.clone(),
-            contact: contact.to_owned(),
-            field: field.def().name.to_owned(),
-            value: left,
-            export: seat.seen.exports,
-            answered: true,
-        });
+    let deliveries = || {
+        merged.fields.iter().filter_map(|field| {
+            let column = seat.side.table().column_of(field.field)?;
+            Some((column, field, field.deliveries.get(slot)?.as_ref()?))
+        })
+    };
+    let is_written = deliveries().any(|(.., delivery)| delivery.write.is_some());
+    for (column, field, delivery) in deliveries() {
+        let name = field.field.def().name;
+        let base = seat.base.as_ref().and_then(|row| row.get(column));
+        let now = delivery.base.as_deref();
+        // What earlier updates carried, and what this one carries of a field that is held.
+        let earlier = base.filter(|base| !seat.sent.is_empty() && now != Some(*base));
+        let held = shown
+            .get(column)
+            .filter(|shown| is_written && field.held && now != Some(*shown));
+        for value in earlier.into_iter().chain(held) {
+            decided.memory.sent.push(SentRow {
+                table: seat.side.table().name().to_owned(),
+                no: seat.no.clone(),
+                contact: contact.to_owned(),
+                field: name.to_owned(),
+                value: value.to_owned(),
+                export: seat.seen.exports,
+                carried: true,
+            });
+        }
     }
 }
 
@@ -797,18 +805,18 @@ fn record_delivery(
             field: name.to_owned(),
             value: value.clone(),
             export: seat.seen.exports,
-            answered: false,
+            carried: false,
         });
     }
     decided.plan.changes.push(change);
 }
 
 fn in_flight_age(seat: &Seat<'_>, field: &str) -> u32 {
-    let waiting = seat
+    let mut waiting = seat
         .sent
         .iter()
         .filter(|value| value.field == field && !value.sent.acknowledged);
-    waiting.map(|value| value.sent.exports).max().unwrap_or(0)
+    waiting.next_back().map_or(0, |value| value.sent.exports)
 }
 
 fn write_cell(seat: &Seat<'_>, column: usize, value: &str, decided: &mut Decided) {
@@ -1041,7 +1049,7 @@ fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Result<(), State
                 field: STATUS.to_owned(),
                 value: expected.to_owned(),
                 export: seen.exports,
-                answered: false,
+                carried: false,
             }),
             Route::InPlace | Route::Nowhere => {
                 let overrides = decided
