@@ -149,6 +149,28 @@ fn what_is_sniffed_is_a_configuration_that_reads_the_file() {
 }
 
 #[test]
+fn a_file_whose_key_is_called_otherwise_is_sniffed_with_a_proposed_key() {
+    let exchange = Exchange::new("");
+    exchange.copy(
+        &fixtures().join("public-data/northwind/customers.csv"),
+        "customers.csv",
+    );
+    let (code, out, _) = couplet(
+        &exchange,
+        &["sniff", "customers.csv", "--table", "customers"],
+    );
+    assert_eq!(code, 0, "{out}");
+    assert!(
+        out.contains("[tables.customers]") && out.contains("\"No.\" = \"CustomerID\""),
+        "{out}"
+    );
+    assert!(
+        out.contains("\"Phone\""),
+        "columns that nobody mapped are named: {out}"
+    );
+}
+
+#[test]
 fn wrong_configurations_and_command_lines_have_their_own_exit_codes() {
     let exchange = Exchange::new("");
     let (code, _, err) = couplet(&exchange, &["reconcile"]);

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
-use super::columns::Columns;
+use super::columns::{Columns, Unmatched};
 use super::csv::{self, CellSpan, CsvDialect};
 use super::dialect::{self, Dialect, Grammar, HEAD, Unreadable};
 use super::encoding::{self, BOM, Checker, Encoding, Opening};
@@ -82,6 +82,8 @@ pub struct Refusal {
     pub offset: Option<u64>,
     /// What to do about it.
     pub advice: String,
+    /// The columns that it has, where it is refused because none of them is the key.
+    pub columns: Vec<String>,
 }
 
 impl Refusal {
@@ -91,6 +93,7 @@ impl Refusal {
             line: None,
             offset: None,
             advice: "it is read again in the next pass".to_owned(),
+            columns: Vec::new(),
         }
     }
 }
@@ -228,6 +231,8 @@ enum Stop {
     },
     /// Anything else, at an offset of the working bytes.
     At(u64, String, String),
+    /// None of these columns is the key.
+    NoKey(u64, Unmatched, Vec<String>),
     Io(io::Error),
 }
 
@@ -282,6 +287,7 @@ impl Export {
                 line: None,
                 offset: None,
                 advice: "an empty file says nothing; export it again".to_owned(),
+                columns: Vec::new(),
             });
         }
         let io = |error: io::Error| Refusal::unreadable(&error);
@@ -293,12 +299,15 @@ impl Export {
             true => {
                 let text = transcoded(&*source, opening.encoding).map_err(|fault| match fault {
                     Stop::Io(error) => Refusal::unreadable(&error),
-                    Stop::Undecodable { at, .. } | Stop::At(at, ..) => Refusal {
-                        reason: format!("the bytes are not {}", opening.encoding),
-                        line: None,
-                        offset: Some(at),
-                        advice: "the file may be cut; export it again".to_owned(),
-                    },
+                    Stop::Undecodable { at, .. } | Stop::At(at, ..) | Stop::NoKey(at, ..) => {
+                        Refusal {
+                            reason: format!("the bytes are not {}", opening.encoding),
+                            line: None,
+                            offset: Some(at),
+                            advice: "the file may be cut; export it again".to_owned(),
+                            columns: Vec::new(),
+                        }
+                    }
                 })?;
                 let head = text[..text.len().min(HEAD)].to_vec();
                 (Box::new(text) as Box<dyn ReadAt>, head)
@@ -811,9 +820,8 @@ impl Reading<'_> {
             names
         };
         let (columns, problems) =
-            Columns::matched(self.table, names, self.settings, sparse, &place).map_err(
-                |unmatched| Stop::At(header.start as u64, unmatched.reason, unmatched.advice),
-            )?;
+            Columns::matched(self.table, names.clone(), self.settings, sparse, &place)
+                .map_err(|unmatched| Stop::NoKey(header.start as u64, unmatched, names))?;
         let scan = self.scan(&dialect.grammar, &checker, body_start as u64, beyond_ascii)?;
         dialect.encoding_proven |= scan.beyond_ascii;
         Ok(Read {
@@ -1016,6 +1024,7 @@ fn opening(settings: &Settings, head: &[u8]) -> Result<Opening, Refusal> {
             line: Some(1),
             offset: Some(0),
             advice: "correct `encoding`, or leave it out".to_owned(),
+            columns: Vec::new(),
         }),
         Some(encoding) => Ok(Opening {
             encoding,
@@ -1046,8 +1055,13 @@ fn transcoded(source: &dyn ReadAt, encoding: Encoding) -> Result<Vec<u8>, Stop> 
 }
 
 fn refusal(text: &dyn ReadAt, encoding: Encoding, bounds: Bounds, stop: Stop) -> Refusal {
+    let mut columns = Vec::new();
     let (at, reason, advice) = match stop {
         Stop::Io(error) => return Refusal::unreadable(&error),
+        Stop::NoKey(at, unmatched, names) => {
+            columns = names;
+            (at, unmatched.reason, unmatched.advice)
+        }
         Stop::At(at, reason, advice) => (at, reason, advice),
         Stop::Undecodable { at, .. } => (
             at,
@@ -1068,6 +1082,7 @@ fn refusal(text: &dyn ReadAt, encoding: Encoding, bounds: Bounds, stop: Stop) ->
         line: lines.ok().map(|(count, _)| count + 1),
         offset: Some(own_offset(text, encoding, at)),
         advice,
+        columns,
     }
 }
 

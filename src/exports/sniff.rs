@@ -1,10 +1,12 @@
 //! What a file looks like to us, and the configuration that pins it.
 
+use std::collections::HashSet;
+
 use toml_edit::{Array, DocumentMut, Item, Table as TomlTable, value};
 
 use super::dialect::{Dialect, Grammar};
 use super::export::{Export, Refusal};
-use super::settings::Settings;
+use super::settings::{ColumnPin, Settings, TooLong};
 use super::source::ReadAt;
 use crate::model::Table;
 
@@ -36,7 +38,10 @@ pub fn sniff(
 ) -> Result<Sniffed, Refusal> {
     let read = |table| Export::read(source(), table, settings, file, 0);
     if let Some(table) = table {
-        return read(table).map(|export| Sniffed::of(&export));
+        return match read(table) {
+            Ok(export) => Ok(Sniffed::of(&export)),
+            Err(refusal) => with_proposed_key(&source, table, settings, file, refusal),
+        };
     }
     let mut best: Option<Sniffed> = None;
     let mut refused = None;
@@ -58,14 +63,57 @@ pub fn sniff(
     }
     match (best, refused) {
         (Some(sniffed), _) => Ok(sniffed),
-        (None, Some(refusal)) => Err(refusal),
+        // Whose records they are cannot be seen; contacts stand for the question.
+        (None, Some(refusal)) => {
+            with_proposed_key(&source, Table::Contacts, settings, file, refusal)
+        }
         (None, None) => Err(Refusal {
             reason: "there are no tables".to_owned(),
             line: None,
             offset: None,
             advice: "name the table".to_owned(),
+            columns: Vec::new(),
         }),
     }
+}
+
+/// How many columns are tried as the key.
+const CANDIDATES: usize = 20;
+
+/// Reads a file whose key is called otherwise: the first column that has another value in each record is proposed.
+fn with_proposed_key(
+    source: &impl Fn() -> Box<dyn ReadAt>,
+    table: Table,
+    settings: &Settings,
+    file: &str,
+    refusal: Refusal,
+) -> Result<Sniffed, Refusal> {
+    if table.key_columns() != 1 {
+        return Err(refusal);
+    }
+    for header in refusal.columns.iter().take(CANDIDATES) {
+        let mut pinned = settings.clone();
+        pinned.columns.push(ColumnPin {
+            column: table.columns()[0].name.to_owned(),
+            header: Some(header.clone()),
+            length: None,
+            too_long: TooLong::Problem,
+        });
+        let Ok(export) = Export::read(source(), table, &pinned, file, 0) else {
+            continue;
+        };
+        let Ok(prints) = export.key_prints() else {
+            continue;
+        };
+        let mut different = HashSet::new();
+        if prints
+            .iter()
+            .all(|print| print.sound().is_some_and(|key| different.insert(key)))
+        {
+            return Ok(Sniffed::of(&export));
+        }
+    }
+    Err(refusal)
 }
 
 impl Sniffed {
@@ -133,6 +181,19 @@ impl Sniffed {
         tables[self.table.name()] = Item::Table(pins);
         let mut document = DocumentMut::new();
         document["tables"] = Item::Table(tables);
-        document.to_string()
+        let mut text = document.to_string();
+        let others: Vec<String> = self
+            .columns
+            .iter()
+            .filter(|column| column.1.is_none())
+            .map(|column| format!("{:?}", column.0))
+            .collect();
+        if !others.is_empty() {
+            text.push_str(&format!(
+                "# Carried and never touched, unless a column is named: {}\n",
+                others.join(", ")
+            ));
+        }
+        text
     }
 }
