@@ -2,16 +2,20 @@
 
 pub mod affected;
 pub mod apply;
+mod consequences;
 pub mod couple;
 pub mod daemon;
 pub mod dates;
 pub mod decide;
 pub mod diff;
+mod interactions;
 pub mod locate;
 pub mod log;
 pub mod observe;
 pub mod pass;
 pub mod recover;
+mod relations;
+mod seat;
 pub mod spread;
 
 pub use pass::{Clock, Effects, Outcome, PassError, Request, Summary, SystemClock, reconcile};

@@ -1,0 +1,391 @@
+//! What follows from a merged party: changes, conflicts, debts, and what will be remembered.
+
+use std::collections::BTreeMap;
+
+use crate::merge::deliver::{Owed, Route};
+use crate::merge::plan::{Change, Claim, Conflict, Debt, Origin};
+use crate::merge::{Delivery, FieldMerge, Merged, Party};
+use crate::model::{FieldId, Place, Problem};
+use crate::state::memory::{AgreedRow, AnswerRow, SentRow};
+
+use super::decide::Decided;
+use super::seat::Seat;
+
+/// Turns what the merge of a party says into changes, conflicts, debts and what will be remembered.
+pub(super) fn record_party(
+    seats: &[Seat<'_>],
+    party: &Party<'_>,
+    merged: &Merged,
+    exceptions: &BTreeMap<FieldId, String>,
+    decided: &mut Decided,
+    problems: &mut Vec<Problem>,
+) {
+    let contact = &seats[0].no;
+    let mut bases: Vec<Vec<(usize, Option<String>)>> = vec![Vec::new(); seats.len()];
+    for field in &merged.fields {
+        let mut new_base: Option<&str> = None;
+        for (slot, (seat, delivery)) in seats.iter().zip(&field.deliveries).enumerate() {
+            let Some(delivery) = delivery else { continue };
+            let Some(column) = seat.side.table().column_of(field.field) else {
+                continue;
+            };
+            new_base = new_base.or(delivery.base.as_deref());
+            bases[slot].push((column, delivery.base.clone()));
+            record_delivery(seats, seat, column, field, delivery, decided, problems);
+        }
+        let stored = exceptions.get(&field.field);
+        let needed = field
+            .agreed
+            .as_deref()
+            .filter(|agreed| new_base != Some(*agreed));
+        if stored.map(String::as_str) != needed {
+            decided.memory.agreed.push(AgreedRow {
+                contact: contact.clone(),
+                field: field.field.def().name.to_owned(),
+                value: needed.map(str::to_owned),
+            });
+        }
+        if let Some(conflict) = conflict(seats, party, field) {
+            if party.decided.contains_key(&field.field) {
+                continue;
+            }
+            decided.plan.conflicts.push(conflict);
+        }
+    }
+    for (slot, (seat, cells)) in seats.iter().zip(bases).enumerate() {
+        resend(seat, slot, merged, decided);
+        note_carried(contact, seat, slot, merged, decided);
+        record_base(seat, cells, decided);
+    }
+}
+
+/// An update of a record carries its other shared values too, as the export showed them. When one of them changes before
+/// the update is imported, the import brings the old one back; noted here, it is not taken for somebody's new word.
+fn note_carried(
+    contact: &str,
+    seat: &Seat<'_>,
+    slot: usize,
+    merged: &Merged,
+    decided: &mut Decided,
+) {
+    let (Route::Folder, Some(shown)) = (seat.seen.route(), &seat.shown) else {
+        return;
+    };
+    let deliveries = || {
+        merged.fields.iter().filter_map(|field| {
+            let column = seat.side.table().column_of(field.field)?;
+            Some((column, field, field.deliveries.get(slot)?.as_ref()?))
+        })
+    };
+    let is_written = deliveries().any(|(.., delivery)| delivery.write.is_some());
+    for (column, field, delivery) in deliveries() {
+        let name = field.field.def().name;
+        let base = seat.base.as_ref().and_then(|row| row.get(column));
+        let now = delivery.base.as_deref();
+        // What earlier updates carried, and what this one carries of a field that is held.
+        let earlier = base.filter(|base| !seat.sent.is_empty() && now != Some(*base));
+        let held = shown
+            .get(column)
+            .filter(|shown| is_written && field.held && now != Some(*shown));
+        for value in earlier.into_iter().chain(held) {
+            decided.memory.sent.push(SentRow {
+                table: seat.side.table().name().to_owned(),
+                no: seat.no.clone(),
+                contact: contact.to_owned(),
+                field: name.to_owned(),
+                value: value.to_owned(),
+                export: seat.seen.exports,
+                carried: true,
+            });
+        }
+    }
+}
+
+/// An update of a record carries what is in flight towards it as well, in case its system skips the earlier update.
+fn resend(seat: &Seat<'_>, slot: usize, merged: &Merged, decided: &mut Decided) {
+    let delivery =
+        |field: &FieldMerge| field.deliveries.get(slot).and_then(Option::as_ref).cloned();
+    let is_written = merged
+        .fields
+        .iter()
+        .any(|field| delivery(field).is_some_and(|d| d.write.is_some()));
+    if seat.seen.route() != Route::Folder || !is_written {
+        return;
+    }
+    for field in &merged.fields {
+        let Some(delivery) = delivery(field).filter(|delivery| delivery.write.is_none()) else {
+            continue;
+        };
+        let name = field.field.def().name;
+        let in_flight = seat
+            .sent
+            .iter()
+            .filter(|value| value.field == name && !value.sent.acknowledged);
+        let newest = in_flight.skip(delivery.acknowledged).last();
+        if let (Some(value), Some(column)) = (newest, seat.side.table().column_of(field.field)) {
+            write_cell(seat, column, &value.sent.value, decided);
+        }
+    }
+}
+
+/// Notes the base of a record where it is not just what the record shows.
+pub(super) fn record_base(
+    seat: &Seat<'_>,
+    cells: Vec<(usize, Option<String>)>,
+    decided: &mut Decided,
+) {
+    let (Some(at), Some(shown)) = (seat.at, &seat.shown) else {
+        return;
+    };
+    let table = seat.side.table();
+    let unlike: Vec<(usize, Option<String>)> = cells
+        .into_iter()
+        .filter(|(column, base)| shown.get(*column) != base.as_deref())
+        .collect();
+    let differs = || {
+        let mut row = shown.clone();
+        for (column, base) in &unlike {
+            row.set(*column, base.clone());
+        }
+        seat.base.as_ref() != Some(&row)
+    };
+    if !seat.seen.is_touched(at) && differs() {
+        decided.rebased.entry(table).or_default().insert(at);
+    }
+    if !unlike.is_empty() {
+        decided
+            .overrides
+            .entry(table)
+            .or_default()
+            .insert(at, unlike);
+    }
+}
+
+fn record_delivery(
+    seats: &[Seat<'_>],
+    seat: &Seat<'_>,
+    column: usize,
+    field: &FieldMerge,
+    delivery: &Delivery,
+    decided: &mut Decided,
+    problems: &mut Vec<Problem>,
+) {
+    let table = seat.side.table();
+    let name = field.field.def().name;
+    let contact = &seats[0].no;
+    let column_name = table.columns()[column].name;
+    if delivery.acknowledged > 0 {
+        decided.memory.answers.push(AnswerRow {
+            table: table.name().to_owned(),
+            no: seat.no.clone(),
+            field: name.to_owned(),
+            count: delivery.acknowledged,
+            export: seat.seen.exports,
+        });
+    }
+    if delivery.overdue {
+        problems.push(Problem::new(
+            cell_place(seat, column_name),
+            "not-imported",
+            format!("what was written for it is still not shown after {} newer exports", in_flight_age(seat, name)),
+            "see whether its system imports the updates, and decide: `couplet conflicts` lists the field",
+        ));
+    }
+    if let Some(owed) = &delivery.owed {
+        let reason = match owed {
+            Owed::Silent => "its export says nothing in this pass".to_owned(),
+            Owed::NotWritten => "its table is not written back (no write_back)".to_owned(),
+            Owed::CannotHold(reason) => {
+                let advice = "shorten the value, give the column a longer `length` or pin another `encoding`";
+                problems.push(Problem::new(
+                    cell_place(seat, column_name),
+                    "cannot-hold",
+                    reason.clone(),
+                    advice,
+                ));
+                reason.clone()
+            }
+        };
+        decided.plan.debts.push(Debt {
+            contact: contact.clone(),
+            table: table.name().to_owned(),
+            no: seat.no.clone(),
+            column: column_name.to_owned(),
+            reason,
+        });
+    }
+    let Some(value) = &delivery.write else { return };
+    let origins = field
+        .because
+        .iter()
+        .filter_map(|side| seats.iter().find(|seat| seat.side == *side));
+    let change = Change {
+        contact: contact.clone(),
+        table: table.name().to_owned(),
+        no: seat.no.clone(),
+        column: column_name.to_owned(),
+        from: seat
+            .shown
+            .as_ref()
+            .and_then(|row| row.get(column))
+            .unwrap_or_default()
+            .to_owned(),
+        to: value.clone(),
+        rule: field.rule,
+        because: origins.map(origin).collect(),
+        file: seat.seen.file(),
+        line: line(seat),
+    };
+    write_cell(seat, column, value, decided);
+    if seat.seen.route() == Route::Folder {
+        decided.memory.sent.push(SentRow {
+            table: table.name().to_owned(),
+            no: seat.no.clone(),
+            contact: contact.clone(),
+            field: name.to_owned(),
+            value: value.clone(),
+            export: seat.seen.exports,
+            carried: false,
+        });
+    }
+    decided.plan.changes.push(change);
+}
+
+fn in_flight_age(seat: &Seat<'_>, field: &str) -> u32 {
+    let mut waiting = seat
+        .sent
+        .iter()
+        .filter(|value| value.field == field && !value.sent.acknowledged);
+    waiting.next_back().map_or(0, |value| value.sent.exports)
+}
+
+fn write_cell(seat: &Seat<'_>, column: usize, value: &str, decided: &mut Decided) {
+    let edits = decided.edits.entry(seat.side.table()).or_default();
+    match seat.at {
+        Some(at) => edits
+            .cells
+            .entry(at)
+            .or_default()
+            .push((column, value.to_owned())),
+        // A delta export does not list it; its update row is made of what it showed last, with the new values.
+        None => {
+            let row = edits
+                .unlisted
+                .entry(seat.no.clone())
+                .or_insert_with(|| whole_row(seat));
+            match row.iter_mut().find(|(at, _)| *at == column) {
+                Some(cell) => value.clone_into(&mut cell.1),
+                None => row.push((column, value.to_owned())),
+            }
+        }
+    }
+}
+
+/// The key and shared values of a record that its export does not list.
+fn whole_row(seat: &Seat<'_>) -> Vec<(usize, String)> {
+    let table = seat.side.table();
+    let (Some(row), Some(export)) = (&seat.shown, &seat.seen.export) else {
+        return Vec::new();
+    };
+    let defs = table.columns().iter().enumerate();
+    defs.filter(|(at, def)| *at < table.key_columns() || def.shares.is_some())
+        .filter(|(at, _)| export.columns.has(*at))
+        .filter_map(|(at, _)| Some((at, row.get(at)?.to_owned())))
+        .collect()
+}
+
+fn line(seat: &Seat<'_>) -> u64 {
+    match (&seat.seen.export, seat.at) {
+        (Some(export), Some(at)) => export.line_of(at),
+        _ => 0,
+    }
+}
+
+fn origin(seat: &Seat<'_>) -> Origin {
+    Origin {
+        side: seat.side,
+        no: seat.no.clone(),
+        file: seat.seen.file(),
+        line: line(seat),
+    }
+}
+
+fn cell_place(seat: &Seat<'_>, column: &str) -> Place {
+    let mut place = match seat.at {
+        Some(at) => seat.seen.place(at),
+        None => Place {
+            table: seat.side.table().name().to_owned(),
+            file: Some(seat.seen.file()),
+            ..Place::default()
+        },
+    };
+    place.key = Some(seat.no.clone());
+    place.column = Some(column.to_owned());
+    place
+}
+
+/// The conflict that a field is in: sides that differ, or a side that does not import what was written for it.
+pub(super) fn conflict(
+    seats: &[Seat<'_>],
+    party: &Party<'_>,
+    field: &FieldMerge,
+) -> Option<Conflict> {
+    let overdue = field
+        .deliveries
+        .iter()
+        .flatten()
+        .any(|delivery| delivery.overdue);
+    let decided = party.decided.contains_key(&field.field);
+    if !field.held && !overdue && !decided {
+        return None;
+    }
+    let name = field.field.def().name;
+    let claims: Vec<Claim> = seats
+        .iter()
+        .zip(&party.members)
+        .filter_map(|(seat, member)| {
+            let cell = member.cells.get(&field.field)?;
+            Some(Claim {
+                side: seat.side,
+                no: seat.no.clone(),
+                shows: cell.shown.clone(),
+                base: cell.base.clone(),
+                moved: field.moved.contains(&seat.side),
+                file: seat.seen.file(),
+                line: seat.at.map(|_| line(seat)),
+            })
+        })
+        .collect();
+    let movers: Vec<String> = claims
+        .iter()
+        .filter(|claim| claim.moved)
+        .map(|claim| format!("{} {}", claim.side, claim.no))
+        .collect();
+    let movers = movers.join(" and ");
+    let joiners: Vec<String> = claims
+        .iter()
+        .filter(|claim| claim.moved && claim.base.is_none())
+        .map(|claim| format!("{} {}", claim.side, claim.no))
+        .collect();
+    let why = if overdue && !field.held {
+        format!("what was written for {name} is not imported by every system")
+    } else if field.before.is_none() {
+        format!("{movers} meet for the first time and have different values of {name}")
+    } else if !joiners.is_empty() {
+        format!(
+            "{} is new in this party and has another {name}",
+            joiners.join(" and ")
+        )
+    } else if claims.iter().filter(|claim| claim.moved).count() > 1 {
+        format!("{movers} changed {name} differently since they last agreed")
+    } else {
+        format!("{movers} changed {name} without having shown the value that the others agreed on")
+    };
+    Some(Conflict {
+        contact: seats[0].no.clone(),
+        field: name.to_owned(),
+        agreed: field.before.clone(),
+        claims,
+        why,
+    })
+}
