@@ -869,3 +869,27 @@ fn a_lost_state_is_a_first_meeting_and_loses_nothing() {
         "C1,Acme,Rome,1,a@x.example,hub"
     );
 }
+
+#[test]
+fn update_files_of_a_lost_state_are_not_overwritten_and_do_not_stop_a_pass() {
+    let config = IN_PLACE.replace("\"in-place\"", "\"updates\"");
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    let before = exchange.bytes("updates/customers_000002.csv");
+    std::fs::remove_dir_all(exchange.path("state")).expect("removed");
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Rome,,a@x.example,hub\r\n"),
+    );
+    assert_eq!(exchange.summary().pass, Some(3));
+    assert_eq!(exchange.bytes("updates/customers_000002.csv"), before);
+    assert!(
+        exchange
+            .text("updates/contacts_000003.csv")
+            .contains("C1,Acme,Rome,1,")
+    );
+}

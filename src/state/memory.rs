@@ -171,7 +171,15 @@ impl Memory {
                     .filter(|row| crate::model::FieldId::named(&row.field).is_some()),
             );
         }
-        self.changes.retain(|change| change.table != table);
+        // Nothing in the exports need change for these to be written after all, so the party is looked at again.
+        let owed = self.changes.extract_if(.., |change| change.table == table);
+        self.debts.extend(owed.map(|change| Debt {
+            contact: change.contact,
+            table: change.table,
+            no: change.no,
+            column: change.column,
+            reason: "another program wrote the file meanwhile".to_owned(),
+        }));
         self
     }
 }

@@ -168,6 +168,19 @@ impl Store {
         Ok(())
     }
 
+    /// Sets several values of the state's own in one commit.
+    pub fn set_metas(&mut self, values: &[(&str, String)]) -> Result<(), StateError> {
+        let transaction = self.db.transaction()?;
+        for (name, value) in values {
+            transaction.execute(
+                "INSERT OR REPLACE INTO meta(name, value) VALUES(?1, ?2)",
+                params![name, value],
+            )?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
     /// The seed of this state's hashes: chosen once, so that nobody can prepare records whose hashes collide.
     pub fn seed(&self, fresh: u64) -> Result<u64, StateError> {
         if let Some(seed) = self

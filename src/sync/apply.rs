@@ -91,6 +91,22 @@ pub fn apply(
             })
         },
     );
+    if digests.iter().any(Result::is_err) {
+        // A file that was rewritten while it was copied is no failure: the pass is planned again.
+        let overtaken = tables
+            .iter()
+            .flatten()
+            .filter(|seen| seen.export.is_some())
+            .find(|seen| {
+                disk.identity(&seen.path)
+                    .is_ok_and(|identity| identity != seen.identity)
+            });
+        if let Some(seen) = overtaken {
+            discard(&targets, disk)?;
+            store.journal_clear(disk)?;
+            return Ok(Applied::Overtaken(seen.path.clone()));
+        }
+    }
     for (job, digest) in jobs.iter_mut().zip(digests) {
         job.target.after = digest?;
         if job.in_place {

@@ -14,7 +14,7 @@ const WRITTEN: &str = "log_written";
 const CONTINUES: &str = "log_continues_after";
 
 /// Appends what the file lacks. Safe to repeat: after a cut the rest of the block that was being written follows.
-pub fn export(store: &Store, disk: &dyn Disk, path: &Path) -> Result<u64, ApplyError> {
+pub fn export(store: &mut Store, disk: &dyn Disk, path: &Path) -> Result<u64, ApplyError> {
     let number = |name: &str| -> Result<Option<u64>, StateError> {
         Ok(store.meta(name)?.and_then(|text| text.parse().ok()))
     };
@@ -49,13 +49,14 @@ pub fn export(store: &Store, disk: &dyn Disk, path: &Path) -> Result<u64, ApplyE
     {
         disk.sync_folder(folder).map_err(write)?;
     }
-    store.set_meta(LENGTH, &(from + block.len() as u64).to_string())?;
-    store.set_meta(WRITTEN, &newest.to_string())?;
+    disk.commit_point().map_err(write)?;
+    let length = from + block.len() as u64;
+    store.set_metas(&[(LENGTH, length.to_string()), (WRITTEN, newest.to_string())])?;
     Ok(entries.len() as u64)
 }
 
 /// Makes a fresh state continue after the last number of a log that is already there.
-pub fn adopt(store: &Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyError> {
+pub fn adopt(store: &mut Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyError> {
     if store.last_pass()? > 0 || store.meta(CONTINUES)?.is_some() {
         return Ok(());
     }
@@ -80,9 +81,12 @@ pub fn adopt(store: &Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyErr
     }
     bytes.truncate(done);
     let last = last_entry(&bytes, is_json(path));
-    store.set_meta(CONTINUES, &last.to_string())?;
-    store.set_meta(WRITTEN, &last.to_string())?;
-    store.set_meta(LENGTH, &bytes.len().to_string())?;
+    let length = bytes.len().to_string();
+    store.set_metas(&[
+        (CONTINUES, last.to_string()),
+        (WRITTEN, last.to_string()),
+        (LENGTH, length),
+    ])?;
     Ok(())
 }
 

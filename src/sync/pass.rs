@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use tracing::{info, info_span};
 
-use crate::config::Config;
+use crate::config::{Config, WriteBack};
 use crate::disk::Disk;
 use crate::merge::Plan;
 use crate::model::{Problem, Table};
@@ -168,10 +168,10 @@ pub fn reconcile_locked(
     let finished = || stamp(clock);
     let mut store = Store::open(&config.state)?;
     if let Some(path) = &config.interactions.export {
-        log::adopt(&store, disk, path)?;
+        log::adopt(&mut store, disk, path)?;
     }
     let recovered = recover::recover(&mut store, disk, &finished)?;
-    write_log(config, &store, disk)?;
+    write_log(config, &mut store, disk)?;
     let mut overtaken = PathBuf::new();
     for _ in 0..ATTEMPTS {
         match attempt(config, effects, &mut store, request, recovered)? {
@@ -186,7 +186,7 @@ fn stamp(clock: &dyn Clock) -> String {
     clock.now().strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
-fn write_log(config: &Config, store: &Store, disk: &dyn Disk) -> Result<u64, PassError> {
+fn write_log(config: &Config, store: &mut Store, disk: &dyn Disk) -> Result<u64, PassError> {
     match &config.interactions.export {
         Some(path) => Ok(log::export(store, disk, path)?),
         None => Ok(0),
@@ -261,7 +261,12 @@ impl<'c> View<'c> {
         };
         stage("merging parties");
         let mut decided = decide(&world, &affected.contacts, problems)?;
-        decided.memory.pass = store.last_pass()? + 1;
+        let last = match store.last_pass()? {
+            // A state that was lost is counted on from the update files that it wrote: none is ever overwritten.
+            0 => last_update(config, disk).map_err(ApplyError::from)?,
+            last => last,
+        };
+        decided.memory.pass = last + 1;
         decided.memory.started = stamp(clock);
         decided
             .memory
@@ -437,6 +442,29 @@ fn gone(
         }
     }
     Ok(gone)
+}
+
+/// The highest pass that an update file of any table is named after; 0 where there is none.
+fn last_update(config: &Config, disk: &dyn Disk) -> Result<u64, StateError> {
+    let mut last = 0;
+    for table in Table::all() {
+        let Some(WriteBack::Folder(folder)) = config.table(table).map(|config| &config.write_back)
+        else {
+            continue;
+        };
+        for path in disk.list(folder).map_err(StateError::file(folder))? {
+            let stem = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .unwrap_or_default();
+            if let Some((name, pass)) = stem.rsplit_once('_')
+                && name.trim_end_matches("_removed") == table.name()
+            {
+                last = last.max(pass.parse().unwrap_or(0));
+            }
+        }
+    }
+    Ok(last)
 }
 
 /// A seed for a new state: its hashes need not be secret, only unlike those of other states.
