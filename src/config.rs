@@ -2,9 +2,11 @@
 
 pub mod glob;
 mod reader;
+pub mod setup;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -12,10 +14,11 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::exports::{ColumnPin, Encoding, FileFormat, Newline, Settings, TooLong};
 use crate::merge::guard::{Limit, Limits};
 use crate::merge::{FieldRules, FirstMeeting, Policy};
-use crate::model::{FieldId, KINDS, Side, Table};
+use crate::model::{CONTACT_RELATION, FieldId, KINDS, Kind, Side, Table};
 
 pub use reader::ConfigError;
 use reader::{Reader, Source, fold, listed, nearest};
+pub use setup::{CreateContacts, Setup};
 
 /// A configuration that was checked.
 #[derive(Clone, Debug)]
@@ -32,13 +35,6 @@ pub struct Config {
     pub interactions: Interactions,
     tables: BTreeMap<Table, TableConfig>,
     limits: Limits,
-}
-
-/// Business Central's Marketing Setup, as far as Couplet has it (`business-central.md` §1).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Setup {
-    /// The business relation code of each kind; a kind without one is not coupled.
-    pub codes: Vec<Option<String>>,
 }
 
 /// How parties are merged.
@@ -111,6 +107,8 @@ pub enum Empty {
 #[derive(Clone, Debug)]
 pub struct TableConfig {
     export: PathBuf,
+    /// Couplet makes and keeps the table itself: only relations can be.
+    pub owned: bool,
     /// What in a file's name says which is newer: a pattern with one group.
     pub sequence: Option<String>,
     /// How what is written reaches its system.
@@ -145,6 +143,13 @@ impl TableConfig {
     /// What is pinned of its dialect and columns.
     pub fn settings(&self) -> Settings {
         self.pins.clone()
+    }
+
+    /// Whether a column's header is pinned.
+    pub fn pins(&self, column: &str) -> bool {
+        self.pins
+            .pin(column)
+            .is_some_and(|pin| pin.header.is_some())
     }
 
     /// A hash of what the configuration says of keys and columns.
@@ -230,7 +235,7 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
     if state.is_none() && !root.has("state") {
         root.error("", "`state` is missing: the folder that Couplet owns, for example state = \"couplet-state\"");
     }
-    let setup = read_setup(&root.table("setup"));
+    let setup = Setup::read(&root.table("setup"), &root.table("series"));
     let merge = read_merge(&root.table("merge"));
     let limits = read_limits(&root.table("guards"), DEFAULT_LIMITS);
     let run = root.table("run");
@@ -239,7 +244,8 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
     let log = root.table("interactions");
     let interactions = read_interactions(&log, folder);
     let tables_reader = root.table("tables");
-    let tables = read_tables(&tables_reader, folder, limits);
+    let owner = state.clone().unwrap_or_default();
+    let tables = read_tables(&tables_reader, folder, &owner, limits);
     root.finish();
     check_tables(&tables_reader, &tables, &setup);
     Some(Config {
@@ -251,25 +257,6 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
         tables,
         limits,
     })
-}
-
-fn read_setup(reader: &Reader<'_, '_>) -> Setup {
-    let mut codes = Vec::new();
-    for kind in KINDS {
-        let code = reader
-            .text(kind.setup_code)
-            .map(|code| code.trim().to_uppercase())
-            .filter(|code| !code.is_empty());
-        if code.as_ref().is_some_and(|code| code.chars().count() > 10) {
-            reader.error(
-                kind.setup_code,
-                "a business relation code has at most 10 characters",
-            );
-        }
-        codes.push(code);
-    }
-    reader.finish();
-    Setup { codes }
 }
 
 fn read_merge(reader: &Reader<'_, '_>) -> Merge {
@@ -406,13 +393,15 @@ fn read_interactions(reader: &Reader<'_, '_>, folder: &Path) -> Interactions {
 fn read_tables(
     reader: &Reader<'_, '_>,
     folder: &Path,
+    state: &Path,
     limits: Limits,
 ) -> BTreeMap<Table, TableConfig> {
     let mut tables = BTreeMap::new();
-    for table in Table::all() {
+    let templates = Kind::all().map(Table::Templates);
+    for table in Table::all().chain(templates) {
         let of_table = reader.table(table.name());
         if of_table.exists()
-            && let Some(config) = read_table(&of_table, table, folder, limits)
+            && let Some(config) = read_table(&of_table, table, folder, state, limits)
         {
             tables.insert(table, config);
         }
@@ -425,16 +414,22 @@ fn read_table(
     reader: &Reader<'_, '_>,
     table: Table,
     folder: &Path,
+    state: &Path,
     limits: Limits,
 ) -> Option<TableConfig> {
-    let export = reader.text("export").map(|path| folder.join(path));
-    if !reader.has("export") {
+    let owned = table == Table::Relations && reader.boolean("owned").unwrap_or(false);
+    let export = match reader.text("export").map(|path| folder.join(path)) {
+        None if owned => Some(state.join("relations.csv")),
+        export => export,
+    };
+    if !reader.has("export") && !owned {
         reader.error("", "`export` is missing: the file that its system writes");
     }
     let sequence = reader
         .text("sequence")
         .filter(|pattern| is_pattern(reader, "sequence", pattern, 1));
     let write_back = match reader.text("write_back").as_deref() {
+        None if owned => WriteBack::InPlace,
         None => WriteBack::None,
         Some("in-place") => WriteBack::InPlace,
         Some(path) => WriteBack::Folder(folder.join(path)),
@@ -491,10 +486,12 @@ fn read_table(
     let guards = reader.table("guards");
     let own_limits = guards.exists().then(|| read_limits(&guards, limits));
     let dates = reader.text("dates");
-    let pins = read_pins(reader, table);
+    let mut pins = read_pins(reader, table);
+    pins.columns.extend(read_relation_columns(reader, table));
     reader.finish();
     Some(TableConfig {
         export: export?,
+        owned,
         sequence,
         write_back,
         contents,
@@ -506,6 +503,33 @@ fn read_table(
         limits: own_limits,
         pins,
     })
+}
+
+/// Where a system has no relations table: the columns in which its records name each other.
+fn read_relation_columns(reader: &Reader<'_, '_>, table: Table) -> Vec<ColumnPin> {
+    let keys: Vec<(String, &'static str)> = match table {
+        Table::Contacts => KINDS
+            .iter()
+            .map(|kind| {
+                (
+                    format!("{}_no", kind.noun.replace('-', "_")),
+                    kind.relation_column,
+                )
+            })
+            .collect(),
+        Table::Counterparts(_) => vec![("contact_no".to_owned(), CONTACT_RELATION)],
+        Table::Relations | Table::Templates(_) => Vec::new(),
+    };
+    keys.into_iter()
+        .filter_map(|(key, column)| {
+            Some(ColumnPin {
+                column: column.to_owned(),
+                header: Some(reader.text(&key)?),
+                length: None,
+                too_long: TooLong::Problem,
+            })
+        })
+        .collect()
 }
 
 fn is_pattern(reader: &Reader<'_, '_>, key: &str, pattern: &str, groups: usize) -> bool {
@@ -655,6 +679,13 @@ fn read_columns(reader: &Reader<'_, '_>, table: Table) -> Vec<ColumnPin> {
     pins
 }
 
+static RELATION_COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let of_contacts = KINDS.iter().map(|kind| kind.relation_column);
+    std::iter::once(CONTACT_RELATION)
+        .chain(of_contacts)
+        .collect()
+});
+
 /// What tables need of each other.
 fn check_tables(reader: &Reader<'_, '_>, tables: &BTreeMap<Table, TableConfig>, setup: &Setup) {
     if !reader.has("contacts") {
@@ -674,8 +705,22 @@ fn check_tables(reader: &Reader<'_, '_>, tables: &BTreeMap<Table, TableConfig>, 
     if coupled && !reader.has("relations") {
         reader.error("", "`tables.relations` is missing: the Contact Business Relation table says who is coupled with whom");
     }
+    let owned = tables
+        .get(&Table::Relations)
+        .is_some_and(|config| config.owned);
     let mut seen: BTreeMap<&Path, Table> = BTreeMap::new();
     for (table, config) in tables {
+        let names_relations = config
+            .pins
+            .columns
+            .iter()
+            .any(|pin| RELATION_COLUMNS.contains(&pin.column.as_str()));
+        if names_relations && !owned {
+            reader.error(
+                table.name(),
+                "relations that stand in its columns need `owned = true` under [tables.relations]",
+            );
+        }
         if let Some(other) = seen.insert(&config.export, *table) {
             reader.error(
                 table.name(),

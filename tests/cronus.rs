@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use couplet::exports::{Edits, Export, Settings};
+use couplet::merge::Rule;
 use couplet::model::{Kind, Table};
 use couplet::state::Store;
 use couplet::sync::Outcome;
@@ -46,6 +47,9 @@ fn file(folder: &Path, stem: &str) -> Option<String> {
     })
 }
 
+/// Nothing goes from companies to persons.
+const NO_INHERITANCE: &str = "[setup]\ninherit_communication_details = false\n";
+
 /// An exchange over a folder of the fixtures, all tables written in place; with the names of its files by table.
 fn in_place(folder: &str) -> (Exchange, Vec<(Table, String)>) {
     let from = fixtures().join("cronus").join(folder);
@@ -60,7 +64,8 @@ fn in_place(folder: &str) -> (Exchange, Vec<(Table, String)>) {
         ));
         files.push((Table::named(table).expect("a table"), name));
     }
-    let exchange = Exchange::new(&config);
+    let setup = support::SETUP.replace("[setup]\n", NO_INHERITANCE);
+    let exchange = Exchange::of(&format!("{setup}{config}"));
     for (_, name) in &files {
         exchange.copy(&from.join(name), name);
     }
@@ -260,6 +265,7 @@ fn the_second_day_shows_a_fill_a_merge_through_the_hub_and_held_conflicts() {
         .changes
         .iter()
         .filter(|change| change.column != "Contact Business Relation")
+        .filter(|change| change.rule != Rule::Inherited)
         .map(|change| {
             format!(
                 "{} {} {} <- {}",
@@ -277,6 +283,18 @@ fn the_second_day_shows_a_fill_a_merge_through_the_hub_and_held_conflicts() {
             "customers 01445544 Home Page <- 01254796",
             "vendors 01254796 E-Mail <- CT000019",
         ],
+    );
+    let inherited = |no: &str| {
+        let cells = second.plan.changes.iter();
+        let cells = cells.filter(|change| change.no == no && change.rule == Rule::Inherited);
+        cells
+            .map(|change| change.column.as_str())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        inherited("CT000008"),
+        ["Address", "Phone No."],
+        "the person follows its company"
     );
     let held: Vec<String> = second
         .plan

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use couplet::exports::csv::{CsvDialect, cells, step, unquote};
 use couplet::exports::grammar::Step;
 use couplet::exports::{
-    Bounds, ColumnPin, Edits, Encoding, Export, Grammar, Refusal, Settings, TooLong, Unheld,
-    UpdateContents, sniff,
+    Bounds, ColumnPin, Edits, Encoding, Export, Grammar, NewRow, Refusal, Settings, TooLong,
+    Unheld, UpdateContents, sniff,
 };
 use couplet::model::Table;
 use proptest::prelude::*;
@@ -287,7 +287,10 @@ fn preamble_footer_and_dos_end_stay_where_they_are() {
     assert_eq!(spliced(&export, &Edits::default()), raw);
     let name = column(vendors, "Name");
     let edits = Edits {
-        append: vec![vec![(0, "3".to_owned()), (name, "C;D".to_owned())]],
+        append: vec![NewRow {
+            cells: vec![(0, "3".to_owned()), (name, "C;D".to_owned())],
+            ..NewRow::default()
+        }],
         remove: [0].into(),
         ..Edits::default()
     };
@@ -300,7 +303,10 @@ fn preamble_footer_and_dos_end_stay_where_they_are() {
 #[test]
 fn rows_come_and_go_without_changing_how_the_file_ends() {
     let vendors = table("vendors");
-    let row = |no: &str| vec![(0, no.to_owned())];
+    let row = |no: &str| NewRow {
+        cells: vec![(0, no.to_owned())],
+        ..NewRow::default()
+    };
     for (raw, remove, append, expected) in [
         (
             "No.,Name\n1,A\n2,B",
@@ -409,7 +415,13 @@ fn an_update_file_has_the_dialect_and_only_what_is_new() {
     );
     let mut out = Vec::new();
     export
-        .removed_file(&[0], &mut out)
+        .removed_file(
+            &Edits {
+                remove: [0].into(),
+                ..Edits::default()
+            },
+            &mut out,
+        )
         .expect("written to memory");
     assert_eq!(out, b"\xEF\xBB\xBF\"No.\"\r\n\"01\"\r\n");
 }

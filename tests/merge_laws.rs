@@ -101,6 +101,8 @@ fn merged(cases: &[(FieldId, &Case)]) -> Merged {
         members: members.collect(),
         agreed: values(|case| &case.agreed),
         decided: values(|case| &case.decided),
+        given: Default::default(),
+        is_new: false,
     };
     let rules = |field: FieldId| {
         let case = cases.iter().find(|(of, _)| *of == field);

@@ -43,7 +43,7 @@ pub fn run(context: &Context) -> Answer {
         &effects,
         &Request {
             dry_run: true,
-            exactly: None,
+            ..Request::default()
         },
     )?;
     let Outcome::DryRun(summary) = outcome else {

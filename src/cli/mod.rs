@@ -3,7 +3,9 @@
 mod approve;
 mod check;
 mod conflicts;
+mod create;
 mod explain;
+mod links;
 mod output;
 mod problems;
 mod reconcile;
@@ -86,6 +88,12 @@ enum Command {
     /// Fields that sides changed differently, and that wait for a person
     #[command(subcommand)]
     Conflicts(conflicts::Args),
+    /// Couplings: list them, link records, take them apart
+    #[command(subcommand)]
+    Links(links::Args),
+    /// Create counterparts from contacts, or contacts from counterparts
+    #[command(subcommand)]
+    Create(create::Args),
     /// Where the values of a record came from
     Explain(explain::Args),
     /// Encoding, dialect, columns and key of a file, with the TOML that pins them
@@ -183,6 +191,8 @@ pub fn main() -> Exit {
         Command::Check => check::run(&context),
         Command::Status => status::run(&context),
         Command::Conflicts(args) => conflicts::run(&context, &args),
+        Command::Links(args) => links::run(&context, &args),
+        Command::Create(args) => create::run(&context, &args),
         Command::Explain(args) => explain::run(&context, &args),
         Command::Sniff(args) => sniff::run(&context, &args),
         Command::Completions { shell } => {

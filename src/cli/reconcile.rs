@@ -14,7 +14,9 @@ use crate::exit::Exit;
 use crate::merge::Plan;
 use crate::merge::plan::PLAN_VERSION;
 use crate::model::{Problem, Table};
+use crate::sync::arrange::Answer as Did;
 use crate::sync::observe::shown_path;
+use crate::sync::orders::Order;
 use crate::sync::{Effects, Outcome, Request, Summary, SystemClock, reconcile};
 
 use super::output::{count, grouped};
@@ -41,7 +43,6 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Answer {
-    let config = context.config()?;
     let exactly = match &args.apply {
         Some(path) => Some(read_plan(path)?),
         None => None,
@@ -49,7 +50,19 @@ pub fn run(context: &Context, args: &Args) -> Answer {
     let request = Request {
         dry_run: args.dry_run || args.plan.is_some(),
         exactly,
+        orders: Vec::new(),
     };
+    let outcome = make(context, &request)?;
+    if let (Some(path), Outcome::DryRun(summary)) = (&args.plan, &outcome) {
+        save_plan(path, &summary.plan)?;
+    }
+    print(context, &outcome, args.plan.as_ref());
+    Ok(exit(&outcome, args.exit_code))
+}
+
+/// Makes a pass, with a spinner where it takes long.
+fn make(context: &Context, request: &Request) -> Result<Outcome, Failure> {
+    let config = context.config()?;
     let progress = progress(context);
     let stage = |text: &str| progress.set_message(text.to_owned());
     let effects = Effects {
@@ -57,23 +70,53 @@ pub fn run(context: &Context, args: &Args) -> Answer {
         clock: &SystemClock,
         stage: &stage,
     };
-    let outcome = reconcile(&config, &effects, &request);
+    let outcome = reconcile(&config, &effects, request);
     progress.finish_and_clear();
-    let outcome = outcome?;
-    if let (Some(path), Outcome::DryRun(summary)) = (&args.plan, &outcome) {
-        save_plan(path, &summary.plan)?;
-    }
-    print(context, &outcome, args.plan.as_ref());
-    Ok(match &outcome {
+    Ok(outcome?)
+}
+
+fn exit(outcome: &Outcome, changes_count: bool) -> Exit {
+    match outcome {
         Outcome::Halted { .. } => Exit::Halted,
-        Outcome::Outdated { .. } => Exit::Failed,
-        Outcome::DryRun(summary) if args.exit_code && !summary.plan.halts.is_empty() => {
-            Exit::Halted
-        }
-        Outcome::DryRun(summary) if args.exit_code && summary.plan.writes() => Exit::Changes,
+        Outcome::Outdated { .. } | Outcome::Refused { .. } => Exit::Failed,
+        Outcome::DryRun(summary) if changes_count && !summary.plan.halts.is_empty() => Exit::Halted,
+        Outcome::DryRun(summary) if changes_count && summary.plan.writes() => Exit::Changes,
         Outcome::DryRun(summary) | Outcome::InStep(summary) | Outcome::Done(summary) => {
             waiting(summary)
         }
+    }
+}
+
+/// Makes a pass that carries out orders, and says in `told`'s words what was done.
+pub fn carry_out(
+    context: &Context,
+    orders: Vec<Order>,
+    dry_run: bool,
+    told: &dyn Fn(&Did) -> String,
+) -> Answer {
+    let request = Request {
+        dry_run,
+        exactly: None,
+        orders,
+    };
+    let outcome = make(context, &request)?;
+    match &outcome {
+        Outcome::Done(summary) | Outcome::InStep(summary) => {
+            let mut value = to_json("done", summary);
+            value["answers"] = json!(summary.answers);
+            context.out.json(&value);
+            let mut text: String = summary.answers.iter().map(told).collect();
+            if context.verbose {
+                text.push_str(&done(summary, true));
+            }
+            context.out.text(&text);
+        }
+        other => print(context, other, None),
+    }
+    Ok(match exit(&outcome, false) {
+        // What was asked for is done; what waits elsewhere is for `reconcile` and `status` to say.
+        Exit::Waiting => Exit::Done,
+        exit => exit,
     })
 }
 
@@ -138,6 +181,15 @@ fn print(context: &Context, outcome: &Outcome, saved: Option<&PathBuf>) {
                 eprintln!("error: {reason}");
             }
             eprintln!("nothing was written; make a new plan");
+        }
+        Outcome::Refused { reasons } => {
+            context
+                .out
+                .json(&json!({ "outcome": "refused", "reasons": reasons }));
+            for reason in reasons {
+                eprintln!("error: {reason}");
+            }
+            eprintln!("nothing was written");
         }
         Outcome::InStep(summary) => {
             context.out.json(&to_json("in-step", summary));

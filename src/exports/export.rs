@@ -642,6 +642,36 @@ impl Export {
             })
     }
 
+    /// Whether a value can be written in the file's encoding.
+    pub fn can_encode(&self, text: &str) -> bool {
+        self.encoded(text).is_ok()
+    }
+
+    /// The values of a record in columns that the model does not know, by their names in the file.
+    pub fn carried(&self, record: &Record) -> Vec<(String, String)> {
+        match (&self.dialect.grammar, &record.cells) {
+            (Grammar::Csv(dialect), Cells::Csv(spans)) => {
+                let unknown = (0..spans.len()).filter(|at| self.columns.at(*at).is_none());
+                let named = unknown.filter_map(|at| {
+                    let name = self.columns.names().get(at)?.clone();
+                    let value = self.csv_value(dialect, &record.bytes, spans, at)?;
+                    Some((name, value.into_owned()))
+                });
+                named.collect()
+            }
+            (Grammar::Json(_), Cells::Json(members)) => {
+                let named = members.iter().filter_map(|member| {
+                    let name = json::text(&record.bytes[member.name.clone()]).ok()?;
+                    let value = json::text(&record.bytes[member.value.clone()]).ok()?;
+                    let is_known = self.columns.named(&name).is_some();
+                    (!is_known).then(|| (name.into_owned(), value.into_owned()))
+                });
+                named.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// How many characters a column of this side holds, and what happens to a longer value.
     pub fn length_of(&self, column: usize) -> (usize, TooLong) {
         self.lengths.get(column).copied().unwrap_or_default()

@@ -12,11 +12,11 @@ pub mod sniff;
 pub mod source;
 mod splice;
 
-pub use columns::Columns;
+pub use columns::{Columns, fold};
 pub use dialect::{Dialect, Grammar};
 pub use encoding::Encoding;
 pub use export::{CHANGED, Export, KeyPrint, Record, RecordAt, Refusal, Unheld, key_print};
 pub use settings::{ColumnPin, FileFormat, Newline, Settings, TooLong};
 pub use sniff::{Sniffed, sniff};
 pub use source::{Bounds, ReadAt};
-pub use splice::{Edits, UpdateContents};
+pub use splice::{Edits, NewRow, UpdateContents};

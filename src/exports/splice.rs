@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::ops::Range;
 
+use super::columns::fold;
 use super::csv;
 use super::dialect::Grammar;
 use super::encoding::{BOM, Encoding};
@@ -22,10 +23,21 @@ pub struct Edits {
     pub cells: BTreeMap<usize, Vec<(usize, String)>>,
     /// Records that go.
     pub remove: BTreeSet<usize>,
-    /// Rows that come after the last record, by model column.
-    pub append: Vec<Vec<(usize, String)>>,
-    /// By number: records that a delta export does not list, with the values that their update row has.
+    /// Rows that come after the last record.
+    pub append: Vec<NewRow>,
+    /// By number: records that the export does not list, with the values that their update row has.
     pub unlisted: BTreeMap<String, Vec<(usize, String)>>,
+    /// Keys of records that go and that the export does not list.
+    pub unlisted_remove: Vec<Vec<(usize, String)>>,
+}
+
+/// A row that the file did not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewRow {
+    /// Values by model column, options and booleans as captions.
+    pub cells: Vec<(usize, String)>,
+    /// Values by the name of a column that the model does not know; one that the file lacks is left out.
+    pub carried: Vec<(String, String)>,
 }
 
 impl Edits {
@@ -35,6 +47,7 @@ impl Edits {
             && self.remove.is_empty()
             && self.append.is_empty()
             && self.unlisted.is_empty()
+            && self.unlisted_remove.is_empty()
     }
 }
 
@@ -46,6 +59,13 @@ pub enum UpdateContents {
     Cells,
     /// Their whole rows.
     Records,
+}
+
+/// The columns that an update file has.
+struct Chosen {
+    columns: Vec<usize>,
+    /// Folded names of columns that the model does not know.
+    carried: BTreeSet<String>,
 }
 
 /// A range of the working bytes, and what stands there instead.
@@ -86,21 +106,26 @@ impl Export {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let defs = self.table.columns();
-        let rows = || {
-            edits
-                .cells
-                .values()
-                .chain(&edits.append)
-                .chain(edits.unlisted.values())
-        };
-        let edited: BTreeSet<usize> = rows().flatten().map(|(column, _)| *column).collect();
+        let appended = edits.append.iter().map(|row| &row.cells);
+        let rows = edits
+            .cells
+            .values()
+            .chain(appended)
+            .chain(edits.unlisted.values());
+        let edited: BTreeSet<usize> = rows.flatten().map(|(column, _)| *column).collect();
+        let carried: BTreeSet<String> = edits
+            .append
+            .iter()
+            .flat_map(|row| &row.carried)
+            .map(|(name, _)| fold(name))
+            .collect();
         let columns = match contents {
             UpdateContents::Records => None,
             UpdateContents::Cells => Some(
                 (0..defs.len())
                     .filter(|at| {
                         *at < self.table.key_columns()
-                            || defs[*at].shares.is_some()
+                            || defs[*at].is_shared()
                             || edited.contains(at)
                     })
                     .collect::<Vec<_>>(),
@@ -110,8 +135,13 @@ impl Export {
             .cells
             .iter()
             .map(|(at, cells)| (*at, cells.as_slice()));
-        let added = edits.append.iter().chain(edits.unlisted.values());
-        self.extract(records, added, columns.as_deref(), out)
+        let unlisted = edits.unlisted.values().map(|cells| NewRow {
+            cells: cells.clone(),
+            carried: Vec::new(),
+        });
+        let added: Vec<NewRow> = edits.append.iter().cloned().chain(unlisted).collect();
+        let chosen = columns.map(|columns| Chosen { columns, carried });
+        self.extract(records, &added, chosen.as_ref(), out)
     }
 
     /// Writes a file that names removed records by their keys. A file without a header has their whole rows.
@@ -119,10 +149,18 @@ impl Export {
     /// # Errors
     ///
     /// Those of [`splice`](Export::splice).
-    pub fn removed_file(&self, records: &[usize], out: &mut dyn Write) -> io::Result<()> {
-        let keys: Vec<usize> = (0..self.table.key_columns()).collect();
-        let rows = records.iter().map(|&at| (at, &[][..]));
-        self.extract(rows, std::iter::empty(), Some(&keys), out)
+    pub fn removed_file(&self, edits: &Edits, out: &mut dyn Write) -> io::Result<()> {
+        let keys = Chosen {
+            columns: (0..self.table.key_columns()).collect(),
+            carried: BTreeSet::new(),
+        };
+        let rows = edits.remove.iter().map(|&at| (at, &[][..]));
+        let unlisted = edits.unlisted_remove.iter().map(|cells| NewRow {
+            cells: cells.clone(),
+            carried: Vec::new(),
+        });
+        let unlisted: Vec<NewRow> = unlisted.collect();
+        self.extract(rows, &unlisted, Some(&keys), out)
     }
 
     fn copy(&self, patches: &[Patch], out: &mut dyn Write) -> io::Result<()> {
@@ -266,12 +304,49 @@ impl Export {
         }
     }
 
-    fn new_row(&self, values: &[(usize, String)]) -> io::Result<Vec<u8>> {
+    /// An option or boolean in the spelling of the file's last record.
+    fn spelled<'v>(&self, column: usize, value: &'v str) -> Cow<'v, str> {
+        let form = self.table.columns().get(column).map(|def| def.form);
+        let Some(form @ (Form::Boolean | Form::ContactType)) = form else {
+            return Cow::Borrowed(value);
+        };
+        let last = self.records.len().checked_sub(1);
+        let last = last.and_then(|at| self.record(at).ok());
+        let like = last.and_then(|record| {
+            let cell = self.cell(&record.bytes, &record.cells, column);
+            cell.ok().flatten().map(Cow::into_owned)
+        });
+        Cow::Owned(spelled_like(
+            form,
+            value,
+            like.as_deref().unwrap_or_default(),
+        ))
+    }
+
+    /// A new row's working bytes, in the file's own dialect, without the line end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`splice`](Export::splice).
+    pub fn new_row(&self, new: &NewRow) -> io::Result<Vec<u8>> {
         let defs = self.table.columns();
+        let values: Vec<(usize, Cow<'_, str>)> = new
+            .cells
+            .iter()
+            .map(|(column, value)| (*column, self.spelled(*column, value)))
+            .collect();
+        let carried = new.carried.iter().filter_map(|(name, value)| {
+            let names = self.columns.names();
+            let at = names.iter().position(|known| fold(known) == fold(name))?;
+            self.columns.at(at).is_none().then_some((at, value))
+        });
         match &self.dialect.grammar {
             Grammar::Csv(dialect) => {
                 let mut cells = vec![""; dialect.columns];
-                for (column, value) in values {
+                for (position, value) in carried {
+                    cells[position] = value;
+                }
+                for (column, value) in &values {
                     let position = self.columns.position(*column).ok_or_else(no_column)?;
                     cells[position] = value;
                 }
@@ -293,16 +368,20 @@ impl Export {
                     Some(record) => Some(read_range(&*self.text, record.start..record.end())?),
                     None => None,
                 };
-                let members: Vec<(String, Vec<u8>)> = values
-                    .iter()
-                    .map(|(column, value)| {
-                        let form = defs.get(*column).map_or(Form::Text, |def| def.form);
-                        (
-                            self.columns.name(*column),
-                            json::token(dialect, value, form, None),
-                        )
-                    })
-                    .collect();
+                let known = values.iter().map(|(column, value)| {
+                    let form = defs.get(*column).map_or(Form::Text, |def| def.form);
+                    (
+                        self.columns.name(*column),
+                        json::token(dialect, value, form, None),
+                    )
+                });
+                let carried = carried.map(|(at, value)| {
+                    (
+                        self.columns.names()[at].clone(),
+                        json::token(dialect, value, Form::Text, None),
+                    )
+                });
+                let members: Vec<(String, Vec<u8>)> = known.chain(carried).collect();
                 Ok(json::new_record(dialect, sample.as_deref(), &members))
             }
         }
@@ -370,8 +449,8 @@ impl Export {
     fn extract<'a>(
         &self,
         records: impl Iterator<Item = (usize, &'a [(usize, String)])>,
-        added: impl Iterator<Item = &'a Vec<(usize, String)>>,
-        columns: Option<&[usize]>,
+        added: &[NewRow],
+        columns: Option<&Chosen>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let records = records
@@ -380,7 +459,7 @@ impl Export {
                     .map_err(unreadable)
                     .and_then(|record| self.edited(&record, edits))
             })
-            .chain(added.map(|values| self.new_row(values)));
+            .chain(added.iter().map(|values| self.new_row(values)));
         let columns = columns.filter(|_| match &self.dialect.grammar {
             Grammar::Csv(dialect) => dialect.header,
             Grammar::Json(_) => true,
@@ -427,12 +506,24 @@ impl Export {
                     };
                     let members = json::members(&record).map_err(unreadable)?;
                     let mut chosen = Vec::new();
-                    for &column in columns {
+                    let mut choose = |member: &json::Member| -> io::Result<()> {
+                        let name = json::text(&record[member.name.clone()]);
+                        let token = record[member.value.clone()].to_vec();
+                        chosen.push((name.map_err(unreadable)?.into_owned(), token));
+                        Ok(())
+                    };
+                    for &column in &columns.columns {
                         let member = self.member(&record, &members, column);
                         if let Some(member) = member.map_err(unreadable)? {
-                            let name = json::text(&record[member.name.clone()]);
-                            let token = record[member.value.clone()].to_vec();
-                            chosen.push((name.map_err(unreadable)?.into_owned(), token));
+                            choose(member)?;
+                        }
+                    }
+                    for member in &members {
+                        let name = json::text(&record[member.name.clone()]).map_err(unreadable)?;
+                        if self.columns.named(&name).is_none()
+                            && columns.carried.contains(&fold(&name))
+                        {
+                            choose(member)?;
                         }
                     }
                     // Only what is chosen: a blank in an update would clear what the system has.
@@ -450,16 +541,20 @@ impl Export {
     }
 
     /// The raw cells of these model columns, in the order of the file; all where none are chosen.
-    fn chosen(&self, raw: &[&[u8]], columns: Option<&[usize]>, delimiter: u8) -> Vec<u8> {
+    fn chosen(&self, raw: &[&[u8]], columns: Option<&Chosen>, delimiter: u8) -> Vec<u8> {
         let kept: Vec<&[u8]> = raw
             .iter()
             .enumerate()
             .filter(|(position, _)| match columns {
                 None => true,
-                Some(columns) => self
-                    .columns
-                    .at(*position)
-                    .is_some_and(|column| columns.contains(&column)),
+                Some(chosen) => match self.columns.at(*position) {
+                    Some(column) => chosen.columns.contains(&column),
+                    None => self
+                        .columns
+                        .names()
+                        .get(*position)
+                        .is_some_and(|name| chosen.carried.contains(&fold(name))),
+                },
             })
             .map(|(_, cell)| *cell)
             .collect();

@@ -3,28 +3,102 @@
 use crate::model::{FieldId, Form, form};
 
 use super::party::FieldMerge;
+use super::person::{self, NameParts};
 use super::verdict::Rule;
 
-/// The moves that follow from what was decided: Search Name follows Name while it is blank or says the old Name in
-/// upper case (`business-central.md` §4.2). A side's own move, and a conflict, beat a derived one.
-pub fn derived(fields: &[FieldMerge]) -> Vec<(FieldId, String)> {
-    let find = |name: &str| {
+/// The fields of a contact as a merge left them, and whether the pass creates it.
+pub struct Fields<'m> {
+    /// What became of each.
+    pub fields: &'m [FieldMerge],
+    /// The contact did not exist before, so that its name changed from nothing.
+    pub is_new: bool,
+}
+
+impl Fields<'_> {
+    fn find(&self, name: &str) -> Option<&FieldMerge> {
         let id = FieldId::named(name)?;
-        fields.iter().find(|merged| merged.field == id)
-    };
-    let (Some(name), Some(search)) = (find("Name"), find("Search Name")) else {
-        return Vec::new();
-    };
-    let (Some(old), Some(new)) = (&name.before, &name.agreed) else {
-        return Vec::new();
-    };
-    let stands = !search.held && search.rule == Rule::Agreed && search.moved.is_empty();
-    let Some(current) = search.agreed.as_ref().filter(|_| stands && !name.held) else {
-        return Vec::new();
-    };
-    let followed = form::is_blank(current) || form::same(Form::Code, current, old);
-    if form::same(Form::Text, old, new) || !followed {
-        return Vec::new();
+        self.fields.iter().find(|merged| merged.field == id)
     }
-    vec![(search.field, form::canonical(Form::Code, new).into_owned())]
+
+    /// The old and the new value of a field that changed.
+    fn changed(&self, name: &str) -> Option<(&str, &str)> {
+        let merged = self.find(name).filter(|merged| !merged.held)?;
+        let old = merged.before.as_deref().or(self.is_new.then_some(""))?;
+        let new = merged.agreed.as_deref()?;
+        (!form::same(Form::Text, old, new)).then_some((old, new))
+    }
+
+    /// The value of a field that nobody moved and that is not held: it may follow.
+    fn follower(&self, name: &str) -> Option<(FieldId, &str)> {
+        let merged = self.find(name)?;
+        let stands = match self.is_new {
+            true => merged.agreed.as_deref().is_none_or(form::is_blank),
+            false => merged.rule == Rule::Agreed,
+        };
+        let is_free = !merged.held && merged.moved.is_empty() && stands;
+        is_free.then(|| (merged.field, merged.agreed.as_deref().unwrap_or_default()))
+    }
+
+    /// Whether it is a person; `None` where its export does not say.
+    fn is_person(&self) -> Option<bool> {
+        let kind = self.find("Type")?.agreed.as_deref()?;
+        Some(form::caption(Form::ContactType, kind) == Some("Person"))
+    }
+}
+
+/// The Name of a person whose parts were changed, while nobody changed the name itself (`business-central.md` §7.4).
+pub fn name_of_parts(fields: &Fields<'_>) -> Option<(FieldId, String)> {
+    const PARTS: [&str; 3] = ["First Name", "Middle Name", "Surname"];
+    if fields.is_new || fields.is_person() != Some(true) {
+        return None;
+    }
+    let (name, old) = fields.follower("Name")?;
+    PARTS.iter().find_map(|part| fields.changed(part))?;
+    let part = |name: &str| {
+        let agreed = fields.find(name)?.agreed.clone();
+        agreed.map(|text| text.trim().to_owned())
+    };
+    let parts = NameParts {
+        first: part("First Name").unwrap_or_default(),
+        middle: part("Middle Name").unwrap_or_default(),
+        surname: part("Surname").unwrap_or_default(),
+    };
+    let new = person::join(&parts);
+    (!new.is_empty() && !form::same(Form::Text, &new, old)).then_some((name, new))
+}
+
+/// What follows from a contact's new Name; a side's own move, and a conflict, beat what is derived.
+///
+/// - Search Name, while it is blank or says the old Name in upper case (`business-central.md` §4.2).
+/// - A company's Company Name, and the parts of a person's name (§7.4).
+pub fn followers_of_name(fields: &Fields<'_>) -> Vec<(FieldId, String)> {
+    let Some((old, new)) = fields.changed("Name") else {
+        return Vec::new();
+    };
+    let mut derived = Vec::new();
+    if let Some((search, current)) = fields.follower("Search Name")
+        && (form::is_blank(current) || form::same(Form::Code, current, old))
+    {
+        derived.push((search, form::canonical(Form::Code, new).into_owned()));
+    }
+    let Some(is_person) = fields.is_person() else {
+        return derived;
+    };
+    if !is_person {
+        let company_name = fields.follower("Company Name");
+        derived.extend(company_name.map(|(field, _)| (field, new.to_owned())));
+        return derived;
+    }
+    let parts = person::break_down(new);
+    let parts = [
+        ("First Name", parts.first),
+        ("Middle Name", parts.middle),
+        ("Surname", parts.surname),
+    ];
+    let followers: Option<Vec<_>> = parts
+        .into_iter()
+        .map(|(name, part)| Some((fields.follower(name)?.0, part)))
+        .collect();
+    derived.extend(followers.unwrap_or_default());
+    derived
 }

@@ -50,6 +50,10 @@ pub struct Party<'h> {
     pub agreed: BTreeMap<FieldId, String>,
     /// What a person decided on an open conflict.
     pub decided: BTreeMap<FieldId, String>,
+    /// Moves of the contact that a rule makes: they give way to the move of any side.
+    pub given: BTreeMap<FieldId, (String, Rule)>,
+    /// Whether the pass creates the contact.
+    pub is_new: bool,
 }
 
 /// What becomes of one field.
@@ -93,15 +97,37 @@ pub fn merge(
             fields.push(merged);
         }
     }
-    for (field, value) in derive::derived(&fields) {
-        let rules = rules(field);
-        if let Some(merged) = merge_field(party, field, &rules, in_flight_limit, Some(&value))
-            && let Some(slot) = fields.iter_mut().find(|merged| merged.field == field)
-        {
-            *slot = merged;
+    let rederive = |fields: &mut Vec<FieldMerge>, derived: Vec<(FieldId, String)>| {
+        for (field, value) in derived {
+            let rules = rules(field);
+            if let Some(merged) = merge_field(party, field, &rules, in_flight_limit, Some(&value))
+                && let Some(slot) = fields.iter_mut().find(|merged| merged.field == field)
+            {
+                *slot = merged;
+            }
         }
-    }
+    };
+    let is_new = party.is_new;
+    let name = derive::name_of_parts(&derive::Fields {
+        fields: &fields,
+        is_new,
+    });
+    rederive(&mut fields, name.into_iter().collect());
+    let followers = derive::followers_of_name(&derive::Fields {
+        fields: &fields,
+        is_new,
+    });
+    rederive(&mut fields, followers);
     Merged { fields }
+}
+
+/// A move that a rule makes for the contact.
+fn given(value: &str, rule: Rule) -> Verdict<'_> {
+    Verdict::Take {
+        value,
+        because: vec![Side::Contact],
+        rule,
+    }
 }
 
 fn merge_field(
@@ -147,7 +173,16 @@ fn merge_field(
             because: vec![Side::Contact],
             rule: Rule::Derived,
         },
-        (None, None) => verdict(before, &sides, &modified, rules),
+        (None, None) => match (
+            verdict(before, &sides, &modified, rules),
+            party.given.get(&field),
+        ) {
+            (Verdict::Stands | Verdict::Unknown, Some((value, rule))) => given(value, *rule),
+            (Verdict::Take { because, .. }, Some((value, rule))) if because.is_empty() => {
+                given(value, *rule)
+            }
+            (verdict, _) => verdict,
+        },
     };
     let (agreed, rule, mut because) = match &verdict {
         Verdict::Unknown => return None,

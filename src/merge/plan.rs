@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Problem, Side};
+use crate::model::{Problem, Side, Table};
 
 use super::guard::Halt;
 use super::verdict::Rule;
@@ -73,6 +73,40 @@ pub struct Uncoupling {
     /// The counterpart's number.
     pub no: String,
     /// What disappeared.
+    pub reason: String,
+}
+
+/// A relation that comes, or that gets its number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recoupling {
+    /// Contact No.
+    pub contact: String,
+    /// Business Relation Code.
+    pub code: String,
+    /// The counterpart's table.
+    pub table: String,
+    /// The counterpart's number.
+    pub no: String,
+    /// The file that gets it.
+    pub file: String,
+    /// Why, as a sentence.
+    pub reason: String,
+}
+
+/// A record that comes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Creation {
+    /// The table of the record.
+    pub table: String,
+    /// Its number.
+    pub no: String,
+    /// The party, by its contact's number.
+    pub contact: String,
+    /// Its values, by column.
+    pub cells: Vec<(String, String)>,
+    /// The file that gets it.
+    pub file: String,
+    /// Why, as a sentence.
     pub reason: String,
 }
 
@@ -177,6 +211,10 @@ pub struct Plan {
     pub inputs: Vec<Input>,
     /// Cells, in the order of contact, table and column.
     pub changes: Vec<Change>,
+    /// Records that come.
+    pub creations: Vec<Creation>,
+    /// Relations that come.
+    pub couplings: Vec<Recoupling>,
     /// Relations that go.
     pub uncouplings: Vec<Uncoupling>,
     /// Fields that are held.
@@ -192,12 +230,15 @@ pub struct Plan {
 }
 
 /// Version of saved plans that this program writes and applies.
-pub const PLAN_VERSION: u32 = 1;
+pub const PLAN_VERSION: u32 = 2;
 
 impl Plan {
     /// Whether applying it changes any file of another system.
     pub fn writes(&self) -> bool {
-        !self.changes.is_empty() || !self.uncouplings.is_empty()
+        !self.changes.is_empty()
+            || !self.creations.is_empty()
+            || !self.couplings.is_empty()
+            || !self.uncouplings.is_empty()
     }
 
     /// The plan's own name: the same inputs, state and decisions give the same, from whichever folder it is made.
@@ -259,6 +300,25 @@ impl Plan {
                 "... and {} more cells of {} more parties (-v shows all)",
                 self.changes.len() - shown,
                 parties - limit
+            );
+        }
+        for new in self.creations.iter().take(limit) {
+            let noun = Table::named(&new.table).map_or("record", Table::noun);
+            let _ = writeln!(out, "new {noun} {} ({}): {}", new.no, new.file, new.reason);
+            for (column, value) in &new.cells {
+                let _ = writeln!(out, "    {column}: {}", Quoted(value));
+            }
+        }
+        if self.creations.len() > limit {
+            let more = self.creations.len() - limit;
+            let _ = writeln!(out, "... and {more} more new records (-v shows all)");
+        }
+        for new in &self.couplings {
+            let noun = Table::named(&new.table).map_or("nothing", Table::noun);
+            let _ = writeln!(
+                out,
+                "contact {} is coupled with {noun} {}: {}",
+                new.contact, new.no, new.reason
             );
         }
         for gone in &self.uncouplings {

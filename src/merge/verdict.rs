@@ -27,6 +27,12 @@ pub enum Rule {
     Derived,
     /// The status on the contact follows from its relations (`business-central.md` §6.2).
     Status,
+    /// A person takes it over from its company (`business-central.md` §7).
+    Inherited,
+    /// The primary contact of a counterpart came, went or was renamed (`business-central.md` §6.1, §7.4).
+    PrimaryContact,
+    /// It says who is coupled with whom.
+    Relation,
 }
 
 impl Rule {
@@ -39,12 +45,15 @@ impl Rule {
                 "the sides met for the first time and the others had nothing else"
             }
             Rule::FirstMeetingMaster => {
-                "the sides met for the first time and first_meeting names this one"
+                "the sides met for the first time and this one is the master"
             }
             Rule::Policy => "several sides changed it and on_conflict names this one",
             Rule::Decided => "a person decided the conflict",
             Rule::Derived => "it follows from another field of the contact",
             Rule::Status => "it follows from the contact's relations",
+            Rule::Inherited => "the person takes it over from its company",
+            Rule::PrimaryContact => "it follows from the primary contact",
+            Rule::Relation => "it says who is coupled with whom",
         }
     }
 }

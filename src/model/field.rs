@@ -1,6 +1,7 @@
-//! The shared fields of a contact: name, form and length (`business-central.md` §2).
+//! The fields of a contact that a pass merges: name, form and length (`business-central.md` §2, §7).
 //!
-//! This list is the hub's side of the matrix; `kind.rs` has the counterparts' sides.
+//! The shared ones come first: they are the hub's side of the matrix, and `kind.rs` has the counterparts' sides. The
+//! hub's own fields follow, which no counterpart has and which change with the shared ones or with the company.
 
 /// How a value of a field is spelled and compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub enum Form {
     ContactType,
 }
 
-/// A field that a contact shares with at least one kind of counterpart.
+/// A field of a contact that a pass merges.
 #[derive(Debug)]
 pub struct Field {
     /// Business Central's field name.
@@ -44,11 +45,19 @@ impl FieldId {
             .map(|i| FieldId(i as u8))
     }
 
-    /// All shared fields, in the order of the matrix.
+    /// All fields, the shared ones first, in the order of the matrix.
     pub fn all() -> impl Iterator<Item = FieldId> {
         (0..CONTACT_FIELDS.len()).map(|i| FieldId(i as u8))
     }
+
+    /// Whether at least one kind of counterpart has it too.
+    pub fn is_shared(self) -> bool {
+        (self.0 as usize) < SHARED_FIELDS
+    }
 }
+
+/// How many of [`CONTACT_FIELDS`] are shared.
+pub const SHARED_FIELDS: usize = 26;
 
 const fn text(name: &'static str, length: usize) -> Field {
     Field {
@@ -66,7 +75,8 @@ const fn code(name: &'static str, length: usize) -> Field {
     }
 }
 
-/// The shared fields with the lengths of the contact table (`business-central.md` §2).
+/// The fields with the lengths of the contact table: the shared ones (`business-central.md` §2), then the hub's own
+/// (§1.1, §7).
 pub const CONTACT_FIELDS: &[Field] = &[
     text("Name", 100),
     code("Search Name", 100),
@@ -102,4 +112,13 @@ pub const CONTACT_FIELDS: &[Field] = &[
         form: Form::ContactType,
         length: 7,
     },
+    code("Company No.", 20),
+    text("Company Name", 100),
+    text("First Name", 30),
+    text("Middle Name", 30),
+    text("Surname", 30),
+    text("Extension No.", 30),
+    text("Pager", 30),
+    text("Correspondence Type", 10),
+    code("Salutation Code", 10),
 ];

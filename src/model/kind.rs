@@ -29,10 +29,26 @@ pub struct KindDef {
     pub table: &'static str,
     /// One record of it, in sentences and on the command line.
     pub noun: &'static str,
+    /// The table of its templates in configuration.
+    pub templates: &'static str,
     /// Its caption in "Link to Table" and in a contact's status.
     pub caption: &'static str,
     /// The key in `[setup]` that names its business relation code.
     pub setup_code: &'static str,
+    /// The key in `[setup]` of the series that its records are numbered from.
+    pub series: &'static str,
+    /// The column of a contact that names its record, where relations stand in columns.
+    pub relation_column: &'static str,
+    /// Whether its records name a primary contact (`business-central.md` §6.1).
+    pub has_primary_contact: bool,
+    /// Whether a person's company must not have one either (`business-central.md` §8.1).
+    pub one_per_company: bool,
+    /// Whether a new record's invoice discount code is its own number (`business-central.md` §8.2).
+    pub has_own_invoice_discount: bool,
+    /// The column that names who of ours looks after it, where it has one.
+    pub operator_column: Option<&'static str>,
+    /// Whether a contact needs a company to have one (`business-central.md` §8.1).
+    pub needs_company: bool,
     /// The shared fields that its table has.
     pub shares: &'static [Share],
 }
@@ -76,8 +92,16 @@ pub const KINDS: &[KindDef] = &[
     KindDef {
         table: "customers",
         noun: "customer",
+        templates: "customer_templates",
         caption: "Customer",
         setup_code: "bus_rel_code_for_customers",
+        series: "customer_nos",
+        one_per_company: true,
+        has_own_invoice_discount: true,
+        operator_column: Some("Salesperson Code"),
+        relation_column: "Relation: Customer No.",
+        has_primary_contact: true,
+        needs_company: false,
         shares: &[
             both("Name"),
             both("Search Name"),
@@ -114,8 +138,16 @@ pub const KINDS: &[KindDef] = &[
     KindDef {
         table: "vendors",
         noun: "vendor",
+        templates: "vendor_templates",
         caption: "Vendor",
         setup_code: "bus_rel_code_for_vendors",
+        series: "vendor_nos",
+        one_per_company: true,
+        has_own_invoice_discount: false,
+        operator_column: Some("Purchaser Code"),
+        relation_column: "Relation: Vendor No.",
+        has_primary_contact: true,
+        needs_company: true,
         shares: &[
             both("Name"),
             both("Search Name"),
@@ -146,8 +178,16 @@ pub const KINDS: &[KindDef] = &[
     KindDef {
         table: "bank_accounts",
         noun: "bank-account",
+        templates: "bank_account_templates",
         caption: "Bank Account",
         setup_code: "bus_rel_code_for_bank_accs",
+        series: "bank_account_nos",
+        one_per_company: false,
+        has_own_invoice_discount: false,
+        operator_column: None,
+        relation_column: "Relation: Bank Account No.",
+        has_primary_contact: false,
+        needs_company: true,
         shares: &[
             both("Name"),
             both("Search Name"),

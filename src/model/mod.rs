@@ -15,4 +15,4 @@ pub use kind::{Direction, KINDS, Kind, KindDef, Share};
 pub use problem::{Place, Problem};
 pub use row::Row;
 pub use side::Side;
-pub use table::{ColumnDef, Table};
+pub use table::{CONTACT_RELATION, CONTACT_TYPE, ColumnDef, Table};

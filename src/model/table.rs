@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::field::{CONTACT_FIELDS, FieldId, Form};
+use super::field::{CONTACT_FIELDS, FieldId, Form, SHARED_FIELDS};
 use super::kind::{KINDS, Kind};
 
 /// A table of records: the hub, one of the kinds of counterpart, or the relations between them.
@@ -15,6 +15,8 @@ pub enum Table {
     Counterparts(Kind),
     /// The Contact Business Relation table.
     Relations,
+    /// Templates of one kind of counterpart: only read, never merged.
+    Templates(Kind),
 }
 
 /// A column that Couplet understands; all others of an export are carried, never touched.
@@ -26,12 +28,20 @@ pub struct ColumnDef {
     pub form: Form,
     /// Maximum length in characters.
     pub length: usize,
-    /// The shared field that it carries.
+    /// The field of the contact that it carries.
     pub shares: Option<FieldId>,
 }
 
+impl ColumnDef {
+    /// Whether it carries a field that a contact and a counterpart share.
+    pub fn is_shared(&self) -> bool {
+        self.shares.is_some_and(FieldId::is_shared)
+    }
+}
+
 impl Table {
-    /// Contacts, each kind of counterpart, relations: the order of everything that lists tables.
+    /// Contacts, each kind of counterpart, relations: the tables that a pass merges, in the order of everything that
+    /// lists tables.
     pub fn all() -> impl Iterator<Item = Table> {
         std::iter::once(Table::Contacts)
             .chain(Kind::all().map(Table::Counterparts))
@@ -44,6 +54,7 @@ impl Table {
             Table::Contacts => "contacts",
             Table::Counterparts(kind) => kind.def().table,
             Table::Relations => "relations",
+            Table::Templates(kind) => kind.def().templates,
         }
     }
 
@@ -53,6 +64,7 @@ impl Table {
             Table::Contacts => "contact",
             Table::Counterparts(kind) => kind.def().noun,
             Table::Relations => "relation",
+            Table::Templates(_) => "template",
         }
     }
 
@@ -62,16 +74,17 @@ impl Table {
         Table::all().find(|table| table.name() == name || table.noun().replace('-', "_") == name)
     }
 
-    /// Position in [`Table::all`].
+    /// Position in [`Table::all`], and after those for templates.
     pub fn index(self) -> usize {
         match self {
             Table::Contacts => 0,
             Table::Counterparts(kind) => 1 + kind.0 as usize,
             Table::Relations => 1 + KINDS.len(),
+            Table::Templates(kind) => 2 + KINDS.len() + kind.0 as usize,
         }
     }
 
-    /// How many tables there are.
+    /// How many tables a pass merges.
     pub const COUNT: usize = 2 + KINDS.len();
 
     /// The columns that Couplet understands in this table; rows hold their values in this order.
@@ -83,7 +96,7 @@ impl Table {
     pub fn key_columns(self) -> usize {
         match self {
             Table::Relations => 2,
-            Table::Contacts | Table::Counterparts(_) => 1,
+            Table::Contacts | Table::Counterparts(_) | Table::Templates(_) => 1,
         }
     }
 
@@ -92,15 +105,24 @@ impl Table {
         self.columns().iter().position(|column| column.name == name)
     }
 
-    /// The column that carries a shared field.
+    /// The column that carries a field of the contact.
     pub fn column_of(self, field: FieldId) -> Option<usize> {
         match self {
-            Table::Contacts => Some(1 + field.0 as usize),
+            Table::Contacts if field.is_shared() => Some(1 + field.0 as usize),
+            Table::Contacts => HUB_COLUMNS.get(field.0 as usize - SHARED_FIELDS).copied(),
             Table::Counterparts(kind) => kind.share(field).map(|(at, _)| 1 + at),
+            Table::Templates(kind) => kind.share(field).map(|(at, _)| 1 + at),
             Table::Relations => None,
         }
     }
 }
+
+/// Where the hub's own fields stand among the contact's columns.
+static HUB_COLUMNS: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let hub = FieldId::all().skip(SHARED_FIELDS);
+    hub.filter_map(|field| Table::Contacts.column(field.def().name))
+        .collect()
+});
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,8 +130,10 @@ impl fmt::Display for Table {
     }
 }
 
-static COLUMNS: LazyLock<Vec<Vec<ColumnDef>>> =
-    LazyLock::new(|| Table::all().map(columns).collect());
+static COLUMNS: LazyLock<Vec<Vec<ColumnDef>>> = LazyLock::new(|| {
+    let templates = Kind::all().map(Table::Templates);
+    Table::all().chain(templates).map(columns).collect()
+});
 
 fn own(name: &'static str, form: Form, length: usize) -> ColumnDef {
     ColumnDef {
@@ -120,45 +144,56 @@ fn own(name: &'static str, form: Form, length: usize) -> ColumnDef {
     }
 }
 
+fn hub(name: &'static str) -> ColumnDef {
+    let field = FieldId::named(name).expect("a field of the contact");
+    carries(field, name)
+}
+
+fn carries(field: FieldId, name: &'static str) -> ColumnDef {
+    ColumnDef {
+        name,
+        form: field.def().form,
+        length: field.def().length,
+        shares: Some(field),
+    }
+}
+
+/// Rows of older states hold their values in this order: a new column goes to the end.
 fn columns(table: Table) -> Vec<ColumnDef> {
     let mut columns = Vec::new();
     match table {
         Table::Contacts => {
             columns.push(own("No.", Form::Code, 20));
-            columns.extend(FieldId::all().map(|field| {
-                let def = field.def();
-                ColumnDef {
-                    name: def.name,
-                    form: def.form,
-                    length: def.length,
-                    shares: Some(field),
-                }
-            }));
-            columns.push(own("Company No.", Form::Code, 20));
-            columns.push(own("Company Name", Form::Text, 100));
+            let shared = FieldId::all().filter(|field| field.is_shared());
+            columns.extend(shared.map(|field| carries(field, field.def().name)));
+            columns.push(hub("Company No."));
+            columns.push(hub("Company Name"));
             columns.push(own("Contact Business Relation", Form::Text, 20));
             columns.push(own("Last Date Modified", Form::Text, 30));
             columns.push(own("Last Time Modified", Form::Text, 30));
+            columns.push(hub("First Name"));
+            columns.push(hub("Middle Name"));
+            columns.push(hub("Surname"));
+            columns.push(hub("Extension No."));
+            columns.push(hub("Pager"));
+            columns.push(hub("Correspondence Type"));
+            columns.push(hub("Salutation Code"));
+            columns.push(own("External ID", Form::Text, 20));
+            columns.extend(
+                KINDS
+                    .iter()
+                    .map(|kind| own(kind.relation_column, Form::Code, 20)),
+            );
         }
         Table::Counterparts(kind) => {
             columns.push(own("No.", Form::Code, 20));
-            columns.extend(kind.def().shares.iter().map(|share| {
-                let field = CONTACT_FIELDS
-                    .iter()
-                    .position(|field| field.name == share.contact)
-                    .expect("every share names a field of the contact");
-                let def = &CONTACT_FIELDS[field];
-                ColumnDef {
-                    name: share.counterpart,
-                    form: def.form,
-                    length: def.length,
-                    shares: Some(FieldId(field as u8)),
-                }
-            }));
+            columns.extend(shares(kind));
             columns.push(own("Last Date Modified", Form::Text, 30));
             columns.push(own("Last Modified Date Time", Form::Text, 40));
             columns.push(own("Contact", Form::Text, 100));
             columns.push(own("Primary Contact No.", Form::Code, 20));
+            columns.push(own("External ID", Form::Text, 20));
+            columns.push(own(CONTACT_RELATION, Form::Code, 20));
         }
         Table::Relations => {
             columns.push(own("Contact No.", Form::Code, 20));
@@ -166,9 +201,35 @@ fn columns(table: Table) -> Vec<ColumnDef> {
             columns.push(own("Link to Table", Form::Text, 20));
             columns.push(own("No.", Form::Code, 20));
         }
+        Table::Templates(kind) => {
+            columns.push(own("Code", Form::Code, 20));
+            columns.extend(shares(kind));
+            columns.push(own("No. Series", Form::Code, 20));
+            // A vendor's contact has a type too, although a vendor has none.
+            columns.extend(
+                (!shares(kind).any(|column| column.name == CONTACT_TYPE))
+                    .then(|| own(CONTACT_TYPE, Form::ContactType, 7)),
+            );
+        }
     }
     columns
 }
+
+fn shares(kind: Kind) -> impl Iterator<Item = ColumnDef> {
+    kind.def().shares.iter().map(|share| {
+        let field = CONTACT_FIELDS
+            .iter()
+            .position(|field| field.name == share.contact)
+            .expect("every share names a field of the contact");
+        carries(FieldId(field as u8), share.counterpart)
+    })
+}
+
+/// The column of a customer, and of templates, that says whether its contact is a company or a person.
+pub const CONTACT_TYPE: &str = "Contact Type";
+
+/// The column of a counterpart that names its contact, where relations stand in columns.
+pub const CONTACT_RELATION: &str = "Relation: Contact No.";
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,12 @@
 //! The journal of a pass: intent, commit, done. All files of a pass are published behind it together.
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::disk::Disk;
 use crate::model::InteractionLogEntry;
 
 use super::error::StateError;
-use super::memory::{Memory, Target};
+use super::memory::{Mark, Memory, RenamedRow, Target};
 use super::store::Store;
 
 /// What a pass that did not finish left behind.
@@ -116,6 +116,10 @@ impl Store {
                     ],
                 )?;
             }
+            for row in &memory.renamed {
+                rename(db, row)?;
+            }
+            mark(db, memory)?;
             // A counterpart that left one party may have been written to in another: the old goes first.
             let mut leave = db.prepare("DELETE FROM sent WHERE table_name = ?1 AND no = ?2")?;
             for row in &memory.parted {
@@ -328,4 +332,42 @@ impl Store {
         transaction.commit()?;
         Ok(())
     }
+}
+
+/// Everything that is known of a record under the number that we gave it belongs to the number that its system gave it.
+fn rename(db: &Connection, row: &RenamedRow) -> Result<(), StateError> {
+    let values = params![row.to, row.table, row.from];
+    db.execute(
+        "UPDATE OR REPLACE sent SET no = ?1 WHERE table_name = ?2 AND no = ?3",
+        values,
+    )?;
+    if row.table == "contacts" {
+        for table in ["sent", "agreed", "conflicts", "debts"] {
+            let update = format!("UPDATE OR REPLACE {table} SET contact = ?1 WHERE contact = ?2");
+            db.execute(&update, params![row.to, row.from])?;
+        }
+    }
+    Ok(())
+}
+
+fn mark(db: &Connection, memory: &Memory) -> Result<(), StateError> {
+    let mut unmark =
+        db.prepare("DELETE FROM marks WHERE mark = ?1 AND table_name = ?2 AND no = ?3")?;
+    for row in &memory.unmarked {
+        unmark.execute(params![row.mark.word(), row.table, row.no])?;
+    }
+    let mut mark = db.prepare("INSERT OR REPLACE INTO marks VALUES(?1, ?2, ?3, ?4, ?5)")?;
+    let pass = memory.pass as i64;
+    for row in memory.created.iter().filter(|row| row.in_flight) {
+        let body = serde_json::to_string(row)?;
+        mark.execute(params![Mark::Created.word(), row.table, row.no, body, pass])?;
+    }
+    for row in &memory.marked {
+        mark.execute(params![row.mark.word(), row.table, row.no, row.body, pass])?;
+    }
+    let mut number = db.prepare("INSERT OR REPLACE INTO numbers VALUES(?1, ?2)")?;
+    for (series, last) in &memory.numbered {
+        number.execute([series, last])?;
+    }
+    Ok(())
 }

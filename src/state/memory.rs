@@ -92,6 +92,100 @@ pub struct GoneRow {
     pub no: String,
 }
 
+/// What the state notes of a record that is not as its export lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// We created it, and no export has shown it yet. Its body is a [`CreatedRow`].
+    Created,
+    /// We created it, and its file was not written after all. Its body is a [`CreatedRow`].
+    Unwritten,
+    /// It disappeared, and took something along. Its body is a list of [`Taken`].
+    Taken,
+    /// A counterpart that is to get a contact, and could not get one yet.
+    Newcomer,
+    /// Its system gave the number that we chose to somebody else.
+    Disputed,
+}
+
+impl Mark {
+    /// Its word in the state.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mark::Created => "created",
+            Mark::Unwritten => "unwritten",
+            Mark::Taken => "taken",
+            Mark::Newcomer => "newcomer",
+            Mark::Disputed => "disputed",
+        }
+    }
+
+    /// The mark of this word.
+    pub fn named(word: &str) -> Option<Mark> {
+        [
+            Mark::Created,
+            Mark::Unwritten,
+            Mark::Taken,
+            Mark::Newcomer,
+            Mark::Disputed,
+        ]
+        .into_iter()
+        .find(|mark| mark.word() == word)
+    }
+}
+
+/// A mark on a record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MarkRow {
+    /// Which mark.
+    pub mark: Mark,
+    /// Table.
+    pub table: String,
+    /// The record's number; for a relation, contact and code.
+    pub no: String,
+    /// What belongs to the mark, as JSON.
+    pub body: String,
+}
+
+/// A record that a pass created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedRow {
+    /// Table.
+    pub table: String,
+    /// Its number; for a relation, contact and code.
+    pub no: String,
+    /// Its values by column.
+    pub cells: Vec<(String, String)>,
+    /// Values of columns that the model does not know.
+    pub carried: Vec<(String, String)>,
+    /// Why it was created, as a sentence.
+    pub reason: String,
+    /// The table's count of exports when it was written.
+    pub export: u64,
+    /// Whether it is in flight: its system has to import it first.
+    pub in_flight: bool,
+}
+
+/// What a record took along when it disappeared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Taken {
+    /// A relation: contact, code, link to table, number.
+    Relation([String; 4]),
+    /// A cell of another record: table, number, column, value.
+    Cell([String; 4]),
+}
+
+/// A record that came back from its system under another number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenamedRow {
+    /// Table.
+    pub table: String,
+    /// The number that we gave it.
+    pub from: String,
+    /// The number that its system gave it.
+    pub to: String,
+}
+
 /// A file that the pass puts in its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
@@ -140,6 +234,16 @@ pub struct Memory {
     pub returned: Vec<GoneRow>,
     /// Counterparts that left their party: nothing is in flight towards them any more.
     pub parted: Vec<GoneRow>,
+    /// Records and relations that the pass creates.
+    pub created: Vec<CreatedRow>,
+    /// Marks that are set.
+    pub marked: Vec<MarkRow>,
+    /// Marks that go; their bodies do not count.
+    pub unmarked: Vec<MarkRow>,
+    /// The last number given, by the first of its series.
+    pub numbered: Vec<(String, String)>,
+    /// Records that came back under other numbers.
+    pub renamed: Vec<RenamedRow>,
     /// The approved halt that let the pass through.
     pub approved: Option<String>,
     /// Interaction template and user of the entries.
@@ -154,6 +258,15 @@ impl Memory {
         self.tables.retain(|row| row.table != table);
         self.sent.retain(|row| row.table != table);
         self.answers.retain(|row| row.table != table);
+        let unwritten = self.created.extract_if(.., |row| row.table == table);
+        for row in unwritten {
+            self.marked.push(MarkRow {
+                mark: Mark::Unwritten,
+                table: row.table.clone(),
+                no: row.no.clone(),
+                body: serde_json::to_string(&row).unwrap_or_default(),
+            });
+        }
         let lost: Vec<AgreedRow> = self
             .changes
             .iter()

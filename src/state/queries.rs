@@ -1,6 +1,6 @@
 //! What passes and commands ask the state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension as _, Row, params};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::merge::{Rule, Sent};
 use crate::model::{InteractionLogEntry, Problem};
 
 use super::error::StateError;
-use super::memory::{GoneRow, TableMemory};
+use super::memory::{GoneRow, Mark, MarkRow, TableMemory};
 use super::store::Store;
 
 /// A value that was written for a side, as the state keeps it.
@@ -115,6 +115,58 @@ fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
 }
 
 impl Store {
+    /// All marks on records, in the order of mark, table and number.
+    pub fn marks(&self) -> Result<Vec<MarkRow>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT mark, table_name, no, body FROM marks ORDER BY mark, table_name, no",
+        )?;
+        let rows = query.query_map([], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+            ))
+        })?;
+        let mut marks = Vec::new();
+        for row in rows {
+            let (word, table, no, body) = row?;
+            marks.extend(Mark::named(&word).map(|mark| MarkRow {
+                mark,
+                table,
+                no,
+                body,
+            }));
+        }
+        Ok(marks)
+    }
+
+    /// The last number given of a series.
+    pub fn last_number(&self, series: &str) -> Result<Option<String>, StateError> {
+        let query = "SELECT last FROM numbers WHERE series = ?1";
+        Ok(self
+            .db
+            .query_row(query, [series], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Whether an entry of the interaction log names a contact of this number.
+    pub fn is_logged(&self, no: &str) -> Result<bool, StateError> {
+        let query = "SELECT EXISTS(SELECT 1 FROM interactions WHERE contact_no = ?1) \
+                     OR EXISTS(SELECT 1 FROM logged_numbers WHERE no = ?1)";
+        Ok(self.db.query_row(query, [no], |row| row.get(0))?)
+    }
+
+    /// Notes the contacts that a log of an earlier state names.
+    pub fn note_logged(&mut self, numbers: &BTreeSet<String>) -> Result<(), StateError> {
+        let transaction = self.db.transaction()?;
+        for no in numbers {
+            transaction.execute("INSERT OR IGNORE INTO logged_numbers VALUES(?1)", [no])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
     /// How many passes were done.
     pub fn last_pass(&self) -> Result<u64, StateError> {
         Ok(self

@@ -16,7 +16,7 @@ pub struct Store {
 }
 
 /// Version of the state that this program writes. Older ones are migrated, newer ones refused.
-pub const STATE_VERSION: u32 = 1;
+pub const STATE_VERSION: u32 = 2;
 
 /// What each version added, oldest first: a state of version N has run the first N.
 const MIGRATIONS: &[&str] = &["
@@ -64,6 +64,12 @@ CREATE TABLE halts(
 CREATE TABLE gone(table_name TEXT NOT NULL, no TEXT NOT NULL, pass INTEGER NOT NULL, PRIMARY KEY(table_name, no))
   WITHOUT ROWID;
 CREATE TABLE journal(one INTEGER PRIMARY KEY CHECK(one = 1), phase TEXT NOT NULL, targets TEXT NOT NULL, memory BLOB);
+",
+"
+CREATE TABLE marks(mark TEXT NOT NULL, table_name TEXT NOT NULL, no TEXT NOT NULL, body TEXT NOT NULL,
+  pass INTEGER NOT NULL, PRIMARY KEY(mark, table_name, no)) WITHOUT ROWID;
+CREATE TABLE numbers(series TEXT PRIMARY KEY, last TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE logged_numbers(no TEXT PRIMARY KEY) WITHOUT ROWID;
 "];
 
 impl Store {

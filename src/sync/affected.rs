@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::exports::key_print;
 use crate::model::Table;
 
-use super::couple::Couplings;
+use super::couple::{Couplings, company_key};
 use super::diff::PrintSet;
 use super::observe::{Seen, plain, tagged};
 
@@ -13,7 +13,9 @@ use super::observe::{Seen, plain, tagged};
 pub struct Affected {
     /// Contacts, in the order of their export, so that it is read from front to back.
     pub contacts: Vec<u64>,
-    /// The keys of all records of their parties.
+    /// Persons of theirs that are not among them, in the order of the index.
+    pub persons: Vec<u64>,
+    /// The keys of all records of their parties, and of whatever names them.
     pub wanted: PrintSet,
 }
 
@@ -22,6 +24,7 @@ pub fn affected(
     tables: &[Option<Seen<'_>>],
     couplings: &mut Couplings,
     pending: &BTreeSet<String>,
+    concerned: &[u64],
     seed: u64,
 ) -> Affected {
     let mut set = PrintSet::default();
@@ -43,7 +46,7 @@ pub fn affected(
             Table::Counterparts(_) => {
                 counterparts.extend(changed.map(|key| tagged(key, seen.table)))
             }
-            Table::Relations => {}
+            Table::Relations | Table::Templates(_) => {}
         }
     }
     if !counterparts.is_empty() {
@@ -51,18 +54,68 @@ pub fn affected(
     }
     set.extend(couplings.changed_contacts.iter().copied());
     set.extend(pending.iter().map(|no| plain(key_print(&[no], seed))));
-    let contacts = in_order(tables[Table::Contacts.index()].as_ref(), set);
+    set.extend(concerned);
+    let mut contacts = in_order(tables[Table::Contacts.index()].as_ref(), &mut set);
+    // What is left is new, in the order in which it was arranged.
+    contacts.extend(concerned.iter().filter(|key| set.remove(key)));
     let mut wanted: PrintSet = contacts.iter().copied().collect();
+    wanted.extend(companies(tables[Table::Contacts.index()].as_ref(), seed));
+    let persons = naming(tables[Table::Contacts.index()].as_ref(), &wanted);
+    let persons: Vec<u64> = persons
+        .into_iter()
+        .filter(|key| wanted.insert(*key))
+        .collect();
     couplings.focus(&wanted);
-    for contact in &contacts {
+    for contact in contacts.iter().chain(&persons) {
         if let Some(party) = couplings.of(*contact) {
             wanted.extend(party.before.iter().chain(&party.now).flatten());
         }
     }
-    Affected { contacts, wanted }
+    for seen in tables.iter().flatten() {
+        if matches!(seen.table, Table::Counterparts(_)) {
+            wanted.extend(naming(Some(seen), &wanted));
+        }
+    }
+    Affected {
+        contacts,
+        persons,
+        wanted,
+    }
 }
 
-fn in_order(seen: Option<&Seen<'_>>, mut set: PrintSet) -> Vec<u64> {
+/// The records that name one of these contacts as their company or primary contact.
+fn naming(seen: Option<&Seen<'_>>, contacts: &PrintSet) -> Vec<u64> {
+    let Some(seen) = seen.filter(|_| !contacts.is_empty()) else {
+        return Vec::new();
+    };
+    let links = seen.index.links.iter().zip(&seen.index.keys);
+    links
+        .filter(|(link, _)| link[0] != 0 && contacts.contains(&link[0]))
+        .map(|(_, key)| *key)
+        .collect()
+}
+
+/// The companies of the contacts that changed.
+fn companies(seen: Option<&Seen<'_>>, seed: u64) -> Vec<u64> {
+    let Some(seen) = seen.filter(|seen| seen.memory.is_some()) else {
+        return Vec::new();
+    };
+    let (Some(export), Some(column)) = (&seen.export, Table::Contacts.column("Company No.")) else {
+        return Vec::new();
+    };
+    let touched = seen.diff.touched.iter().map(|at| *at as usize);
+    let read = touched.filter_map(|at| {
+        let record = export.record(at).ok()?;
+        let before = (seen.diff.olds[at] as usize).checked_sub(1);
+        Some([
+            company_key(record.value(column), seed),
+            before.map_or(0, |old| seen.index.links[old][0]),
+        ])
+    });
+    read.flatten().filter(|key| *key != 0).collect()
+}
+
+fn in_order(seen: Option<&Seen<'_>>, set: &mut PrintSet) -> Vec<u64> {
     let mut contacts = Vec::with_capacity(set.len());
     let Some(seen) = seen.filter(|_| !set.is_empty()) else {
         return contacts;

@@ -15,8 +15,8 @@ use crate::model::{Row, Table};
 use crate::state::memory::{Memory, TableMemory, Target};
 use crate::state::{Index, RowWriter, StateError, Store, base};
 
-use super::couple::company_key;
-use super::decide::{Decided, Overrides};
+use super::couple::{PRIMARY_CONTACT, company_key};
+use super::decide::{Born, Decided, Overrides};
 use super::observe::{Seen, plain};
 use super::spread::side_by_side;
 
@@ -60,6 +60,9 @@ pub fn apply(
         rebased,
         links,
         troubled,
+        born,
+        dropped,
+        newborn: _,
         overtaken: _,
         mut memory,
         plan,
@@ -118,6 +121,8 @@ pub fn apply(
         rebased: &rebased,
         links: &links,
         troubled: &troubled,
+        born: &born,
+        dropped: &dropped,
     };
     let base_folder = store.base_folder();
     let observed = tables.iter().flatten().filter(|seen| seen.export.is_some());
@@ -206,7 +211,7 @@ enum JobContents<'a> {
     /// Changed records only.
     Update(&'a Edits, UpdateContents),
     /// Keys of records that go.
-    Removed(Vec<usize>),
+    Removed(&'a Edits),
 }
 
 fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> {
@@ -260,9 +265,8 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
                 };
                 jobs.push(job(file(""), None, contents));
             }
-            if !edits.remove.is_empty() {
-                let removed = edits.remove.iter().copied().collect();
-                jobs.push(job(file("_removed"), None, JobContents::Removed(removed)));
+            if !edits.remove.is_empty() || !edits.unlisted_remove.is_empty() {
+                jobs.push(job(file("_removed"), None, JobContents::Removed(edits)));
             }
             jobs
         }
@@ -291,7 +295,7 @@ impl Job<'_> {
             JobContents::Update(edits, contents) => {
                 self.export.update_file(edits, *contents, &mut out)?
             }
-            JobContents::Removed(records) => self.export.removed_file(records, &mut out)?,
+            JobContents::Removed(edits) => self.export.removed_file(edits, &mut out)?,
         }
         let digest = out.hash.digest128();
         out.draft.finish()?;
@@ -445,7 +449,9 @@ struct Bases<'a> {
     overrides: &'a BTreeMap<Table, Overrides>,
     rebased: &'a BTreeMap<Table, BTreeSet<usize>>,
     links: &'a [[u64; 2]],
-    troubled: &'a BTreeSet<usize>,
+    troubled: &'a BTreeMap<Table, BTreeSet<usize>>,
+    born: &'a BTreeMap<Table, Vec<Born>>,
+    dropped: &'a BTreeMap<Table, BTreeSet<usize>>,
 }
 
 /// Writes a table's new index and rows, uncommitted, and returns what the state will know of it.
@@ -464,8 +470,17 @@ fn remember_table(
     let old = seen.memory.clone().unwrap_or_default();
     let rebased = bases.rebased.get(&seen.table);
     let is_rebased = |at: usize| rebased.is_some_and(|rebased| rebased.contains(&at));
-    let same_records =
-        seen.diff.touched.is_empty() && seen.diff.gone.is_empty() && edits.is_empty();
+    let born = bases.born.get(&seen.table).map_or(&[][..], Vec::as_slice);
+    let dropped = bases.dropped.get(&seen.table);
+    let unlisted = seen.unlisted();
+    let carried: Vec<usize> = (0..unlisted.len())
+        .filter(|at| dropped.is_none_or(|dropped| !dropped.contains(&unlisted[*at])))
+        .collect();
+    let same_records = seen.diff.touched.is_empty()
+        && seen.diff.gone.is_empty()
+        && edits.is_empty()
+        && born.is_empty()
+        && seen.index.len() == export.records.len() + carried.len();
     let same_links = seen.table != Table::Relations || bases.links == seen.index.links;
     let same_order = seen
         .diff
@@ -508,32 +523,10 @@ fn remember_table(
     let mut index = Index::default();
     let mut touched = seen.diff.touched.iter().peekable();
     let overrides = bases.overrides.get(&seen.table);
-    let company = Table::Contacts.column("Company No.").unwrap_or(0);
     let mut push_row = |row: &Row, count: &mut u64| -> Result<u64, StateError> {
         *count += 1;
         writer.push(row)
     };
-    if !seen.is_full() {
-        // A delta lists changed records only: the others are still there.
-        let listed: BTreeSet<u32> = seen
-            .diff
-            .olds
-            .iter()
-            .filter_map(|old| old.checked_sub(1))
-            .collect();
-        for at in (0..seen.index.len()).filter(|at| !listed.contains(&(*at as u32))) {
-            let mut pointer = seen.index.rows[at];
-            if compacting && let Some(row) = seen.rows.get(pointer)? {
-                pointer = push_row(&row, &mut memory.rows_count)?;
-            }
-            index.push(
-                seen.index.keys[at],
-                seen.index.prints[at],
-                pointer,
-                seen.index.links[at],
-            );
-        }
-    }
     for at in 0..export.records.len() {
         let is_touched = touched.next_if(|next| **next as usize == at).is_some();
         if edits.remove.contains(&at) {
@@ -587,16 +580,52 @@ fn remember_table(
             row.set(*column, value.clone());
         }
         // A record that is a problem is looked at again in every pass.
-        let is_troubled = seen.table == Table::Relations && bases.troubled.contains(&at);
+        let is_troubled = bases
+            .troubled
+            .get(&seen.table)
+            .is_some_and(|troubled| troubled.contains(&at));
         if is_troubled || !record.problems().is_empty() {
             print = 0;
         }
         let link = match seen.table {
-            Table::Contacts => [company_key(row.get(company), export.seed()), 0],
-            Table::Counterparts(_) | Table::Relations => link,
+            Table::Relations | Table::Templates(_) => link,
+            Table::Contacts | Table::Counterparts(_) => reference(seen.table, &row, export.seed()),
         };
         let pointer = push_row(&row, &mut memory.rows_count)?;
         index.push(plain(seen.diff.keys[at]), print, pointer, link);
+    }
+    // What the export does not list and exists all the same keeps its base.
+    for at in carried {
+        let old = unlisted[at];
+        let mut pointer = seen.index.rows[old];
+        if compacting && let Some(row) = seen.rows.get(pointer)? {
+            pointer = push_row(&row, &mut memory.rows_count)?;
+        }
+        let link = match seen.table {
+            Table::Relations => bases.links[export.records.len() + at],
+            _ => seen.index.links[old],
+        };
+        index.push(seen.index.keys[old], seen.index.prints[old], pointer, link);
+    }
+    let first_born = export.records.len() + unlisted.len();
+    for (at, born) in born.iter().enumerate() {
+        // In place it will be read back as it was written; in a folder it is in flight.
+        let print = match seen.route() {
+            Route::InPlace => export
+                .new_row(&born.new)
+                .map_or(0, |bytes| xxh3_64_with_seed(&bytes, export.seed())),
+            Route::Folder | Route::Nowhere => 0,
+        };
+        let link = match seen.table {
+            Table::Relations => bases
+                .links
+                .get(first_born + at)
+                .copied()
+                .unwrap_or_default(),
+            _ => reference(seen.table, &born.row, export.seed()),
+        };
+        let pointer = push_row(&born.row, &mut memory.rows_count)?;
+        index.push(born.key, print, pointer, link);
     }
     memory.rows_length = writer.finish()?;
     index.write(
@@ -610,4 +639,14 @@ fn remember_table(
         "base written"
     );
     Ok(memory)
+}
+
+/// What a record refers to, for the index: a contact to its company, a counterpart to its primary contact.
+fn reference(table: Table, row: &Row, seed: u64) -> [u64; 2] {
+    let column = match table {
+        Table::Contacts => table.column("Company No."),
+        _ => table.column(PRIMARY_CONTACT),
+    };
+    let no = column.and_then(|column| row.get(column));
+    [company_key(no, seed), 0]
 }

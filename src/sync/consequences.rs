@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use crate::merge::deliver::{Owed, Route};
 use crate::merge::plan::{Change, Claim, Conflict, Debt, Origin};
 use crate::merge::{Delivery, FieldMerge, Merged, Party};
-use crate::model::{FieldId, Place, Problem};
+use crate::model::{FieldId, Place, Problem, Row};
 use crate::state::memory::{AgreedRow, AnswerRow, SentRow};
 
 use super::decide::Decided;
+use super::observe::Seen;
 use super::seat::Seat;
 
 /// Turns what the merge of a party says into changes, conflicts, debts and what will be remembered.
@@ -215,6 +216,13 @@ fn record_delivery(
         });
     }
     let Some(value) = &delivery.write else { return };
+    if seat.is_new {
+        // It becomes part of the new row, which is planned as a whole.
+        let row = decided.newborn.entry((table, seat.no.clone()));
+        let row = row.or_insert_with(|| seat.shown.clone().unwrap_or_default());
+        row.set(column, Some(value.clone()));
+        return;
+    }
     let origins = field
         .because
         .iter()
@@ -281,14 +289,20 @@ fn write_cell(seat: &Seat<'_>, column: usize, value: &str, decided: &mut Decided
     }
 }
 
-/// The key and shared values of a record that its export does not list.
 fn whole_row(seat: &Seat<'_>) -> Vec<(usize, String)> {
-    let table = seat.side.table();
-    let (Some(row), Some(export)) = (&seat.shown, &seat.seen.export) else {
+    match &seat.shown {
+        Some(row) => unlisted_row(seat.seen, row),
+        None => Vec::new(),
+    }
+}
+
+/// The key and shared values of a record that its export does not list.
+pub(super) fn unlisted_row(seen: &Seen<'_>, row: &Row) -> Vec<(usize, String)> {
+    let Some(export) = &seen.export else {
         return Vec::new();
     };
-    let defs = table.columns().iter().enumerate();
-    defs.filter(|(at, def)| *at < table.key_columns() || def.shares.is_some())
+    let defs = seen.table.columns().iter().enumerate();
+    defs.filter(|(at, def)| *at < seen.table.key_columns() || def.is_shared())
         .filter(|(at, _)| export.columns.has(*at))
         .filter_map(|(at, _)| Some((at, row.get(at)?.to_owned())))
         .collect()

@@ -3,16 +3,21 @@
 use std::collections::BTreeSet;
 
 use crate::config::Config;
-use crate::exports::{Export, key_print};
+use crate::exports::{Export, Record, key_print};
 use crate::merge::coupling::{Relation, Standing, kind_of, standings};
 use crate::merge::status::StatusRow;
-use crate::model::{Form, Kind, Problem, Table, form};
+use crate::model::{Form, Kind, Place, Problem, Row, Table, form};
+use crate::state::StateError;
 
+use super::arrange::Arranged;
 use super::diff::{PrintMap, PrintSet};
 use super::observe::{Seen, plain, tagged, untagged};
 
 /// The column of a contact that says its status.
 pub const STATUS: &str = "Contact Business Relation";
+
+/// The column of a counterpart that names its primary contact.
+pub const PRIMARY_CONTACT: &str = "Primary Contact No.";
 
 /// A relation row that goes, because its contact or its counterpart disappeared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +82,11 @@ impl Couplings {
         self.now.is_empty()
     }
 
+    /// Contact and tagged counterpart of every coupling in force.
+    pub fn in_force(&self) -> &[[u64; 2]] {
+        &self.now
+    }
+
     /// The contacts of these tagged counterparts, now and at the last pass.
     pub fn contacts_of<'a>(&'a self, counterparts: &'a PrintSet) -> impl Iterator<Item = u64> + 'a {
         let pairs = self.before.iter().chain(&self.now);
@@ -125,76 +135,213 @@ pub fn couple(
     config: &Config,
     tables: &mut [Option<Seen<'_>>],
     gone: &BTreeSet<(Table, String)>,
+    arranged: &Arranged,
     seed: u64,
     problems: &mut Vec<Problem>,
-) -> Couplings {
+) -> Result<Couplings, StateError> {
     let mut couplings = Couplings::default();
     let Some(relations) = tables[Table::Relations.index()].as_ref() else {
-        return couplings;
-    };
-    let in_force = |links: &[[u64; 2]]| {
-        links
-            .iter()
-            .filter(|link| link[1] != 0)
-            .copied()
-            .collect::<Vec<_>>()
+        return Ok(couplings);
     };
     couplings.before = in_force(&relations.index.links);
+    follow_renames(tables, &mut couplings.before, seed);
     let Some(export) = &relations.export else {
         couplings.now.clone_from(&couplings.before);
-        return couplings;
+        return Ok(couplings);
     };
-    let olds = relations
-        .diff
-        .olds
-        .iter()
-        .map(|old| (*old as usize).checked_sub(1));
-    couplings.links = olds
-        .map(|old| old.map_or([0, 0], |old| relations.index.links[old]))
-        .collect();
-    let ends = ends_concerned(tables);
-    let touched = relations.diff.touched.iter().map(|at| *at as usize);
-    if relations.diff.touched.is_empty() && relations.diff.gone.is_empty() && ends.is_empty() {
+    let rows = Rows {
+        seen: relations,
+        listed: export.records.len(),
+        unlisted: relations.unlisted(),
+        arranged,
+    };
+    couplings.links = rows.old_links();
+    let ends = ends_concerned(tables, arranged, seed);
+    let has_news = (rows.listed..rows.len()).any(|at| rows.is_touched(at));
+    if relations.diff.touched.is_empty()
+        && relations.diff.gone.is_empty()
+        && ends.is_empty()
+        && !has_news
+    {
         couplings.now = in_force(&couplings.links);
-        return couplings;
+        return Ok(couplings);
     }
-    let rows: Vec<Readable> = touched
-        .map(|at| read_row(relations, export, at, problems))
-        .collect();
-    let mut known: PrintMap<Readable> = PrintMap::default();
+    let touched: Vec<Readable> = (0..rows.len())
+        .filter(|at| rows.is_touched(*at))
+        .map(|at| rows.read(at, problems))
+        .collect::<Result<_, StateError>>()?;
     let chosen = choose(
         config,
         tables,
-        relations,
+        &rows,
         &couplings.links,
         ends,
-        &rows,
+        &touched,
         seed,
     );
-    for row in rows {
+    let mut known: PrintMap<Readable> = PrintMap::default();
+    for row in touched {
         known.insert(row.at as u64, row);
     }
-    let rows: Vec<Readable> = chosen
+    let read: Vec<Readable> = chosen
         .into_iter()
-        .map(|at| {
-            known
-                .remove(&(at as u64))
-                .unwrap_or_else(|| read_row(relations, export, at, problems))
+        .map(|at| match known.remove(&(at as u64)) {
+            Some(row) => Ok(row),
+            None => rows.read(at, problems),
         })
-        .collect();
+        .collect::<Result<_, StateError>>()?;
     let mut wanted = PrintSet::default();
-    for relation in rows.iter().filter_map(|row| row.relation.as_ref()) {
+    for relation in read.iter().filter_map(|row| row.relation.as_ref()) {
         wanted.insert(plain(key_print(&[&relation.contact], seed)));
         wanted.insert(plain(key_print(&[&relation.no], seed)));
     }
+    let touched: Vec<bool> = (0..rows.len()).map(|at| rows.is_touched(at)).collect();
     for seen in tables.iter_mut().flatten() {
         if seen.table != Table::Relations {
             seen.find_keys(Some(&wanted));
         }
     }
-    settle(config, tables, gone, seed, rows, &mut couplings, problems);
+    let what = Change {
+        gone,
+        arranged,
+        touched: &touched,
+        seed,
+    };
+    settle(config, tables, &what, read, &mut couplings, problems);
     couplings.now = in_force(&couplings.links);
-    couplings
+    Ok(couplings)
+}
+
+fn in_force(links: &[[u64; 2]]) -> Vec<[u64; 2]> {
+    let couples = links.iter().filter(|link| link[1] != 0);
+    couples.copied().collect()
+}
+
+/// Who came back under another number was coupled under the one that we gave it.
+fn follow_renames(tables: &[Option<Seen<'_>>], before: &mut [[u64; 2]], seed: u64) {
+    for seen in tables.iter().flatten() {
+        for (from, to) in &seen.created.renamed {
+            let key = |no: &str| plain(key_print(&[no], seed));
+            let (end, from, to) = match seen.table {
+                Table::Contacts => (0, key(from), key(to)),
+                _ => (
+                    1,
+                    tagged(key(from), seen.table),
+                    tagged(key(to), seen.table),
+                ),
+            };
+            for pair in before.iter_mut().filter(|pair| pair[end] == from) {
+                pair[end] = to;
+            }
+        }
+    }
+}
+
+/// All relation rows of a pass: those that the export lists, those that exist without being listed, and new ones.
+struct Rows<'r, 'c> {
+    seen: &'r Seen<'c>,
+    listed: usize,
+    /// Where the unlisted ones stand in the index.
+    unlisted: Vec<usize>,
+    arranged: &'r Arranged,
+}
+
+impl Rows<'_, '_> {
+    fn len(&self) -> usize {
+        self.listed + self.unlisted.len() + self.arranged.relations.len()
+    }
+
+    fn old_links(&self) -> Vec<[u64; 2]> {
+        let listed = self
+            .seen
+            .diff
+            .olds
+            .iter()
+            .map(|old| (*old as usize).checked_sub(1));
+        let unlisted = self.unlisted.iter().map(|old| Some(*old));
+        let mut links: Vec<[u64; 2]> = listed
+            .chain(unlisted)
+            .map(|old| old.map_or([0, 0], |old| self.seen.index.links[old]))
+            .collect();
+        links.resize(self.len(), [0, 0]);
+        links
+    }
+
+    fn is_touched(&self, at: usize) -> bool {
+        match at < self.listed {
+            true => self.seen.is_touched(at) || self.arranged.filled.contains_key(&at),
+            // What is in flight is looked at in every pass; what a delta does not list is as it was.
+            false => self.seen.is_full() || at >= self.listed + self.unlisted.len(),
+        }
+    }
+
+    fn read(&self, at: usize, problems: &mut Vec<Problem>) -> Result<Readable, StateError> {
+        let new = self.listed + self.unlisted.len();
+        if let Some(relation) = self.arranged.filled.get(&at) {
+            let relation = Some(relation.clone());
+            return Ok(Readable { at, relation });
+        }
+        Ok(match &self.seen.export {
+            _ if at >= new => Readable {
+                at,
+                relation: Some(self.arranged.relations[at - new].relation.clone()),
+            },
+            Some(export) if at < self.listed => read_row(self.seen, export, at, problems),
+            _ => {
+                let old = self.unlisted[at - self.listed];
+                let row = self.seen.rows.get(self.seen.index.rows[old])?;
+                let relation = row.as_ref().map(relation_of);
+                Readable { at, relation }
+            }
+        })
+    }
+}
+
+/// A relation row by its position among the listed and the unlisted ones.
+pub fn relation_at(seen: &Seen<'_>, at: usize) -> Result<Option<Relation>, StateError> {
+    let Some(export) = &seen.export else {
+        return Ok(None);
+    };
+    if at < export.records.len() {
+        return Ok(export.record(at).ok().map(|record| read_relation(&record)));
+    }
+    let unlisted = seen.unlisted();
+    match unlisted.get(at - export.records.len()) {
+        Some(old) => Ok(seen
+            .rows
+            .get(seen.index.rows[*old])?
+            .as_ref()
+            .map(relation_of)),
+        None => Ok(None),
+    }
+}
+
+/// A row of the relations export as a relation.
+pub fn read_relation(record: &Record) -> Relation {
+    relation_of(record.row())
+}
+
+fn relation_of(row: &Row) -> Relation {
+    let code = |column: usize| {
+        row.get(column)
+            .map(|text| form::canonical(Form::Code, text).into_owned())
+            .unwrap_or_default()
+    };
+    Relation {
+        contact: code(0),
+        code: code(1),
+        link: row.get(2).map(str::to_owned),
+        no: code(3),
+    }
+}
+
+/// What happened to records and relations beside what the exports list.
+struct Change<'a> {
+    gone: &'a BTreeSet<(Table, String)>,
+    arranged: &'a Arranged,
+    /// Relation rows that are new or whose bytes differ.
+    touched: &'a [bool],
+    seed: u64,
 }
 
 /// A row of the relations export, if it can be read and counts.
@@ -219,28 +366,53 @@ fn read_row(seen: &Seen<'_>, export: &Export, at: usize, problems: &mut Vec<Prob
             "remove one of them; until then neither couples",
         );
     }
-    let code = |column: usize| {
-        let text = record
-            .value(column)
-            .map(|text| form::canonical(Form::Code, text).into_owned());
-        text.unwrap_or_default()
-    };
-    let relation = Relation {
-        contact: code(0),
-        code: code(1),
-        link: record.value(2).map(str::to_owned),
-        no: code(3),
-    };
     Readable {
         at,
-        relation: Some(relation),
+        relation: Some(read_relation(&record)),
     }
 }
 
 /// Records whose relations must be looked at although those did not change: what is gone, and contacts that somebody
 /// edited, who may show another status than their relations give. Counterparts are tagged.
-fn ends_concerned(tables: &[Option<Seen<'_>>]) -> PrintSet {
-    let mut ends = PrintSet::default();
+fn ends_concerned(tables: &[Option<Seen<'_>>], arranged: &Arranged, seed: u64) -> PrintSet {
+    let key = |no: &str| plain(key_print(&[no], seed));
+    let leaving = arranged.unlinked.iter().chain(&arranged.reasserted);
+    let mut ends: PrintSet = leaving.map(|(contact, _)| key(contact)).collect();
+    ends.extend(arranged.undisputed.iter().map(|end| match untagged(*end) {
+        Some((Table::Contacts, key)) => key,
+        _ => *end,
+    }));
+    ends.extend(
+        arranged
+            .relations
+            .iter()
+            .map(|new| key(&new.relation.contact)),
+    );
+    ends.extend(
+        arranged
+            .filled
+            .values()
+            .map(|relation| key(&relation.contact)),
+    );
+    for birth in &arranged.births {
+        let key = key(&birth.no);
+        ends.insert(match birth.table {
+            Table::Contacts => key,
+            table => tagged(key, table),
+        });
+    }
+    for seen in tables.iter().flatten() {
+        let renamed = seen
+            .created
+            .renamed
+            .iter()
+            .flat_map(|(from, to)| [from, to]);
+        let disputed = seen.created.newly_disputed.iter();
+        ends.extend(renamed.chain(disputed).map(|no| match seen.table {
+            Table::Contacts => key(no),
+            table => tagged(key(no), table),
+        }));
+    }
     for seen in tables
         .iter()
         .flatten()
@@ -281,7 +453,7 @@ fn ends_concerned(tables: &[Option<Seen<'_>>]) -> PrintSet {
 fn choose(
     config: &Config,
     tables: &[Option<Seen<'_>>],
-    relations: &Seen<'_>,
+    rows: &Rows<'_, '_>,
     links: &[[u64; 2]],
     mut ends: PrintSet,
     touched: &[Readable],
@@ -299,6 +471,7 @@ fn choose(
             ));
         }
     }
+    let relations = rows.seen;
     let left = relations
         .diff
         .gone
@@ -316,7 +489,7 @@ fn choose(
         for (at, link) in links
             .iter()
             .enumerate()
-            .filter(|(at, _)| !relations.is_touched(*at))
+            .filter(|(at, _)| !rows.is_touched(*at))
         {
             if !chosen[at] && link.iter().any(|end| *end != 0 && ends.contains(end)) {
                 chosen[at] = true;
@@ -364,12 +537,17 @@ pub fn company_key(company: Option<&str>, seed: u64) -> u64 {
 fn settle(
     config: &Config,
     tables: &[Option<Seen<'_>>],
-    gone: &BTreeSet<(Table, String)>,
-    seed: u64,
+    what: &Change<'_>,
     read: Vec<Readable>,
     couplings: &mut Couplings,
     problems: &mut Vec<Problem>,
 ) {
+    let Change {
+        gone,
+        arranged,
+        seed,
+        ..
+    } = *what;
     let Some(seen) = tables[Table::Relations.index()].as_ref() else {
         return;
     };
@@ -379,18 +557,73 @@ fn settle(
         .iter()
         .map(|row| (row.at, couplings.links[row.at]))
         .collect();
+    let listed = seen
+        .export
+        .as_ref()
+        .map_or(0, |export| export.records.len());
+    let place = |at: usize, relation: &Relation| {
+        let mut place = match at < listed {
+            true => seen.place(at),
+            false => Place {
+                table: seen.table.name().to_owned(),
+                file: Some(seen.file()),
+                ..Place::default()
+            },
+        };
+        place.key = Some(format!("{} {}", relation.contact, relation.code));
+        place
+    };
     for row in read {
         couplings.links[row.at] = [0, 0];
-        if let Some(relation) = row.relation {
-            relations.push(relation);
-            at_of.push(row.at);
+        let Some(relation) = row.relation else {
+            continue;
+        };
+        let name = (relation.contact.clone(), relation.code.clone());
+        let is_new = row.at >= what.touched.len() - arranged.relations.len();
+        let was_asked = gone.contains(&(Table::Relations, format!("{} {}", name.0, name.1)))
+            && !arranged.reasserted.contains(&name);
+        if !is_new && (was_asked || arranged.unlinked.contains(&name)) {
+            let contact = plain(key_print(&[&relation.contact], seed));
+            couplings.changed_contacts.insert(contact);
+            couplings.links[row.at] = [contact, 0];
+            couplings.troubled.insert(row.at);
+            couplings.removals.push(Removal {
+                at: row.at,
+                table: kind_of(&relation, &config.setup.codes)
+                    .ok()
+                    .flatten()
+                    .map(Table::Counterparts),
+                relation,
+                reason: "it was taken apart".to_owned(),
+            });
+            continue;
         }
+        if let Some(disputed) = disputed(config, tables, arranged, &relation, seed) {
+            let advice = format!(
+                "`couplet links add {} {} {}` couples them all the same, `couplet links remove` takes the relation out",
+                relation.contact,
+                disputed.1.def().noun,
+                relation.no
+            );
+            problems.push(Problem::new(
+                place(row.at, &relation),
+                "number-taken",
+                disputed.0,
+                advice,
+            ));
+            couplings.links[row.at] = [plain(key_print(&[&relation.contact], seed)), 0];
+            couplings.troubled.insert(row.at);
+            continue;
+        }
+        relations.push(relation);
+        at_of.push(row.at);
     }
     let exists = |table: Table, no: &str| {
         let key = plain(key_print(&[no], seed));
-        tables[table.index()]
-            .as_ref()
-            .is_some_and(|seen| seen.exists(key))
+        arranged.birth(table, key).is_some()
+            || tables[table.index()]
+                .as_ref()
+                .is_some_and(|seen| seen.exists(key))
     };
     let found = standings(
         &relations,
@@ -410,9 +643,7 @@ fn settle(
         let contact = plain(key_print(&[&relation.contact], seed));
         couplings.links[at][0] = contact;
         let trouble = |kind: &str, reason: String, advice: &str| {
-            let mut place = seen.place(at);
-            place.key = Some(format!("{} {}", relation.contact, relation.code));
-            Problem::new(place, kind, reason, advice)
+            Problem::new(place(at, relation), kind, reason, advice)
         };
         let was_deleted = |table: Table, no: &str| gone.contains(&(table, no.to_owned()));
         let kind_of_row = match &standing {
@@ -495,7 +726,7 @@ fn settle(
         rows.entry(contact)
             .or_default()
             .push(status_row(relation, kind_of_row, &setup_codes));
-        if seen.is_touched(at) {
+        if what.touched[at] {
             couplings.changed_contacts.insert(contact);
         }
     }
@@ -508,12 +739,41 @@ fn settle(
     );
     for (at, old) in old_links {
         let new = couplings.links[at];
-        if old != new || seen.is_touched(at) {
+        if old != new || what.touched[at] {
             couplings.changed_contacts.extend([old[0], new[0]]);
         }
     }
     couplings.changed_contacts.remove(&0);
     couplings.rows = Some(rows);
+}
+
+/// Why a relation does not couple although both numbers exist: a number of ours was given to somebody else.
+fn disputed(
+    config: &Config,
+    tables: &[Option<Seen<'_>>],
+    arranged: &Arranged,
+    relation: &Relation,
+    seed: u64,
+) -> Option<(String, Kind)> {
+    let kind = kind_of(relation, &config.setup.codes).ok().flatten()?;
+    let ends = [
+        (Table::Contacts, &relation.contact),
+        (Table::Counterparts(kind), &relation.no),
+    ];
+    ends.into_iter().find_map(|(table, no)| {
+        let key = plain(key_print(&[no], seed));
+        let is_disputed = tables[table.index()]
+            .as_ref()
+            .is_some_and(|seen| seen.created.disputed.contains(&key))
+            && !arranged.undisputed.contains(&tagged(key, table));
+        is_disputed.then(|| {
+            let reason = format!(
+                "{} {no} was created here, and its system has somebody else under that number",
+                table.noun()
+            );
+            (reason, kind)
+        })
+    })
 }
 
 /// A row counts for the status when its code is a setup code and its number is filled (`business-central.md` §6.2).

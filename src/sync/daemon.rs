@@ -75,7 +75,8 @@ fn report(outcome: &Result<Outcome, PassError>) {
             halt = id,
             "halted by a guard; see `couplet approve {id} --show`"
         ),
-        Ok(Outcome::Outdated { .. }) => {}
+        // Only orders can be refused, and only saved plans outdated; the daemon has neither.
+        Ok(Outcome::Outdated { .. } | Outcome::Refused { .. }) => {}
         Err(failure) => error!(error = %Chain(failure), "pass failed; it is tried again"),
     }
 }

@@ -4,22 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::config::Config;
-use crate::exports::{Edits, key_print};
+use crate::exports::{Edits, NewRow, key_print};
+use crate::merge::coupling::kind_of;
 use crate::merge::deliver::Route;
 use crate::merge::party::Member;
 use crate::merge::plan::{Input, PLAN_VERSION, Plan};
-use crate::merge::{Party, guard, merge};
-use crate::model::{FieldId, Kind, Problem, Side, Table};
-use crate::state::memory::{GoneRow, Memory};
+use crate::merge::{Merged, Party, guard, merge};
+use crate::model::{FieldId, Kind, Problem, Row, Side, Table};
+use crate::state::memory::{GoneRow, Mark, MarkRow, Memory, RenamedRow};
 use crate::state::{StateError, Store};
 
+use super::arrange::Arranged;
 use super::consequences::{conflict, record_base, record_party};
 use super::couple::{Counterparts, Couplings};
-use super::diff::PrintMap;
+use super::diff::{PrintMap, PrintSet};
+use super::family::{Families, company_of, given};
 use super::interactions::interactions;
 use super::observe::{Seen, plain};
 use super::relations::{decide_removals, decide_statuses, note_gone};
 use super::seat::{Notes, Seat, agree_at_sight, member, seat};
+use super::{births, own_cells};
 
 /// By record: cells whose base is not what they show.
 pub type Overrides = BTreeMap<usize, Vec<(usize, Option<String>)>>;
@@ -37,15 +41,40 @@ pub struct Decided {
     pub rebased: BTreeMap<Table, BTreeSet<usize>>,
     /// What each relation refers to, for the index.
     pub links: Vec<[u64; 2]>,
-    /// Relations that are a problem, and so are looked at again in every pass.
-    pub troubled: BTreeSet<usize>,
+    /// Records that are a problem, and so are looked at again in every pass.
+    pub troubled: BTreeMap<Table, BTreeSet<usize>>,
+    /// Rows of records that the pass creates, as the merge fills them.
+    pub newborn: BTreeMap<(Table, String), Row>,
+    /// New rows, in the order in which they are appended.
+    pub born: BTreeMap<Table, Vec<Born>>,
+    /// Unlisted records that go, by their place in the index.
+    pub dropped: BTreeMap<Table, BTreeSet<usize>>,
     /// A file that changed while it was read: the pass must be planned again.
     pub overtaken: Option<PathBuf>,
     /// What will be remembered; tables are added when it is carried out.
     pub memory: Memory,
 }
 
+/// A row that a pass appends.
+#[derive(Clone, Debug)]
+pub struct Born {
+    /// Its key.
+    pub key: u64,
+    /// Its values, which become its base.
+    pub row: Row,
+    /// The row as its file gets it.
+    pub new: NewRow,
+}
+
 impl Decided {
+    /// The row of a record that the pass creates.
+    pub(super) fn newborn_row(&mut self, world: &World<'_>, table: Table, key: u64) -> &mut Row {
+        let birth = world.arranged.birth(table, key);
+        let no = birth.map(|birth| birth.no.clone()).unwrap_or_default();
+        let row = self.newborn.entry((table, no));
+        row.or_insert_with(|| birth.map(|birth| birth.row.clone()).unwrap_or_default())
+    }
+
     /// Whether carrying it out changes anything, in files or in the state.
     pub fn is_news(&self, known_problems: &BTreeSet<String>) -> bool {
         let memory = &self.memory;
@@ -56,6 +85,9 @@ impl Decided {
             || !memory.agreed.is_empty()
             || !memory.gone.is_empty()
             || !memory.returned.is_empty()
+            || !memory.marked.is_empty()
+            || !memory.unmarked.is_empty()
+            || !memory.renamed.is_empty()
             || self.rebased.values().any(|rows| !rows.is_empty())
             || problems != *known_problems
     }
@@ -77,7 +109,79 @@ pub struct World<'w> {
     pub pending: &'w BTreeSet<String>,
     /// Records that are gone, those of this pass included.
     pub gone: &'w BTreeSet<(Table, String)>,
+    /// What the pass does beside merging.
+    pub arranged: &'w Arranged,
+    /// Persons whose companies the pass looks at, in the order of the index.
+    pub persons: &'w [u64],
 }
+
+impl World<'_> {
+    /// The key of a number.
+    pub(super) fn key(&self, no: &str) -> u64 {
+        plain(key_print(&[no], self.seed))
+    }
+
+    /// The number under which the state knows a record: who came back under another one is known under ours.
+    pub(super) fn former<'n>(&'n self, table: Table, no: &'n str) -> &'n str {
+        let seen = self.tables[table.index()].as_ref();
+        let renamed = seen.into_iter().flat_map(|seen| &seen.created.renamed);
+        let mut of_it = renamed.filter(|(_, to)| to == no);
+        of_it.next().map_or(no, |(from, _)| from)
+    }
+
+    /// Whether a contact's key is the one of another that came back under this number.
+    pub(super) fn is_renamed(&self, from: u64, to: u64) -> bool {
+        let seen = self.tables[Table::Contacts.index()].as_ref();
+        let mut renamed = seen.into_iter().flat_map(|seen| &seen.created.renamed);
+        renamed.any(|(ours, theirs)| self.key(ours) == from && self.key(theirs) == to)
+    }
+
+    /// Whether persons may take something over from companies in this pass: not when contacts are read for the first time,
+    /// unless some are new.
+    pub(super) fn has_families(&self) -> bool {
+        let seen = self.tables[Table::Contacts.index()].as_ref();
+        seen.is_some_and(|seen| seen.memory.is_some()) || !self.arranged.births.is_empty()
+    }
+
+    /// The contact of a counterpart that the pass creates.
+    pub(super) fn contact_of_new(&self, kind: Kind, no: &str) -> String {
+        let relations = self.arranged.relations.iter().map(|new| &new.relation);
+        let mut of_it = relations
+            .chain(self.arranged.filled.values())
+            .filter(|relation| {
+                let of = kind_of(relation, &self.config.setup.codes);
+                of == Ok(Some(kind)) && relation.no == no
+            });
+        of_it
+            .next()
+            .map(|relation| relation.contact.clone())
+            .unwrap_or_default()
+    }
+
+    /// The key of the company of a contact that is none itself.
+    fn company_of_person(&self, contact: u64) -> Option<u64> {
+        let seen = self.tables[Table::Contacts.index()].as_ref()?;
+        let of_row = |row: &Row| company_of(row, self.seed);
+        let company = match (self.arranged.birth(Table::Contacts, contact), &seen.export) {
+            (Some(birth), _) => of_row(&birth.row),
+            (None, Some(export))
+                if seen.position(contact).is_some_and(|at| seen.is_touched(at)) =>
+            {
+                let at = seen.position(contact)?;
+                of_row(export.record(at).ok()?.row())
+            }
+            _ => seen.index.links[seen.old_position(contact)?][0],
+        };
+        let given = self.arranged.given.get(&contact).is_some();
+        (company != 0 && company != contact || given).then_some(company)
+    }
+}
+
+/// A number or code as it is compared.
+pub(super) fn number(no: &str) -> String {
+    crate::model::form::canonical(crate::model::Form::Code, no).into_owned()
+}
+
 /// Decides a pass that has to look at these contacts.
 ///
 /// # Errors
@@ -87,9 +191,10 @@ pub fn decide(
     contacts: &[u64],
     problems: Vec<Problem>,
 ) -> Result<Decided, StateError> {
+    let arranged = world.arranged;
     let mut decided = Decided {
         links: world.couplings.links.clone(),
-        troubled: world.couplings.troubled.clone(),
+        troubled: BTreeMap::from([(Table::Relations, world.couplings.troubled.clone())]),
         ..Decided::default()
     };
     let records = |seen: &Option<Seen<'_>>| {
@@ -99,22 +204,69 @@ pub fn decide(
     let read = world.tables.iter().map(records).collect();
     let mut notes = Notes {
         problems,
+        troubled: BTreeMap::new(),
         read,
         overtaken: None,
     };
+    notes.problems.extend(arranged.problems.iter().cloned());
+    // Companies first, then persons.
+    let mut families = Families::default();
+    let mut renamed: PrintMap<(String, String)> = PrintMap::default();
+    let mut persons: Vec<u64> = Vec::new();
     for &contact in contacts {
-        decide_party(world, contact, &mut decided, &mut notes)?;
+        if world.has_families() && world.company_of_person(contact).is_some() {
+            persons.push(contact);
+            continue;
+        }
+        let merged = decide_party(world, contact, &families, &mut decided, &mut notes)?;
+        if let Some(party) = merged.filter(|_| world.has_families()) {
+            families.note(contact, &party.merged.fields, party.is_new);
+            renamed.extend(
+                party
+                    .renamed()
+                    .map(|name| (contact, (party.no.clone(), name))),
+            );
+        }
     }
+    let known: PrintSet = contacts.iter().copied().collect();
+    let follow = |person: &&u64| {
+        let company = world.company_of_person(**person);
+        !known.contains(person) && company.is_some_and(|company| families.changed(company))
+    };
+    persons.extend(world.persons.iter().filter(follow));
+    for &contact in &persons {
+        if let Some(party) = decide_party(world, contact, &families, &mut decided, &mut notes)? {
+            renamed.extend(
+                party
+                    .renamed()
+                    .map(|name| (contact, (party.no.clone(), name))),
+            );
+        }
+    }
+    own_cells::follow_names(world, &renamed, &mut decided)?;
+    own_cells::write_arranged(world, &mut decided)?;
+    decide_statuses(world, &mut decided)?;
+    births::finish(world, &mut decided, &mut notes.problems);
     left_out(world, &mut notes);
     let Notes {
         mut problems,
+        troubled,
         overtaken,
         ..
     } = notes;
     decided.overtaken = overtaken;
-    decide_statuses(world, &mut decided)?;
+    for (table, records) in troubled {
+        decided.troubled.entry(table).or_default().extend(records);
+    }
+    for (table, no) in &arranged.troubled {
+        let seen = world.tables[table.index()].as_ref();
+        let at = seen.and_then(|seen| seen.position(world.key(no)));
+        decided.troubled.entry(*table).or_default().extend(at);
+    }
+    keep_troubled(world, &mut decided);
     decide_removals(world, &mut decided)?;
     note_gone(world, &mut decided)?;
+    note_arranged(world, &mut decided);
     let plan = &mut decided.plan;
     plan.version = PLAN_VERSION;
     plan.after_pass = world.store.last_pass()?;
@@ -132,6 +284,61 @@ pub fn decide(
     plan.interactions = interactions(world, plan)?;
     plan.halts = guard::check(plan, &counts(world)?, &|table| world.config.limits(table));
     Ok(decided)
+}
+
+/// A record that is a problem although its bytes are as they were gets a new entry in the index, so that it is looked at
+/// again.
+fn keep_troubled(world: &World<'_>, decided: &mut Decided) {
+    for (table, records) in &decided.troubled {
+        let Some(seen) = world.tables[table.index()].as_ref() else {
+            continue;
+        };
+        let untouched = records.iter().copied().filter(|at| !seen.is_touched(*at));
+        let listed = seen
+            .export
+            .as_ref()
+            .map_or(0, |export| export.records.len());
+        let rebased = decided.rebased.entry(*table).or_default();
+        rebased.extend(untouched.filter(|at| *at < listed));
+    }
+}
+
+/// What was arranged is remembered.
+fn note_arranged(world: &World<'_>, decided: &mut Decided) {
+    let memory = &mut decided.memory;
+    let arranged = world.arranged;
+    memory.marked.extend(arranged.marked.iter().cloned());
+    memory.unmarked.extend(arranged.unmarked.iter().cloned());
+    let numbered = arranged.numbered.iter();
+    memory
+        .numbered
+        .extend(numbered.map(|(series, last)| (series.clone(), last.clone())));
+    for seen in world.tables.iter().flatten() {
+        let table = seen.table.name();
+        let mark = |mark: Mark, no: &String| MarkRow {
+            mark,
+            table: table.to_owned(),
+            no: no.clone(),
+            body: String::new(),
+        };
+        let arrived = seen
+            .created
+            .arrived
+            .iter()
+            .map(|no| mark(Mark::Created, no));
+        memory.unmarked.extend(arrived);
+        let disputed = seen.created.newly_disputed.iter();
+        memory
+            .marked
+            .extend(disputed.map(|no| mark(Mark::Disputed, no)));
+        memory
+            .renamed
+            .extend(seen.created.renamed.iter().map(|(from, to)| RenamedRow {
+                table: table.to_owned(),
+                from: from.clone(),
+                to: to.clone(),
+            }));
+    }
 }
 
 fn inputs(world: &World<'_>) -> Vec<Input> {
@@ -181,12 +388,35 @@ fn left_out(world: &World<'_>, notes: &mut Notes) {
     }
 }
 
+/// A party as its merge left it.
+struct Outcome {
+    no: String,
+    merged: Merged,
+    is_new: bool,
+}
+
+impl Outcome {
+    /// The new name of a contact that had another one.
+    fn renamed(&self) -> Option<String> {
+        let name = FieldId::named("Name")?;
+        let merged = self
+            .merged
+            .fields
+            .iter()
+            .find(|merged| merged.field == name)?;
+        let new = merged.agreed.clone().filter(|_| !merged.held)?;
+        merged.before.as_ref().filter(|before| **before != new)?;
+        Some(new)
+    }
+}
+
 fn decide_party(
     world: &World<'_>,
     contact: u64,
+    families: &Families,
     decided: &mut Decided,
     notes: &mut Notes,
-) -> Result<(), StateError> {
+) -> Result<Option<Outcome>, StateError> {
     let Counterparts { before, now } = world.couplings.of(contact).cloned().unwrap_or_default();
     let was_coupled = before.iter().any(Option::is_some);
     let is_coupled = now.iter().any(Option::is_some);
@@ -199,12 +429,13 @@ fn decide_party(
         notes,
     )?
     else {
-        return Ok(());
+        return Ok(None);
     };
-    if hub.seen.export.is_some() && hub.seen.is_full() && hub.seen.position(contact).is_none() {
+    if hub.seen.export.is_some() && !hub.is_new && !hub.seen.exists(contact) {
         decided.memory.parties.push(hub.no.clone());
-        return Ok(());
+        return Ok(None);
     }
+    miss_company(world, contact, &hub, notes);
     let mut seats = vec![hub];
     for kind in Kind::all() {
         let key = now[kind.0 as usize];
@@ -217,33 +448,38 @@ fn decide_party(
         }
     }
     let contact_no = seats[0].no.clone();
-    let is_pending = world.pending.contains(&contact_no);
+    let known_as = world.former(Table::Contacts, &contact_no).to_owned();
+    let is_pending = world.pending.contains(&known_as);
     if is_pending && !seats[0].met {
         decided.memory.parted.push(GoneRow {
             table: "contacts".to_owned(),
             no: contact_no.clone(),
         });
     }
-    if !is_pending && world.config.may_agree_at_sight() && agree_at_sight(&seats) {
-        for seat in &seats {
-            record_base(seat, Vec::new(), decided);
-        }
-        return Ok(());
-    }
-    let members: Vec<Member<'_>> = seats.iter().map(member).collect();
     let exceptions: BTreeMap<FieldId, String> = match is_pending {
         true => world
             .store
-            .agreed(&contact_no)?
+            .agreed(&known_as)?
             .into_iter()
             .filter_map(|(field, value)| Some((FieldId::named(&field)?, value)))
             .collect(),
         false => BTreeMap::new(),
     };
+    let given = given(world, families, contact, &seats[0], &exceptions)?;
+    let may_agree = !is_pending && given.is_empty() && world.config.may_agree_at_sight();
+    if may_agree && agree_at_sight(&seats) {
+        for seat in &seats {
+            record_base(seat, Vec::new(), decided);
+        }
+        return Ok(None);
+    }
+    let members: Vec<Member<'_>> = seats.iter().map(member).collect();
     let mut party = Party {
         members,
         agreed: BTreeMap::new(),
         decided: BTreeMap::new(),
+        given,
+        is_new: seats[0].is_new,
     };
     if seats[0].met {
         for field in FieldId::all() {
@@ -256,14 +492,19 @@ fn decide_party(
             }
         }
     }
+    let master = world.arranged.masters.get(&contact);
     let rules = |field: FieldId| {
         let tables = party_tables(&seats);
-        world.config.field_rules(&tables, field)
+        let mut rules = world.config.field_rules(&tables, field);
+        if let Some(master) = master {
+            rules.first_meeting = *master;
+        }
+        rules
     };
     let limit = world.config.merge.in_flight_limit;
     let mut merged = merge(&party, &rules, limit);
     if is_pending {
-        for (field, value, print) in world.store.decided(&contact_no)? {
+        for (field, value, print) in world.store.decided(&known_as)? {
             let Some(field) = FieldId::named(&field) else {
                 continue;
             };
@@ -287,8 +528,43 @@ fn decide_party(
         decided,
         &mut notes.problems,
     );
-    decided.memory.parties.push(contact_no);
-    Ok(())
+    decided.memory.parties.push(contact_no.clone());
+    Ok(Some(Outcome {
+        no: contact_no,
+        merged,
+        is_new: seats[0].is_new,
+    }))
+}
+
+/// A person whose company does not exist is a problem, and otherwise as any other contact (`business-central.md` §13).
+fn miss_company(world: &World<'_>, contact: u64, hub: &Seat<'_>, notes: &mut Notes) {
+    let (Some(row), Some(at)) = (&hub.shown, hub.at) else {
+        return;
+    };
+    let company = company_of(row, world.seed);
+    let exists = hub.seen.exists(company)
+        || world.arranged.birth(Table::Contacts, company).is_some()
+        || hub
+            .seen
+            .created
+            .renamed
+            .iter()
+            .any(|(from, _)| world.key(from) == company);
+    // Only keys that were asked for can be found.
+    let is_known = world.has_families() || hub.seen.memory.is_none();
+    if company == 0 || company == contact || exists || !is_known {
+        return;
+    }
+    let mut place = hub.seen.place(at);
+    place.key = Some(hub.no.clone());
+    place.column = Some("Company No.".to_owned());
+    notes.problems.push(Problem::new(
+        place,
+        "no-company",
+        "its company is not among the contacts",
+        "export the company, or correct the Company No.; until then nothing is inherited",
+    ));
+    notes.trouble(Table::Contacts, at);
 }
 
 fn party_tables(seats: &[Seat<'_>]) -> Vec<Table> {

@@ -4,40 +4,57 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exports::key_print;
 use crate::merge::Rule;
-use crate::merge::plan::{Change, InteractionDraft, Plan, Uncoupling};
+use crate::merge::plan::{Change, Creation, InteractionDraft, Plan, Recoupling, Uncoupling};
 use crate::model::{Row, Table};
 use crate::state::StateError;
 
 use super::decide::World;
 use super::observe::{Seen, plain};
 
+/// What happened to one party.
+#[derive(Default)]
+struct Events<'p> {
+    changes: Vec<&'p Change>,
+    creations: Vec<&'p Creation>,
+    couplings: Vec<&'p Recoupling>,
+    uncouplings: Vec<&'p Uncoupling>,
+}
+
 /// One interaction per contact whose party the pass changes; the status alone is none.
 pub(super) fn interactions(
     world: &World<'_>,
     plan: &Plan,
 ) -> Result<Vec<InteractionDraft>, StateError> {
-    let mut by_contact: BTreeMap<&str, (Vec<&Change>, Vec<&Uncoupling>)> = BTreeMap::new();
+    let mut by_contact: BTreeMap<&str, Events<'_>> = BTreeMap::new();
     for change in plan
         .changes
         .iter()
         .filter(|change| change.rule != Rule::Status)
     {
-        by_contact
-            .entry(&change.contact)
-            .or_default()
-            .0
-            .push(change);
+        let events = by_contact.entry(&change.contact).or_default();
+        events.changes.push(change);
+    }
+    for creation in &plan.creations {
+        let events = by_contact.entry(&creation.contact).or_default();
+        events.creations.push(creation);
+    }
+    for coupling in &plan.couplings {
+        let events = by_contact.entry(&coupling.contact).or_default();
+        events.couplings.push(coupling);
     }
     for uncoupling in &plan.uncouplings {
-        by_contact
-            .entry(&uncoupling.contact)
-            .or_default()
-            .1
-            .push(uncoupling);
+        let events = by_contact.entry(&uncoupling.contact).or_default();
+        events.uncouplings.push(uncoupling);
     }
     let seen = world.tables[Table::Contacts.index()].as_ref();
     let mut drafts = Vec::new();
-    for (contact, (changes, uncouplings)) in by_contact {
+    for (contact, events) in by_contact {
+        let Events {
+            changes,
+            creations,
+            couplings,
+            uncouplings,
+        } = events;
         let mut fields: Vec<&str> = Vec::new();
         let mut records: Vec<String> = Vec::new();
         let mut origins: BTreeSet<String> = BTreeSet::new();
@@ -66,26 +83,42 @@ pub(super) fn interactions(
                 }
             };
         }
-        let mut description = match fields.as_slice() {
-            [] => String::new(),
-            [one] => format!("{one} updated on {}", records.join(", ")),
-            several => format!("{} fields updated on {}", several.len(), records.join(", ")),
-        };
-        for uncoupling in &uncouplings {
-            let joint = if description.is_empty() { "" } else { "; " };
-            let noun = Table::named(&uncoupling.table).map_or("relation", Table::noun);
-            description.push_str(&format!(
-                "{joint}no longer coupled with {noun} {}",
-                uncoupling.no
+        let mut sentences: Vec<String> = Vec::new();
+        for creation in &creations {
+            let noun = Table::named(&creation.table).map_or("record", Table::noun);
+            sentences.push(format!(
+                "{noun} {} created: {}",
+                creation.no, creation.reason
             ));
         }
+        for coupling in &couplings {
+            let noun = Table::named(&coupling.table).map_or("relation", Table::noun);
+            sentences.push(format!("coupled with {noun} {}", coupling.no));
+        }
+        match fields.as_slice() {
+            [] => {}
+            [one] => sentences.push(format!("{one} updated on {}", records.join(", "))),
+            several => sentences.push(format!(
+                "{} fields updated on {}",
+                several.len(),
+                records.join(", ")
+            )),
+        }
+        for uncoupling in &uncouplings {
+            let noun = Table::named(&uncoupling.table).map_or("relation", Table::noun);
+            sentences.push(format!("no longer coupled with {noun} {}", uncoupling.no));
+        }
+        let description = sentences.join("; ");
         let mut subject = fields.join(", ");
         if !origins.is_empty() {
             let origins: Vec<String> = origins.into_iter().collect();
             subject.push_str(&format!(" (from {})", origins.join(", ")));
         }
+        let key = plain(key_print(&[contact], world.seed));
+        let birth = world.arranged.birth(Table::Contacts, key);
         let row = match seen {
-            Some(seen) => contact_row(seen, plain(key_print(&[contact], world.seed)))?,
+            _ if birth.is_some() => birth.map(|birth| birth.row.clone()),
+            Some(seen) => contact_row(seen, key)?,
             None => None,
         };
         let cell = |name: &str| {

@@ -1,5 +1,6 @@
 //! The interaction log as an export of its own: a journal, append-only, each entry exactly once (`product.md` §8).
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -81,6 +82,7 @@ pub fn adopt(store: &mut Store, disk: &dyn Disk, path: &Path) -> Result<(), Appl
     }
     bytes.truncate(done);
     let last = last_entry(&bytes, is_json(path));
+    store.note_logged(&contacts(&bytes, is_json(path)))?;
     let length = bytes.len().to_string();
     store.set_metas(&[
         (CONTINUES, last.to_string()),
@@ -117,6 +119,22 @@ fn last_entry(bytes: &[u8], json: bool) -> u64 {
         })
         .max()
         .unwrap_or(0)
+}
+
+/// The contacts that a log names: their numbers are never given again.
+fn contacts(bytes: &[u8], json: bool) -> BTreeSet<String> {
+    let named: Vec<InteractionLogEntry> = match json {
+        true => bytes
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect(),
+        false => {
+            let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+            reader.deserialize().flatten().collect()
+        }
+    };
+    let named = named.into_iter().map(|entry| entry.contact_no);
+    named.filter(|no| !no.is_empty()).collect()
 }
 
 fn render(

@@ -2,16 +2,22 @@
 
 pub mod affected;
 pub mod apply;
+pub mod arrange;
+mod births;
 mod consequences;
 pub mod couple;
 pub mod daemon;
 pub mod dates;
 pub mod decide;
 pub mod diff;
+mod family;
 mod interactions;
+pub mod links;
 pub mod locate;
 pub mod log;
 pub mod observe;
+pub mod orders;
+mod own_cells;
 pub mod pass;
 pub mod recover;
 mod relations;

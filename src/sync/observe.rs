@@ -8,12 +8,13 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Config, Contents, TableConfig, WriteBack};
 use crate::disk::{Disk, Identity};
-use crate::exports::{Export, KeyPrint, Refusal};
+use crate::exports::{Export, KeyPrint, Refusal, key_print};
 use crate::merge::deliver::Route;
-use crate::model::{Place, Problem, Row, Table};
+use crate::model::{Form, Place, Problem, Row, Table, form};
+use crate::state::memory::{CreatedRow, Mark, MarkRow};
 use crate::state::{Index, Rows, StateError, TableMemory, base};
 
-use super::diff::{self, Diff, PrintMap};
+use super::diff::{self, Diff, PrintMap, PrintSet};
 use super::locate::{self, Located};
 
 /// Tags live in the low bits of a key, so that a link can say the kind of what it points at.
@@ -63,8 +64,25 @@ pub struct Seen<'c> {
     pub reconfigured: bool,
     /// Hash of what its records are read with: another one means that all are read anew.
     pub shape: u64,
+    /// What is known of records that we created.
+    pub created: Arrivals,
     by_key: PrintMap<u32>,
     old_by_key: PrintMap<u32>,
+}
+
+/// What became of the records of a table that we created and that its system had to import.
+#[derive(Debug, Default)]
+pub struct Arrivals {
+    /// Keys of those that no export has shown yet.
+    pub in_flight: PrintSet,
+    /// Numbers of those that the export shows now.
+    pub arrived: Vec<String>,
+    /// Those that came back under another number: ours, and its system's.
+    pub renamed: Vec<(String, String)>,
+    /// Keys of numbers that their system gave to somebody else.
+    pub disputed: PrintSet,
+    /// Those of them that were found out just now.
+    pub newly_disputed: Vec<String>,
 }
 
 /// A file as a person sees it in messages: without detours through `..`.
@@ -112,17 +130,64 @@ impl Seen<'_> {
         self.old_by_key.get(&key).map(|at| *at as usize)
     }
 
-    /// Whether a record of this key exists: it is in the export, or was when the export last said anything.
+    /// Whether a record of this key exists: it is in the export, was when the export last said anything, or is in
+    /// flight.
     pub fn exists(&self, key: u64) -> bool {
-        self.position(key).is_some()
-            || ((self.export.is_none() || !self.is_full()) && self.old_position(key).is_some())
+        self.position(key).is_some() || self.is_unlisted(key)
+    }
+
+    /// Whether a record exists that the export, for a reason, does not list.
+    pub fn is_unlisted(&self, key: u64) -> bool {
+        let for_a_reason =
+            self.export.is_none() || !self.is_full() || self.created.in_flight.contains(&key);
+        for_a_reason && self.position(key).is_none() && self.old_position(key).is_some()
+    }
+
+    /// Where the records that exist and are not listed stand in the index, ascending.
+    pub fn unlisted(&self) -> Vec<usize> {
+        if self.export.is_none() || (self.is_full() && self.created.in_flight.is_empty()) {
+            return Vec::new();
+        }
+        let mut listed = vec![false; self.index.len()];
+        for old in &self.diff.olds {
+            if let Some(old) = (*old as usize).checked_sub(1) {
+                listed[old] = true;
+            }
+        }
+        let exists = |at: &usize| {
+            !listed[*at]
+                && (!self.is_full() || self.created.in_flight.contains(&self.index.keys[*at]))
+        };
+        (0..self.index.len()).filter(exists).collect()
     }
 
     /// The base row of a key.
     pub fn base(&self, key: u64) -> Result<Option<Row>, StateError> {
-        match self.old_position(key) {
+        let row = |old: Option<usize>| match old {
             Some(at) => self.rows.get(self.index.rows[at]),
             None => Ok(None),
+        };
+        let Some(at) = self.position(key).filter(|at| !self.is_double(*at)) else {
+            return row(self.old_position(key));
+        };
+        let Some(old) = (self.diff.olds[at] as usize).checked_sub(1) else {
+            return Ok(None);
+        };
+        // A number that stood twice has one entry with a row and one without.
+        match row(Some(old))? {
+            Some(found) => Ok(Some(found)),
+            None => row(self.old_position(key)),
+        }
+    }
+
+    /// What a record shows now; one that is not listed shows what it showed last.
+    pub fn row(&self, key: u64) -> Result<Option<Row>, StateError> {
+        if let (Some(export), Some(at)) = (&self.export, self.position(key)) {
+            return Ok(export.record(at).ok().map(crate::exports::Record::into_row));
+        }
+        match self.is_unlisted(key) {
+            true => self.base(key),
+            false => Ok(None),
         }
     }
 
@@ -179,6 +244,8 @@ pub struct Known {
     pub base_folder: PathBuf,
     /// The seed of all hashes.
     pub seed: u64,
+    /// What the state notes of single records.
+    pub marks: Vec<MarkRow>,
 }
 
 /// Reads one table. What cannot be read says nothing and is a problem.
@@ -223,6 +290,7 @@ pub fn observe<'c>(
         index,
         rows,
         shape: 0,
+        created: Arrivals::default(),
         diff: Diff::default(),
         by_key: PrintMap::default(),
         old_by_key: PrintMap::default(),
@@ -238,6 +306,12 @@ pub fn observe<'c>(
         seen.diff = Diff::default();
         problems.push(*problem);
     }
+    arrive(
+        &mut seen,
+        known,
+        config.merge.in_flight_limit,
+        &mut problems,
+    );
     if let Some(export) = &seen.export {
         problems.extend(export.problems.iter().cloned());
         debug!(
@@ -250,6 +324,130 @@ pub fn observe<'c>(
     }
     Ok(Some((seen, problems)))
 }
+
+/// Looks which of the records that we created the export shows: under the number that we gave them, or under another
+/// one with ours in the correlation column (`product.md` §6).
+fn arrive(seen: &mut Seen<'_>, known: &Known, limit: u32, problems: &mut Vec<Problem>) {
+    let of_table = |mark: Mark| {
+        let table = seen.table.name();
+        known
+            .marks
+            .iter()
+            .filter(move |row| row.mark == mark && row.table == table)
+    };
+    let key = |parts: &[&str]| plain(key_print(parts, known.seed));
+    let mut arrivals = Arrivals {
+        disputed: of_table(Mark::Disputed)
+            .map(|row| key(&[&row.no]))
+            .collect(),
+        ..Arrivals::default()
+    };
+    let created: Vec<CreatedRow> = of_table(Mark::Created)
+        .filter_map(|row| serde_json::from_str(&row.body).ok())
+        .collect();
+    if created.is_empty() {
+        seen.created = arrivals;
+        return;
+    }
+    let key_columns = seen.table.key_columns();
+    let mut waiting: PrintMap<&CreatedRow> = PrintMap::default();
+    for row in &created {
+        let parts: Vec<&str> = (row.cells.iter().take(key_columns))
+            .map(|(_, value)| value.as_str())
+            .collect();
+        waiting.insert(key(&parts), row);
+    }
+    if let Some(export) = &seen.export {
+        let keys = seen.diff.keys.clone();
+        let correlation = seen
+            .table
+            .column(CORRELATION)
+            .filter(|column| export.columns.position(*column).is_some());
+        let says = |at: usize, column: Option<usize>| {
+            let record = export.record(at).ok()?;
+            record
+                .value(column?)
+                .map(|text| form::canonical(Form::Code, text).into_owned())
+        };
+        for (at, key) in keys.iter().enumerate() {
+            let Some(row) = waiting.get(key).copied() else {
+                continue;
+            };
+            waiting.remove(key);
+            if seen.table != Table::Relations
+                && says(at, correlation).as_deref() != Some(&row.no)
+                && !is_called(row, says(at, seen.table.column("Name")).as_deref())
+            {
+                arrivals.disputed.insert(*key);
+                arrivals.newly_disputed.push(row.no.clone());
+                seen.diff.olds[at] = 0;
+            }
+            arrivals.arrived.push(row.no.clone());
+        }
+        let news = seen.diff.touched.iter().map(|at| *at as usize);
+        for at in news
+            .filter(|at| seen.diff.olds[*at] == 0 && correlation.is_some())
+            .collect::<Vec<_>>()
+        {
+            let ours = says(at, correlation).unwrap_or_default();
+            let from = key(&[&ours]);
+            let (Some(row), Some(to)) = (waiting.get(&from).copied(), says(at, Some(0))) else {
+                continue;
+            };
+            waiting.remove(&from);
+            let old = seen.index.keys.iter().position(|key| *key == from);
+            seen.diff.olds[at] = old.map_or(0, |old| old as u32 + 1);
+            arrivals.renamed.push((row.no.clone(), to));
+        }
+        for row in waiting.values() {
+            let age = seen.exports.saturating_sub(row.export);
+            if age > u64::from(limit) {
+                let place = Place {
+                    table: seen.table.name().to_owned(),
+                    file: Some(seen.file()),
+                    key: Some(row.no.clone()),
+                    ..Place::default()
+                };
+                problems.push(Problem::new(
+                    place,
+                    "not-imported",
+                    format!(
+                        "it was created for its system, and {age} newer exports do not show it"
+                    ),
+                    "see whether its system imports the update files",
+                ));
+            }
+        }
+    }
+    arrivals.in_flight = waiting.keys().copied().collect();
+    let created_keys: PrintSet = arrivals
+        .renamed
+        .iter()
+        .map(|(from, _)| key(&[from]))
+        .chain(arrivals.in_flight.iter().copied())
+        .collect();
+    let index = &seen.index;
+    seen.diff
+        .gone
+        .retain(|at| !created_keys.contains(&index.keys[*at as usize]));
+    seen.created = arrivals;
+}
+
+/// The column in which a record that we create carries our number, so that its system may give it another one.
+pub const CORRELATION: &str = "External ID";
+
+/// Whether a record that came back is called as the one that we created, as far as its system kept the name.
+fn is_called(row: &CreatedRow, name: Option<&str>) -> bool {
+    let ours = row.cells.iter().find(|(column, _)| column == "Name");
+    let (Some((_, ours)), Some(name)) = (ours, name) else {
+        return true;
+    };
+    let ours = form::canonical(Form::Code, ours);
+    ours == name || (!name.is_empty() && ours.starts_with(name))
+}
+
+/// A relations table that Couplet keeps, before its first relation.
+pub const OWNED_RELATIONS: &str = "Contact No.,Business Relation Code,Link to Table,No.\r\n";
 
 fn read(
     seen: &mut Seen<'_>,
@@ -267,6 +465,22 @@ fn read(
         Box::new(Problem::new(place, kind, reason, advice))
     };
     let last = seen.memory.as_ref().and_then(|memory| memory.sequence);
+    if seen.config.owned
+        && disk
+            .identity(&seen.path)
+            .is_ok_and(|identity| identity.is_none())
+    {
+        // Our own table before its first relation.
+        seen.export = Export::read(
+            Box::new(OWNED_RELATIONS.as_bytes().to_vec()),
+            table,
+            &seen.config.settings(),
+            &seen.file(),
+            seed,
+        )
+        .ok();
+        return Ok(());
+    }
     match locate::locate(disk, seen.config, last) {
         Ok(Located::Found { path, sequence }) => {
             seen.path = path;
@@ -389,7 +603,7 @@ fn read(
 fn shape(export: &Export, codes: &[Option<String>]) -> u64 {
     match export.table {
         Table::Relations => export.shape() ^ xxh3_64(format!("{codes:?}").as_bytes()),
-        Table::Contacts | Table::Counterparts(_) => export.shape(),
+        Table::Contacts | Table::Counterparts(_) | Table::Templates(_) => export.shape(),
     }
 }
 

@@ -9,13 +9,16 @@ use crate::config::{Config, WriteBack};
 use crate::disk::Disk;
 use crate::merge::Plan;
 use crate::model::{Problem, Table};
+use crate::state::memory::MarkRow;
 use crate::state::{Lock, StateError, Store};
 
 use super::affected::affected;
 use super::apply::{Applied, ApplyError, apply};
+use super::arrange::{self, Answer, Arranged, Scene};
 use super::couple::{Couplings, couple};
 use super::decide::{Decided, World, decide};
-use super::observe::{Known, Seen, observe};
+use super::observe::{self, Known, Seen, observe};
+use super::orders::Order;
 use super::spread::side_by_side;
 use super::{log, recover};
 
@@ -53,6 +56,8 @@ pub struct Request {
     pub dry_run: bool,
     /// Carry out exactly this plan, or refuse.
     pub exactly: Option<Plan>,
+    /// What else is asked for; when a rule refuses one, nothing is done.
+    pub orders: Vec<Order>,
 }
 
 /// How a pass ended.
@@ -70,6 +75,11 @@ pub enum Outcome {
         id: String,
         /// What was refused.
         summary: Summary,
+    },
+    /// A rule refused what was asked for; nothing was written.
+    Refused {
+        /// Why, as sentences.
+        reasons: Vec<String>,
     },
     /// The saved plan is no longer what a pass would do; nothing was written.
     Outdated {
@@ -112,6 +122,8 @@ pub struct Summary {
     pub logged: u64,
     /// Problems that nobody accepted.
     pub unaccepted: Vec<Problem>,
+    /// What was done of what was asked for.
+    pub answers: Vec<Answer>,
 }
 
 /// Why a pass failed.
@@ -146,7 +158,7 @@ pub fn reconcile(
             Some(store) => store,
             None => Store::in_memory(&config.state)?,
         };
-        return dry_run(config, effects, &store);
+        return dry_run(config, effects, request, &store);
     }
     disk.create_folder(&config.state)
         .map_err(StateError::file(&config.state))?;
@@ -193,8 +205,17 @@ fn write_log(config: &Config, store: &mut Store, disk: &dyn Disk) -> Result<u64,
     }
 }
 
-fn dry_run(config: &Config, effects: &Effects<'_>, store: &Store) -> Result<Outcome, PassError> {
-    let view = View::read(config, effects, store)?;
+fn dry_run(
+    config: &Config,
+    effects: &Effects<'_>,
+    request: &Request,
+    store: &Store,
+) -> Result<Outcome, PassError> {
+    let view = View::read(config, effects, store, &request.orders)?;
+    if !view.arranged.refusals.is_empty() {
+        let reasons = view.arranged.refusals;
+        return Ok(Outcome::Refused { reasons });
+    }
     let summary = view.summary(store)?;
     Ok(Outcome::DryRun(summary))
 }
@@ -204,10 +225,62 @@ enum Attempt {
     Overtaken(PathBuf),
 }
 
+/// What exports and state say, before anything is made of it.
+pub(super) struct Look<'c> {
+    pub(super) tables: Vec<Option<Seen<'c>>>,
+    pub(super) problems: Vec<Problem>,
+    /// Records that are gone, with those that this reading misses.
+    pub(super) gone: BTreeSet<(Table, String)>,
+    known: Known,
+    pub(super) seed: u64,
+}
+
+/// Reads all exports, the large ones side by side.
+pub(super) fn look<'c>(
+    config: &'c Config,
+    effects: &Effects<'_>,
+    store: &Store,
+) -> Result<Look<'c>, PassError> {
+    let Effects { disk, clock, .. } = *effects;
+    let seed = store.seed(fresh_seed(clock))?;
+    let known = Known {
+        memories: store.tables()?,
+        base_folder: store.base_folder(),
+        seed,
+        marks: store.marks()?,
+    };
+    let size = |table: Table| {
+        let path = config.table(table).map(|config| config.export_path());
+        path.and_then(|path| disk.identity(&path).ok().flatten())
+            .map_or(0, |identity| identity.size)
+    };
+    let observed = side_by_side(
+        Table::all().map(|table| (size(table), table)).collect(),
+        |table| observe(config, table, disk, &known),
+    );
+    let mut problems = Vec::new();
+    let mut tables: Vec<Option<Seen<'c>>> = Vec::with_capacity(Table::COUNT);
+    for seen in observed {
+        tables.push(seen?.map(|(seen, found)| {
+            problems.extend(found);
+            seen
+        }));
+    }
+    let gone = gone(store, &tables)?;
+    Ok(Look {
+        tables,
+        problems,
+        gone,
+        known,
+        seed,
+    })
+}
+
 /// Everything that one attempt saw and decided.
 struct View<'c> {
     tables: Vec<Option<Seen<'c>>>,
     couplings: Couplings,
+    arranged: Arranged,
     decided: Decided,
 }
 
@@ -216,37 +289,31 @@ impl<'c> View<'c> {
         config: &'c Config,
         effects: &Effects<'_>,
         store: &Store,
+        orders: &[Order],
     ) -> Result<View<'c>, PassError> {
         let Effects { disk, clock, stage } = *effects;
         let _span = info_span!("observe").entered();
-        let seed = store.seed(fresh_seed(clock))?;
-        let known = Known {
-            memories: store.tables()?,
-            base_folder: store.base_folder(),
-            seed,
-        };
         stage("reading exports");
-        let size = |table: Table| {
-            let path = config.table(table).map(|config| config.export_path());
-            path.and_then(|path| disk.identity(&path).ok().flatten())
-                .map_or(0, |identity| identity.size)
-        };
-        let observed = side_by_side(
-            Table::all().map(|table| (size(table), table)).collect(),
-            |table| observe(config, table, disk, &known),
-        );
-        let mut problems = Vec::new();
-        let mut tables: Vec<Option<Seen<'c>>> = Vec::with_capacity(Table::COUNT);
-        for seen in observed {
-            tables.push(seen?.map(|(seen, found)| {
-                problems.extend(found);
-                seen
-            }));
-        }
-        let gone = gone(store, &tables)?;
-        let mut couplings = couple(config, &mut tables, &gone, seed, &mut problems);
+        let Look {
+            mut tables,
+            mut problems,
+            gone,
+            known,
+            seed,
+        } = look(config, effects, store)?;
+        let arranged = arrange_all(
+            config,
+            disk,
+            store,
+            &mut tables,
+            &known.marks,
+            &gone,
+            orders,
+            seed,
+        )?;
+        let mut couplings = couple(config, &mut tables, &gone, &arranged, seed, &mut problems)?;
         let pending: BTreeSet<String> = store.pending()?.into_iter().collect();
-        let affected = affected(&tables, &mut couplings, &pending, seed);
+        let affected = affected(&tables, &mut couplings, &pending, &arranged.concerned, seed);
         for seen in tables.iter_mut().flatten() {
             seen.find_keys(Some(&affected.wanted));
         }
@@ -258,6 +325,8 @@ impl<'c> View<'c> {
             seed,
             pending: &pending,
             gone: &gone,
+            arranged: &arranged,
+            persons: &affected.persons,
         };
         stage("merging parties");
         let mut decided = decide(&world, &affected.contacts, problems)?;
@@ -276,6 +345,7 @@ impl<'c> View<'c> {
         Ok(View {
             tables,
             couplings,
+            arranged,
             decided,
         })
     }
@@ -312,9 +382,58 @@ impl<'c> View<'c> {
                 .cloned()
                 .collect(),
             plan,
+            answers: self.arranged.answers.clone(),
             ..Summary::default()
         })
     }
+}
+
+/// What orders and rules ask for; most passes ask for nothing, and then nothing is looked up.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the one place where all that was observed meets what is asked for"
+)]
+fn arrange_all(
+    config: &Config,
+    disk: &dyn Disk,
+    store: &Store,
+    tables: &mut [Option<Seen<'_>>],
+    marks: &[MarkRow],
+    gone: &BTreeSet<(Table, String)>,
+    orders: &[Order],
+    seed: u64,
+) -> Result<Arranged, PassError> {
+    let triggers = arrange::triggers(config, tables, marks, gone)?;
+    if orders.is_empty() && triggers.is_empty() {
+        return Ok(Arranged::default());
+    }
+    let nothing = Arranged::default();
+    // What is a problem of theirs is told when they are coupled for good.
+    let couplings = couple(config, tables, gone, &nothing, seed, &mut Vec::new())?;
+    for seen in tables.iter_mut().flatten() {
+        seen.find_keys(None);
+    }
+    let wanted = orders.iter().filter_map(|order| match order {
+        Order::CreateCounterpart { kind, .. } => Some(*kind),
+        _ => None,
+    });
+    let templates = arrange::templates::read(config, wanted, disk, seed);
+    let key = |no: &str| observe::plain(crate::exports::key_print(&[no], seed));
+    let renamed = tables[Table::Contacts.index()].as_ref();
+    let renamed = renamed.into_iter().flat_map(|seen| &seen.created.renamed);
+    let renamed_keys = renamed.map(|(from, to)| (key(from), key(to))).collect();
+    let scene = Scene {
+        config,
+        tables,
+        couplings: &couplings,
+        store,
+        marks,
+        gone,
+        templates: &templates,
+        renamed_keys,
+        seed,
+    };
+    Ok(arrange::arrange(&scene, orders, &triggers)?)
 }
 
 fn attempt(
@@ -326,15 +445,20 @@ fn attempt(
 ) -> Result<Attempt, PassError> {
     let Effects { disk, clock, stage } = *effects;
     let read_at = clock.now().timestamp().as_nanosecond();
-    let view = View::read(config, effects, store)?;
+    let view = View::read(config, effects, store, &request.orders)?;
     if let Some(path) = view.decided.overtaken {
         return Ok(Attempt::Overtaken(path));
+    }
+    if !view.arranged.refusals.is_empty() {
+        let reasons = view.arranged.refusals;
+        return Ok(Attempt::Ended(Box::new(Outcome::Refused { reasons })));
     }
     let mut summary = view.summary(store)?;
     summary.recovered = recovered;
     let View {
         tables,
         couplings: _,
+        arranged: _,
         mut decided,
     } = view;
     let ended = |outcome| Ok(Attempt::Ended(Box::new(outcome)));

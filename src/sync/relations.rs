@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use crate::exports::key_print;
 use crate::merge::coupling::Relation;
 use crate::merge::deliver::Route;
-use crate::merge::plan::{Change, Uncoupling};
+use crate::merge::plan::Uncoupling;
 use crate::merge::{Rule, status};
-use crate::model::{Form, Problem, Table};
+use crate::model::{Place, Problem, Table};
 use crate::state::StateError;
-use crate::state::memory::{AnswerRow, GoneRow, SentRow};
+use crate::state::memory::{GoneRow, Mark, MarkRow};
 
 use super::couple::{Removal, STATUS, company_key};
 use super::decide::{Decided, World};
 use super::diff::PrintMap;
 use super::observe::{plain, tagged};
+use super::own_cells::{self, Cell};
 
 /// Writes the status of contacts whose relations changed, or who show another one (`business-central.md` §6.2).
 pub(super) fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
@@ -59,82 +60,34 @@ pub(super) fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Resul
             continue;
         };
         let expected = status::status(&rows);
-        let no = crate::model::form::canonical(Form::Code, no).into_owned();
-        let in_flight: Vec<_> = match world.pending.contains(&no) {
-            true => world
-                .store
-                .sent("contacts", &no, seen.exports)?
-                .into_iter()
-                .filter(|v| v.field == STATUS)
-                .collect(),
-            false => Vec::new(),
-        };
-        let waiting: Vec<_> = in_flight
-            .iter()
-            .filter(|value| !value.sent.acknowledged)
-            .collect();
-        if status::says(shown, expected) {
-            if !waiting.is_empty() {
-                decided.memory.answers.push(AnswerRow {
-                    table: "contacts".to_owned(),
-                    no,
-                    field: STATUS.to_owned(),
-                    count: waiting.len(),
-                    export: seen.exports,
-                });
-            }
-            continue;
-        }
-        if waiting
-            .last()
-            .is_some_and(|value| value.sent.value == expected)
-        {
-            continue;
-        }
-        decided.plan.changes.push(Change {
-            contact: no.clone(),
-            table: "contacts".to_owned(),
-            no: no.clone(),
-            column: STATUS.to_owned(),
-            from: shown.to_owned(),
-            to: expected.to_owned(),
+        let no = super::decide::number(no);
+        let cell = Cell {
+            table: Table::Contacts,
+            key,
+            no: &no,
+            row,
+            column,
+            value: expected,
+            says_so: status::says(shown, expected),
             rule: Rule::Status,
-            because: Vec::new(),
-            file: seen.file(),
-            line: export.line_of(at),
-        });
-        decided
-            .edits
-            .entry(Table::Contacts)
-            .or_default()
-            .cells
-            .entry(at)
-            .or_default()
-            .push((column, expected.to_owned()));
-        match seen.route() {
-            Route::Folder => decided.memory.sent.push(SentRow {
-                table: "contacts".to_owned(),
-                no: no.clone(),
-                contact: no,
-                field: STATUS.to_owned(),
-                value: expected.to_owned(),
-                export: seen.exports,
-                carried: false,
-            }),
-            Route::InPlace | Route::Nowhere => {
-                let overrides = decided
-                    .overrides
-                    .entry(Table::Contacts)
-                    .or_default()
-                    .entry(at)
-                    .or_default();
-                overrides.push((column, Some(expected.to_owned())));
-                decided
-                    .rebased
-                    .entry(Table::Contacts)
-                    .or_default()
-                    .insert(at);
-            }
+            contact: &no,
+        };
+        own_cells::write(world, seen, &cell, decided)?;
+    }
+    for birth in &world.arranged.births {
+        if birth.table != Table::Contacts || birth.row.get(column).is_none() {
+            continue;
+        }
+        let key = world.key(&birth.no);
+        let company = company_key(birth.row.get(company_column), world.seed);
+        let mut rows = world.couplings.status_rows(key).to_vec();
+        if company != 0 && company != key {
+            rows.extend_from_slice(world.couplings.status_rows(company));
+        }
+        let expected = status::status(&rows);
+        if expected != "None" {
+            let row = decided.newborn_row(world, Table::Contacts, key);
+            row.set(column, Some(expected.to_owned()));
         }
     }
     Ok(())
@@ -154,6 +107,11 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
         .filter(|(table, _)| *table == Table::Relations)
         .map(|(_, no)| no.clone())
         .collect();
+    let listed = seen
+        .export
+        .as_ref()
+        .map_or(0, |export| export.records.len());
+    let unlisted = seen.unlisted();
     for Removal {
         at,
         relation,
@@ -171,7 +129,10 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
         };
         match seen.route() {
             Route::Nowhere => {
-                let mut place = seen.place(*at);
+                let mut place = match *at < listed {
+                    true => seen.place(*at),
+                    false => Place::default(),
+                };
                 place.key = Some(name);
                 let advice = "remove the relation there, or set write_back for relations";
                 decided.plan.problems.push(Problem::new(
@@ -190,12 +151,29 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
             }),
             Route::InPlace => {}
         }
-        decided
-            .edits
-            .entry(Table::Relations)
-            .or_default()
-            .remove
-            .insert(*at);
+        let edits = decided.edits.entry(Table::Relations).or_default();
+        match at.checked_sub(listed).and_then(|at| unlisted.get(at)) {
+            None => {
+                edits.remove.insert(*at);
+            }
+            // It is in flight: what would bring it is followed by what takes it away.
+            Some(old) => {
+                let key = [&relation.contact, &relation.code];
+                let key = key.into_iter().cloned().enumerate().collect();
+                edits.unlisted_remove.push(key);
+                decided
+                    .dropped
+                    .entry(Table::Relations)
+                    .or_default()
+                    .insert(*old);
+                decided.memory.unmarked.push(MarkRow {
+                    mark: Mark::Created,
+                    table: Table::Relations.name().to_owned(),
+                    no: relation_name(relation),
+                    body: String::new(),
+                });
+            }
+        }
         decided.plan.uncouplings.push(uncoupling);
     }
     Ok(())
@@ -271,6 +249,14 @@ pub(super) fn note_gone(world: &World<'_>, decided: &mut Decided) -> Result<(), 
                     .into_iter()
                     .filter(|row| row.table == "relations" && !still.contains(&row.no)),
             );
+            let reasserted = world.arranged.reasserted.iter();
+            decided
+                .memory
+                .returned
+                .extend(reasserted.map(|(contact, code)| GoneRow {
+                    table: "relations".to_owned(),
+                    no: format!("{contact} {code}"),
+                }));
         }
     }
     Ok(())

@@ -1,15 +1,17 @@
 //! A seat of a party: one record as the pass sees it, and what it brings into the merge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use crate::config::Empty;
 use crate::exports::{CHANGED, Export, Record, TooLong};
-use crate::merge::deliver::Hold;
+use crate::merge::deliver::{Hold, Route};
 use crate::merge::party::{Cell, Member};
+use crate::merge::validation::{self, Invalid};
 use crate::merge::verdict::Modified;
 use crate::merge::{Capacity, Sent};
-use crate::model::{Direction, FieldId, Form, Problem, Row, Side};
+use crate::model::{Direction, FieldId, Form, Problem, Row, Side, Table};
 use crate::state::StateError;
 
 use super::dates;
@@ -19,6 +21,8 @@ use super::observe::Seen;
 /// What is noted on the way, beside the decisions.
 pub(super) struct Notes {
     pub(super) problems: Vec<Problem>,
+    /// Records that are a problem for as long as they are as they are.
+    pub(super) troubled: BTreeMap<Table, BTreeSet<usize>>,
     /// Records that were read, by table.
     pub(super) read: Vec<Vec<bool>>,
     /// A file that is no longer what was read.
@@ -34,6 +38,7 @@ impl Notes {
         match export.record(at) {
             Ok(record) => {
                 self.problems.extend(record.problems().iter().cloned());
+                self.check(seen, at, &record);
                 Some(record)
             }
             Err(fault) if fault.kind == CHANGED => {
@@ -54,6 +59,42 @@ impl Notes {
     }
 }
 
+impl Notes {
+    /// What an export shows is carried; but an e-mail address that is none is a problem (`product.md` §8).
+    fn check(&mut self, seen: &Seen<'_>, at: usize, record: &Record) {
+        let table = seen.table;
+        let (Some(e_mail), true) = (E_MAIL.get(&table), seen.is_touched(at)) else {
+            return;
+        };
+        let shown = record.value(*e_mail).unwrap_or_default();
+        if let Err(invalid) = validation::e_mail(shown) {
+            // The offending part is a value of the record, so the problem names its place alone.
+            let Invalid::EMail(_) = invalid else { return };
+            let mut place = seen.place(at);
+            place.key = record.value(0).map(str::to_owned);
+            place.column = Some("E-Mail".to_owned());
+            self.problems.push(Problem::new(
+                place,
+                "invalid-e-mail",
+                "it is no valid e-mail address; it is carried as it is",
+                "correct it in its system, or accept the problem; several addresses are separated by semicolons",
+            ));
+            self.trouble(table, at);
+        }
+    }
+
+    /// Keeps a record in view: its problem is told in every pass.
+    pub(super) fn trouble(&mut self, table: Table, at: usize) {
+        self.troubled.entry(table).or_default().insert(at);
+    }
+}
+
+/// Where each table has its e-mail addresses.
+static E_MAIL: LazyLock<BTreeMap<Table, usize>> = LazyLock::new(|| {
+    let column = |table: Table| Some((table, table.column("E-Mail")?));
+    Table::all().filter_map(column).collect()
+});
+
 /// One record of a party as the pass sees it, with what its file says.
 pub(super) struct Seat<'w> {
     pub(super) side: Side,
@@ -65,6 +106,8 @@ pub(super) struct Seat<'w> {
     pub(super) shown: Option<Row>,
     pub(super) base: Option<Row>,
     pub(super) met: bool,
+    /// The pass creates it.
+    pub(super) is_new: bool,
     pub(super) sent: Vec<crate::state::queries::SentValue>,
 }
 
@@ -78,6 +121,19 @@ pub(super) fn seat<'w>(
     let Some(seen) = world.tables[side.table().index()].as_ref() else {
         return Ok(None);
     };
+    if let Some(birth) = world.arranged.birth(side.table(), key) {
+        return Ok(Some(Seat {
+            side,
+            seen,
+            no: birth.no.clone(),
+            at: None,
+            shown: Some(birth.row.clone()),
+            base: None,
+            met: false,
+            is_new: true,
+            sent: Vec::new(),
+        }));
+    }
     let base = seen.base(key)?;
     let position = seen.position(key).filter(|at| !seen.is_double(*at));
     let record = match (&seen.export, position) {
@@ -85,7 +141,7 @@ pub(super) fn seat<'w>(
         _ => None,
     };
     let at = position.filter(|_| record.is_some());
-    let unlisted = seen.export.is_some() && !seen.is_full() && position.is_none();
+    let unlisted = seen.export.is_some() && seen.is_unlisted(key);
     let shown = match record {
         Some(record) => Some(record.into_row()),
         None if unlisted => base.clone(),
@@ -104,7 +160,10 @@ pub(super) fn seat<'w>(
     // What was in flight towards a record in another party, or alone, is nobody's here.
     let sent = match world.pending.is_empty() || !met {
         true => Vec::new(),
-        false => world.store.sent(table, &no, seen.exports)?,
+        false => {
+            let known_as = world.former(side.table(), &no);
+            world.store.sent(table, known_as, seen.exports)?
+        }
     };
     Ok(Some(Seat {
         side,
@@ -114,6 +173,7 @@ pub(super) fn seat<'w>(
         shown,
         base,
         met,
+        is_new: false,
         sent,
     }))
 }
@@ -208,7 +268,11 @@ pub(super) fn member<'w>(seat: &Seat<'w>) -> Member<'w> {
         no: seat.no.clone(),
         cells,
         modified: modified(seat),
-        route: seen.route(),
+        // A record that the pass creates begins with what is written for it.
+        route: match seat.is_new {
+            true => Route::InPlace,
+            false => seen.route(),
+        },
         hold: Box::new(move |field| {
             let column = table.column_of(field).unwrap_or(0);
             Box::new(ColumnHold { seen, column })
@@ -245,13 +309,8 @@ pub(super) fn agree_at_sight(seats: &[Seat<'_>]) -> bool {
     let Some(hub_row) = &hub.shown else {
         return false;
     };
-    // A contact's new name may take its search name along.
-    let old_name = hub
-        .base
-        .as_ref()
-        .filter(|_| hub.met)
-        .and_then(|row| row.get(NAME));
-    if old_name.is_some() && old_name != hub_row.get(NAME) {
+    // What a contact changes may take other fields of it along, or those of its persons.
+    if hub.base.as_ref().is_some_and(|base| base != hub_row) {
         return false;
     }
     FieldId::all().all(|field| {
@@ -270,6 +329,3 @@ pub(super) fn agree_at_sight(seats: &[Seat<'_>]) -> bool {
         values.all(|value| value == first)
     })
 }
-
-/// The contact's Name stands right after its number.
-const NAME: usize = 1;

@@ -49,9 +49,14 @@ export = "interactions.csv"
 impl Exchange {
     /// An exchange with this configuration after [`SETUP`].
     pub fn new(config: &str) -> Exchange {
+        Exchange::of(&format!("{SETUP}{config}"))
+    }
+
+    /// An exchange with this configuration and nothing before it.
+    pub fn of(config: &str) -> Exchange {
         Exchange {
             folder: folder(),
-            config: format!("{SETUP}{config}"),
+            config: config.to_owned(),
         }
     }
 

@@ -1,0 +1,137 @@
+//! What Couplet is asked to enter is checked (`business-central.md` §12); what an export already shows is carried.
+
+use std::fmt;
+
+/// A value that a rule refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invalid {
+    /// This part of the value is no e-mail address.
+    EMail(String),
+    /// A phone number with letters.
+    Letters,
+    /// Longer than a registration number may be.
+    TooLong,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Invalid::EMail(part) => write!(f, "{part:?} is no valid e-mail address"),
+            Invalid::Letters => f.write_str("a phone number must not contain letters"),
+            Invalid::TooLong => write!(
+                f,
+                "a registration number has at most {REGISTRATION_NUMBER} characters"
+            ),
+        }
+    }
+}
+
+/// The longest registration number that may be entered; exports may show longer ones.
+const REGISTRATION_NUMBER: usize = 20;
+
+/// Checks a value for the contact's field of this name.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn validate(field: &str, value: &str) -> Result<(), Invalid> {
+    match field {
+        "E-Mail" => e_mail(value),
+        "Phone No." | "Mobile Phone No." => phone(value),
+        "Registration Number" if value.chars().count() > REGISTRATION_NUMBER => {
+            Err(Invalid::TooLong)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks e-mail addresses: none, one, or several with semicolons between them.
+///
+/// # Errors
+/// The first part that is no address; the whole value where something else stands between addresses.
+pub fn e_mail(value: &str) -> Result<(), Invalid> {
+    for part in value.split(';').map(str::trim) {
+        if !part.is_empty() && !is_address(part) {
+            return Err(Invalid::EMail(part.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Checks a phone number: any character except letters.
+///
+/// # Errors
+/// [`Invalid::Letters`].
+pub fn phone(value: &str) -> Result<(), Invalid> {
+    match value.chars().any(char::is_alphabetic) {
+        true => Err(Invalid::Letters),
+        false => Ok(()),
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    // The specials of RFC 5322, but for the bar, which separates addresses where it stands.
+    let in_local = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{}~.".contains(c);
+    let in_domain = |c: char| c.is_alphanumeric() || c == '-' || c == '.';
+    let dotted = |part: &str| part.split('.').all(|label| !label.is_empty());
+    dotted(local) && dotted(domain) && local.chars().all(in_local) && domain.chars().all(in_domain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(value: &str) -> Option<String> {
+        match e_mail(value) {
+            Err(Invalid::EMail(part)) => Some(part),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn addresses_are_separated_by_semicolons_and_by_nothing_else() {
+        let several = "test1@test.com; test2@test.com; test3@test.com";
+        for good in [
+            "",
+            "a@b",
+            "jo.doe+x@müller-söhne.de",
+            several,
+            "a@b.example;",
+        ] {
+            assert_eq!(refused(good), None, "{good}");
+        }
+        for bad in [
+            "test1@test.com, test2@test.com",
+            "test1@test.com| test2@test.com",
+            "test1@test.com test2@test.com",
+            "test2.com",
+            "a@b@c",
+            "@b.example",
+            "a@",
+            "a@b..example",
+        ] {
+            assert_eq!(refused(bad).as_deref(), Some(bad));
+        }
+        assert_eq!(
+            refused("test1@test.com; test2.com; test3@test.com").as_deref(),
+            Some("test2.com")
+        );
+    }
+
+    #[test]
+    fn a_phone_number_has_no_letters_and_a_registration_number_twenty_characters() {
+        assert_eq!(validate("Phone No.", "+44 (0)20/123-45"), Ok(()));
+        assert_eq!(
+            validate("Mobile Phone No.", "A1234b"),
+            Err(Invalid::Letters)
+        );
+        let long = "x".repeat(21);
+        assert_eq!(
+            validate("Registration Number", &long),
+            Err(Invalid::TooLong)
+        );
+        assert_eq!(validate("Name", &long), Ok(()));
+    }
+}

@@ -1,0 +1,577 @@
+//! Arrange: what orders and rules ask for, checked in order, becomes new records, relations and cells of the pass. Writes
+//! nothing: what is arranged is merged, planned and guarded like everything else.
+
+mod contacts;
+mod counterparts;
+mod links;
+mod numbers;
+mod primary;
+mod returns;
+pub mod templates;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::{Config, CreateContacts};
+use crate::exports::key_print;
+use crate::merge::coupling::Relation;
+use crate::merge::deliver::Route;
+use crate::merge::{FirstMeeting, Rule};
+use crate::model::{FieldId, Form, Kind, Place, Problem, Row, Table, form};
+use crate::state::memory::{Mark, MarkRow};
+use crate::state::{StateError, Store};
+
+use super::couple::{Couplings, read_relation};
+use super::diff::{PrintMap, PrintSet};
+use super::observe::{CORRELATION, Seen, plain, tagged, untagged};
+use super::orders::Order;
+
+use templates::Template;
+
+/// A record that the pass creates, as far as it is known before its party is merged.
+#[derive(Clone, Debug)]
+pub struct Birth {
+    /// Where.
+    pub table: Table,
+    /// Its number.
+    pub no: String,
+    /// Its values; blank where the merge fills them.
+    pub row: Row,
+    /// Values of columns that the model does not know.
+    pub carried: Vec<(String, String)>,
+    /// Why, as a sentence.
+    pub reason: String,
+}
+
+/// A relation that the pass creates.
+#[derive(Clone, Debug)]
+pub struct NewRelation {
+    /// The row.
+    pub relation: Relation,
+    /// Why, as a sentence.
+    pub reason: String,
+}
+
+/// A cell that a rule writes, and that no other side shares.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OwnCell {
+    /// Table of its record.
+    pub table: Table,
+    /// The record's number.
+    pub no: String,
+    /// The column.
+    pub column: &'static str,
+    /// What it is to say.
+    pub value: String,
+    /// Why.
+    pub rule: Rule,
+    /// The contact in whose name it is done.
+    pub contact: String,
+}
+
+/// Everything that a pass does beside merging.
+#[derive(Debug, Default)]
+pub struct Arranged {
+    /// Records to be created.
+    pub births: Vec<Birth>,
+    /// Where each stands in `births`, by tagged key.
+    pub by_key: PrintMap<usize>,
+    /// Relations to be created.
+    pub relations: Vec<NewRelation>,
+    /// Listed relation rows that get a counterpart's number, by position.
+    pub filled: BTreeMap<usize, Relation>,
+    /// Relations to be taken out: contact and code.
+    pub unlinked: BTreeSet<(String, String)>,
+    /// Relations that were asked to be taken out, and are to stay after all: contact and code.
+    pub reasserted: BTreeSet<(String, String)>,
+    /// Records whose problem stays until they change: they are looked at again in every pass.
+    pub troubled: BTreeSet<(Table, String)>,
+    /// Tagged keys of numbers that are no longer disputed.
+    pub undisputed: PrintSet,
+    /// Parties whose first meeting has a master, by the contact's key.
+    pub masters: PrintMap<FirstMeeting>,
+    /// Moves of contacts, by key.
+    pub given: PrintMap<Vec<(FieldId, String, Rule)>>,
+    /// The keys of `given`, `masters` and new contacts: parties that must be looked at.
+    pub concerned: Vec<u64>,
+    /// Cells that rules write.
+    pub cells: Vec<OwnCell>,
+    /// The last number given, by the first of its series.
+    pub numbered: BTreeMap<String, String>,
+    /// Marks to be set.
+    pub marked: Vec<MarkRow>,
+    /// Marks that go.
+    pub unmarked: Vec<MarkRow>,
+    /// What could not be done that a rule asked for.
+    pub problems: Vec<Problem>,
+    /// What could not be done that an order asked for, as sentences.
+    pub refusals: Vec<String>,
+    /// What orders had done, for who gave them.
+    pub answers: Vec<Answer>,
+}
+
+/// What an order did.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "did", rename_all = "kebab-case")]
+pub enum Answer {
+    /// A contact and a counterpart are coupled.
+    Linked {
+        /// Contact No.
+        contact: String,
+        /// The counterpart's table.
+        table: String,
+        /// The counterpart's number.
+        no: String,
+    },
+    /// A contact lost its counterpart of a kind.
+    Unlinked {
+        /// Contact No.
+        contact: String,
+        /// The counterpart's table.
+        table: String,
+        /// The counterpart's number.
+        no: String,
+    },
+    /// A record was created.
+    Created {
+        /// Its table.
+        table: String,
+        /// Its number.
+        no: String,
+        /// The record that it was made from, as words.
+        from: String,
+    },
+}
+
+impl Arranged {
+    /// The birth of a record.
+    pub fn birth(&self, table: Table, key: u64) -> Option<&Birth> {
+        self.by_key
+            .get(&tagged(key, table))
+            .map(|at| &self.births[*at])
+    }
+
+    /// Whether relations are other than exports and state say.
+    pub fn changes_relations(&self) -> bool {
+        !self.relations.is_empty()
+            || !self.filled.is_empty()
+            || !self.unlinked.is_empty()
+            || !self.undisputed.is_empty()
+            || !self.reasserted.is_empty()
+    }
+}
+
+/// What is looked at to arrange something.
+pub struct Scene<'a, 'c> {
+    /// Configuration.
+    pub config: &'c Config,
+    /// Tables, by [`Table::index`]; all keys can be found.
+    pub tables: &'a [Option<Seen<'c>>],
+    /// The couplings without anything arranged.
+    pub couplings: &'a Couplings,
+    /// The state, read only.
+    pub store: &'a Store,
+    /// Its marks.
+    pub marks: &'a [MarkRow],
+    /// Records that are gone, those of this pass included.
+    pub gone: &'a BTreeSet<(Table, String)>,
+    /// Templates by kind, where orders need them.
+    pub templates: &'a BTreeMap<Kind, Result<Vec<Template>, String>>,
+    /// By key: contacts that came back under another number, and the key of that.
+    pub renamed_keys: PrintMap<u64>,
+    /// The seed of all hashes.
+    pub seed: u64,
+}
+
+/// What rules ask for: found before anything is arranged, since most passes ask for nothing.
+#[derive(Debug, Default)]
+pub struct Triggers {
+    newcomers: BTreeSet<(Table, String)>,
+    returned: BTreeSet<(Table, String)>,
+    primaries: Vec<primary::Moved>,
+    columns: Vec<links::ColumnMove>,
+    renamed: bool,
+    unwritten: bool,
+    gone: bool,
+}
+
+impl Triggers {
+    /// Whether there is nothing to arrange.
+    pub fn is_empty(&self) -> bool {
+        self.newcomers.is_empty()
+            && self.returned.is_empty()
+            && self.primaries.is_empty()
+            && self.columns.is_empty()
+            && !self.renamed
+            && !self.unwritten
+            && !self.gone
+    }
+}
+
+/// Looks at what changed for whatever a rule makes something of.
+pub fn triggers(
+    config: &Config,
+    tables: &[Option<Seen<'_>>],
+    marks: &[MarkRow],
+    gone: &BTreeSet<(Table, String)>,
+) -> Result<Triggers, StateError> {
+    let mut triggers = Triggers {
+        unwritten: marks.iter().any(|row| row.mark == Mark::Unwritten),
+        ..Triggers::default()
+    };
+    for row in marks.iter().filter(|row| row.mark == Mark::Newcomer) {
+        triggers
+            .newcomers
+            .extend(Table::named(&row.table).map(|table| (table, row.no.clone())));
+    }
+    for seen in tables.iter().flatten() {
+        triggers.renamed |= !seen.created.renamed.is_empty();
+        let Some(export) = &seen.export else { continue };
+        triggers.gone |= !seen.diff.gone.is_empty() && seen.table != Table::Relations;
+        let kind = match seen.table {
+            Table::Counterparts(kind) => Some(kind),
+            _ => None,
+        };
+        let creates = kind.is_some_and(|kind| {
+            config.setup.code(kind).is_some()
+                && config.setup.contact_nos.is_some()
+                && match config.setup.create_contacts {
+                    CreateContacts::Never => false,
+                    CreateContacts::New => seen.memory.is_some(),
+                    CreateContacts::All => true,
+                }
+        });
+        let watches_primary = kind
+            .filter(|kind| kind.def().has_primary_contact && config.setup.code(*kind).is_some())
+            .is_some_and(|_| seen.memory.is_some());
+        let relation_columns = links::relation_columns(seen);
+        if seen.table == Table::Relations
+            || !(creates || watches_primary || !relation_columns.is_empty() || !gone.is_empty())
+        {
+            continue;
+        }
+        for at in seen.diff.touched.iter().map(|at| *at as usize) {
+            if seen.is_double(at) {
+                continue;
+            }
+            let is_new = seen.diff.olds[at] == 0;
+            if !is_new && !watches_primary && relation_columns.is_empty() {
+                continue;
+            }
+            let Ok(record) = export.record(at) else {
+                continue;
+            };
+            let Some(no) = record.value(0).map(canonical) else {
+                continue;
+            };
+            let known = (seen.table, no);
+            if is_new && gone.contains(&known) {
+                triggers.returned.insert(known.clone());
+            } else if is_new && creates {
+                triggers.newcomers.insert(known.clone());
+            }
+            let base = match (seen.diff.olds[at] as usize).checked_sub(1) {
+                Some(old) => seen.rows.get(seen.index.rows[old])?,
+                None => None,
+            };
+            if watches_primary {
+                triggers.primaries.extend(primary::moved(
+                    seen.table,
+                    &known.1,
+                    record.row(),
+                    base.as_ref(),
+                ));
+            }
+            for column in &relation_columns {
+                let moved =
+                    links::column_move(seen.table, &known.1, column, record.row(), base.as_ref());
+                triggers.columns.extend(moved);
+            }
+        }
+    }
+    Ok(triggers)
+}
+
+/// Arranges what orders and rules ask for; each sees what was arranged before it.
+pub fn arrange(
+    scene: &Scene<'_, '_>,
+    orders: &[Order],
+    triggers: &Triggers,
+) -> Result<Arranged, StateError> {
+    let mut arranger = Arranger::new(scene);
+    arranger.repeat_unwritten();
+    arranger.follow_renames()?;
+    for (table, no) in &triggers.returned {
+        arranger.give_back(*table, no)?;
+    }
+    arranger.take_away()?;
+    for column in &triggers.columns {
+        arranger.follow_column(column)?;
+    }
+    for moved in &triggers.primaries {
+        arranger.follow_primary(moved)?;
+    }
+    for order in orders {
+        if let Err(refusal) = arranger.carry_out(order)? {
+            arranger.out.refusals.push(refusal);
+        }
+    }
+    for (table, no) in &triggers.newcomers {
+        if let Table::Counterparts(kind) = table {
+            arranger.welcome(*kind, no)?;
+        }
+    }
+    Ok(arranger.out)
+}
+
+/// What a rule or an order is refused for, as a sentence.
+type Refusal = String;
+
+/// Done, or refused by a rule; or the state failed.
+type Arrangement<T = ()> = Result<Result<T, Refusal>, StateError>;
+
+struct Arranger<'s, 'a, 'c> {
+    scene: &'s Scene<'a, 'c>,
+    out: Arranged,
+    /// Counterparts in force by contact, as tagged keys.
+    of_contact: PrintMap<Vec<u64>>,
+    /// Contacts in force by tagged counterpart.
+    of_counterpart: PrintMap<u64>,
+    /// Relation rows that were looked at anew in this pass: those that do not couple are among them.
+    fresh: Vec<(usize, Relation)>,
+}
+
+impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
+    fn new(scene: &'s Scene<'a, 'c>) -> Arranger<'s, 'a, 'c> {
+        let mut arranger = Arranger {
+            scene,
+            out: Arranged::default(),
+            of_contact: PrintMap::default(),
+            of_counterpart: PrintMap::default(),
+            fresh: Vec::new(),
+        };
+        for [contact, counterpart] in scene.couplings.in_force() {
+            arranger.couple_keys(*contact, *counterpart);
+        }
+        if let Some(seen) = arranger.seen(Table::Relations)
+            && let Some(export) = &seen.export
+        {
+            let touched = seen.diff.touched.iter().map(|at| *at as usize);
+            arranger.fresh = touched
+                .filter_map(|at| Some((at, read_relation(&export.record(at).ok()?))))
+                .collect();
+        }
+        arranger
+    }
+
+    fn couple_keys(&mut self, contact: u64, counterpart: u64) {
+        self.of_contact
+            .entry(contact)
+            .or_default()
+            .push(counterpart);
+        self.of_counterpart.insert(counterpart, contact);
+    }
+
+    fn carry_out(&mut self, order: &Order) -> Arrangement {
+        match order {
+            Order::Link {
+                contact,
+                kind,
+                no,
+                master,
+            } => self.link(&canonical(contact), *kind, &canonical(no), *master),
+            Order::Unlink { contact, kind } => self.unlink(&canonical(contact), *kind),
+            Order::CreateCounterpart {
+                contact,
+                kind,
+                template,
+            } => self.create_counterpart(&canonical(contact), *kind, template),
+            Order::CreateContacts { kind, nos } => self.create_contacts(*kind, nos),
+            Order::CreateContact {
+                company,
+                person,
+                values,
+            } => self.create_contact(company.as_deref(), *person, values),
+        }
+    }
+
+    fn seen(&self, table: Table) -> Option<&'a Seen<'c>> {
+        self.scene.tables.get(table.index())?.as_ref()
+    }
+
+    fn key(&self, no: &str) -> u64 {
+        plain(key_print(&[no], self.scene.seed))
+    }
+
+    /// A table that the pass can write to.
+    fn writable(&self, table: Table) -> Result<&'a Seen<'c>, Refusal> {
+        let Some(seen) = self.seen(table) else {
+            return Err(format!("[tables.{table}] is not configured"));
+        };
+        if seen.export.is_none() {
+            return Err(format!(
+                "{} says nothing in this pass (`couplet problems list` says why)",
+                seen.file()
+            ));
+        }
+        if seen.route() == Route::Nowhere {
+            return Err(format!(
+                "`write_back` is not set for [tables.{table}], so nothing can be written for it"
+            ));
+        }
+        Ok(seen)
+    }
+
+    /// What a record shows, or is to show where the pass creates it.
+    fn row(&self, table: Table, no: &str) -> Result<Option<Row>, StateError> {
+        let key = self.key(no);
+        if let Some(birth) = self.out.birth(table, key) {
+            return Ok(Some(birth.row.clone()));
+        }
+        match self.seen(table) {
+            Some(seen) => seen.row(key),
+            None => Ok(None),
+        }
+    }
+
+    /// The contact of a counterpart, by number.
+    fn contact_of(&self, kind: Kind, no: &str) -> Result<Option<String>, StateError> {
+        let tagged = tagged(self.key(no), Table::Counterparts(kind));
+        match self.of_counterpart.get(&tagged) {
+            Some(contact) => self.number(Table::Contacts, *contact),
+            None => Ok(None),
+        }
+    }
+
+    /// The counterpart of a contact, by number.
+    fn counterpart_of(&self, contact: &str, kind: Kind) -> Result<Option<String>, StateError> {
+        let table = Table::Counterparts(kind);
+        let counterparts = self.of_contact.get(&self.key(contact));
+        let found = counterparts.into_iter().flatten().find_map(|tagged| {
+            untagged(*tagged)
+                .filter(|(of, _)| *of == table)
+                .map(|(_, key)| key)
+        });
+        match found {
+            Some(key) => self.number(table, key),
+            None => Ok(None),
+        }
+    }
+
+    fn number(&self, table: Table, key: u64) -> Result<Option<String>, StateError> {
+        if let Some(birth) = self.out.birth(table, key) {
+            return Ok(Some(birth.no.clone()));
+        }
+        let Some(seen) = self.seen(table) else {
+            return Ok(None);
+        };
+        let row = match seen.row(key)? {
+            Some(row) => Some(row),
+            None => seen.base(key)?,
+        };
+        Ok(row.as_ref().and_then(|row| row.get(0)).map(canonical))
+    }
+
+    /// The company of a person; `None` for a company, and for a person without one.
+    fn company_of(&self, row: &Row) -> Option<String> {
+        let company = canonical(cell(Table::Contacts, row, "Company No."));
+        let own = canonical(cell(Table::Contacts, row, "No."));
+        (is_person(row) && !company.is_empty() && company != own).then_some(company)
+    }
+
+    fn bear(&mut self, birth: Birth) {
+        let key = self.key(&birth.no);
+        if birth.table == Table::Contacts {
+            self.out.concerned.push(key);
+        }
+        self.out
+            .by_key
+            .insert(tagged(key, birth.table), self.out.births.len());
+        self.out.births.push(birth);
+    }
+
+    /// A row for a new record: its number, also in the correlation column where the table has it.
+    fn new_row(&self, table: Table, no: &str) -> Row {
+        let mut row = Row::unknown(table);
+        let export = self.seen(table).and_then(|seen| seen.export.as_ref());
+        for (column, _) in table.columns().iter().enumerate() {
+            if export.is_some_and(|export| export.columns.has(column)) {
+                row.set(column, Some(String::new()));
+            }
+        }
+        row.set(0, Some(no.to_owned()));
+        let correlates = table.column(CORRELATION).filter(|column| {
+            export.is_some_and(|export| export.columns.position(*column).is_some())
+        });
+        if let Some(column) = correlates {
+            row.set(column, Some(no.to_owned()));
+        }
+        row
+    }
+
+    fn concern(&mut self, contact: &str) -> u64 {
+        let key = self.key(contact);
+        self.out.concerned.push(key);
+        key
+    }
+
+    fn trouble(&mut self, table: Table, no: &str, kind: &str, reason: String, advice: &str) {
+        let place = Place {
+            table: table.name().to_owned(),
+            file: self.seen(table).map(Seen::file),
+            key: Some(no.to_owned()),
+            ..Place::default()
+        };
+        self.out
+            .problems
+            .push(Problem::new(place, kind, reason, advice));
+    }
+
+    fn mark(&mut self, mark: Mark, table: Table, no: &str, body: String) {
+        self.out.marked.push(MarkRow {
+            mark,
+            table: table.name().to_owned(),
+            no: no.to_owned(),
+            body,
+        });
+    }
+
+    fn unmark(&mut self, mark: Mark, table: Table, no: &str) {
+        let name = table.name();
+        let is_set = |row: &&MarkRow| row.mark == mark && row.table == name && row.no == no;
+        if self.scene.marks.iter().any(|row| is_set(&row)) {
+            self.out.unmarked.push(MarkRow {
+                mark,
+                table: name.to_owned(),
+                no: no.to_owned(),
+                body: String::new(),
+            });
+        }
+    }
+}
+
+/// A number or code as it is compared.
+fn canonical(no: &str) -> String {
+    form::canonical(Form::Code, no).into_owned()
+}
+
+/// The cell of a column; blank where the row does not say.
+fn cell<'r>(table: Table, row: &'r Row, column: &str) -> &'r str {
+    table
+        .column(column)
+        .and_then(|column| row.get(column))
+        .unwrap_or_default()
+}
+
+fn set(table: Table, row: &mut Row, column: &str, value: &str) {
+    if let Some(at) = table.column(column).filter(|at| row.get(*at).is_some()) {
+        row.set(at, Some(value.to_owned()));
+    }
+}
+
+fn is_person(row: &Row) -> bool {
+    form::caption(Form::ContactType, cell(Table::Contacts, row, "Type")) == Some("Person")
+}
+
+fn says_yes(value: &str) -> bool {
+    form::caption(Form::Boolean, value) == Some("Yes")
+}

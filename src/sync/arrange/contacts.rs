@@ -1,0 +1,332 @@
+//! Contacts made from counterparts, and contacts that begin alone (`business-central.md` §1.1, §5).
+
+use crate::merge::{FirstMeeting, Rule};
+use crate::model::{CONTACT_TYPE, Form, Kind, Row, Table, form};
+use crate::state::StateError;
+use crate::state::memory::Mark;
+
+use super::super::couple::PRIMARY_CONTACT;
+use super::super::observe::tagged;
+use super::{Answer, Arrangement, Arranger, Birth, OwnCell, canonical, cell, is_person, set};
+
+impl Arranger<'_, '_, '_> {
+    /// Contacts from counterparts that have none; all of a kind, or the named ones (§5.3).
+    pub(super) fn create_contacts(&mut self, kind: Kind, nos: &[String]) -> Arrangement {
+        let def = kind.def();
+        let table = Table::Counterparts(kind);
+        if self.scene.config.setup.code(kind).is_none() {
+            return Ok(Err(format!(
+                "`{}` is not set under [setup]",
+                def.setup_code
+            )));
+        }
+        if self.scene.config.setup.contact_nos.is_none() {
+            return self.next_contact_no().map(|next| next.map(|_| ()));
+        }
+        let Some(seen) = self.seen(table).filter(|seen| seen.export.is_some()) else {
+            return Ok(Err(format!("{} say nothing in this pass", def.table)));
+        };
+        for table in [Table::Contacts, Table::Relations] {
+            if let Err(refusal) = self.writable(table) {
+                return Ok(Err(refusal));
+            }
+        }
+        let mut wanted: Vec<String> = nos.iter().map(|no| canonical(no)).collect();
+        for no in &wanted {
+            let refusal = match (self.row(table, no)?, self.contact_of(kind, no)?) {
+                (None, _) => Some(format!("there is no {} {no}", def.noun)),
+                (_, Some(contact)) => {
+                    Some(format!("{} {no} already has contact {contact}", def.noun))
+                }
+                _ => None,
+            };
+            if let Some(refusal) = refusal {
+                return Ok(Err(refusal));
+            }
+        }
+        if nos.is_empty() {
+            let export = seen.export.as_ref();
+            let records = export.map_or(0, |export| export.records.len());
+            for at in (0..records).filter(|at| !seen.is_double(*at)) {
+                let key = seen.diff.keys[at];
+                if key == 0 || self.of_counterpart.contains_key(&tagged(key, table)) {
+                    continue;
+                }
+                let record = export.and_then(|export| export.record(at).ok());
+                let no = record
+                    .as_ref()
+                    .and_then(|record| record.value(0))
+                    .map(canonical);
+                wanted.extend(no.filter(|no| !self.is_named_in_vain(no)));
+            }
+        }
+        wanted.sort();
+        wanted.dedup();
+        for no in wanted {
+            let Some(row) = self.row(table, &no)? else {
+                continue;
+            };
+            let reason = format!("{} {no} had no contact", def.noun);
+            match self.contact_from(kind, &no, &row, reason)? {
+                Ok(contact) => self.out.answers.push(Answer::Created {
+                    table: "contacts".to_owned(),
+                    no: contact,
+                    from: format!("{} {no}", def.noun),
+                }),
+                Err(refusal) => return Ok(Err(refusal)),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Whether a relation that couples nothing names this number: somebody has meant something with it.
+    fn is_named_in_vain(&self, no: &str) -> bool {
+        self.fresh.iter().any(|(_, relation)| relation.no == no)
+    }
+
+    /// A counterpart that is new gets a contact, once what that needs is there (§5.1).
+    pub(super) fn welcome(&mut self, kind: Kind, no: &str) -> Result<(), StateError> {
+        let table = Table::Counterparts(kind);
+        let Some(row) = self.row(table, no)? else {
+            self.unmark(Mark::Newcomer, table, no);
+            return Ok(());
+        };
+        if self.contact_of(kind, no)?.is_some() || self.is_named_in_vain(no) {
+            self.unmark(Mark::Newcomer, table, no);
+            return Ok(());
+        }
+        let speak = [Table::Contacts, Table::Relations]
+            .iter()
+            .all(|table| self.seen(*table).is_some_and(|seen| seen.export.is_some()));
+        let reason = format!("{} {no} is new", kind.def().noun);
+        let refusal = match speak {
+            false => None,
+            true => match self.contact_from(kind, no, &row, reason)? {
+                Ok(_) => {
+                    self.unmark(Mark::Newcomer, table, no);
+                    return Ok(());
+                }
+                Err(refusal) => Some(refusal),
+            },
+        };
+        self.mark(Mark::Newcomer, table, no, String::new());
+        if let Some(refusal) = refusal {
+            self.trouble(
+                table,
+                no,
+                "no-contact-created",
+                format!("it is new, and gets no contact: {refusal}"),
+                "see to it, or create the contact in its own system",
+            );
+        }
+        Ok(())
+    }
+
+    /// A contact that takes everything from its counterpart, with its relation and its primary contact (§5.1, §5.3).
+    pub(super) fn contact_from(
+        &mut self,
+        kind: Kind,
+        no: &str,
+        from: &Row,
+        reason: String,
+    ) -> Arrangement<String> {
+        let table = Table::Counterparts(kind);
+        for table in [Table::Contacts, Table::Relations] {
+            if let Err(refusal) = self.writable(table) {
+                return Ok(Err(refusal));
+            }
+        }
+        let contact = match self.next_contact_no()? {
+            Ok(contact) => contact,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if let Err(refusal) = self.relate(&contact, kind, no, reason.clone())? {
+            return Ok(Err(refusal));
+        }
+        let kind_of_contact = cell(table, from, CONTACT_TYPE);
+        let is_person = form::caption(Form::ContactType, kind_of_contact) == Some("Person");
+        let mut row = self.new_row(Table::Contacts, &contact);
+        self.dress(&mut row, is_person, true);
+        self.out
+            .masters
+            .insert(self.key(&contact), FirstMeeting::Counterpart);
+        self.bear(Birth {
+            table: Table::Contacts,
+            no: contact.clone(),
+            row,
+            carried: Vec::new(),
+            reason,
+        });
+        if !kind.def().has_primary_contact || !form::is_blank(cell(table, from, PRIMARY_CONTACT)) {
+            return Ok(Ok(contact));
+        }
+        let person = cell(table, from, "Contact").trim().to_owned();
+        let primary = match (is_person, person.is_empty()) {
+            (true, _) => {
+                let name = cell(table, from, "Name").to_owned();
+                self.own_cell(table, no, "Contact", name, &contact);
+                contact.clone()
+            }
+            (false, true) => contact.clone(),
+            (false, false) => match self.person_of(&contact, &person)? {
+                Ok(person) => person,
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+        };
+        self.own_cell(table, no, PRIMARY_CONTACT, primary, &contact);
+        Ok(Ok(contact))
+    }
+
+    /// A person of a company, which takes over what persons inherit (§5.3, §5.4).
+    pub(super) fn person_of(&mut self, company: &str, name: &str) -> Arrangement<String> {
+        let no = match self.next_contact_no()? {
+            Ok(no) => no,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let mut row = self.new_row(Table::Contacts, &no);
+        set(Table::Contacts, &mut row, "Name", name);
+        set(Table::Contacts, &mut row, "Company No.", company);
+        self.dress(&mut row, true, false);
+        self.bear(Birth {
+            table: Table::Contacts,
+            no: no.clone(),
+            row,
+            carried: Vec::new(),
+            reason: format!("it is the primary contact of {company}"),
+        });
+        Ok(Ok(no))
+    }
+
+    /// Type and defaults of a new contact (§1.1). One that is made from a counterpart gets no default but its company's
+    /// salutation.
+    fn dress(&self, row: &mut Row, is_person: bool, skip_defaults: bool) {
+        let defaults = &self.scene.config.setup.defaults;
+        let table = Table::Contacts;
+        let fill = |row: &mut Row, column: &str, value: &str| {
+            if form::is_blank(cell(table, row, column)) {
+                set(table, row, column, value);
+            }
+        };
+        fill(row, "Type", if is_person { "Person" } else { "Company" });
+        if !is_person {
+            let no = cell(table, row, "No.").to_owned();
+            fill(row, "Company No.", &no);
+            fill(row, "Salutation Code", &defaults.company_salutation);
+        }
+        if skip_defaults {
+            return;
+        }
+        if is_person {
+            fill(row, "Salutation Code", &defaults.person_salutation);
+        }
+        fill(row, "Salesperson Code", &defaults.user_salesperson);
+        for (field, value) in &defaults.fields {
+            fill(row, field, value);
+        }
+    }
+
+    pub(super) fn own_cell(
+        &mut self,
+        table: Table,
+        no: &str,
+        column: &'static str,
+        value: String,
+        contact: &str,
+    ) {
+        self.out.cells.push(OwnCell {
+            table,
+            no: no.to_owned(),
+            column,
+            value,
+            rule: Rule::PrimaryContact,
+            contact: contact.to_owned(),
+        });
+    }
+
+    /// A contact that begins alone: with defaults, and with what it is given (§1.1). A person of a company takes over what
+    /// persons inherit (§7.1).
+    pub(super) fn create_contact(
+        &mut self,
+        company: Option<&str>,
+        person: bool,
+        values: &[(String, String)],
+    ) -> Arrangement {
+        if let Err(refusal) = self.writable(Table::Contacts) {
+            return Ok(Err(refusal));
+        }
+        let company = company.map(canonical);
+        if let Some(company) = &company {
+            match self.row(Table::Contacts, company)? {
+                None => return Ok(Err(format!("there is no contact {company}"))),
+                Some(row) if is_person(&row) => {
+                    return Ok(Err(format!("contact {company} is a person, not a company")));
+                }
+                Some(_) => {}
+            }
+        }
+        let no = match self.next_contact_no()? {
+            Ok(no) => no,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let mut row = self.new_row(Table::Contacts, &no);
+        for (field, value) in values {
+            if let Err(refusal) = self.enter(&mut row, field, value) {
+                return Ok(Err(refusal));
+            }
+        }
+        if let Some(company) = &company {
+            set(Table::Contacts, &mut row, "Company No.", company);
+        }
+        self.dress(&mut row, person || company.is_some(), false);
+        self.bear(Birth {
+            table: Table::Contacts,
+            no: no.clone(),
+            row,
+            carried: Vec::new(),
+            reason: "somebody asked for it".to_owned(),
+        });
+        self.out.answers.push(Answer::Created {
+            table: "contacts".to_owned(),
+            no,
+            from: company.map_or_else(|| "nothing".to_owned(), |no| format!("company {no}")),
+        });
+        Ok(Ok(()))
+    }
+
+    /// A value that somebody enters: for a column that the export has, checked (§12).
+    fn enter(&self, row: &mut Row, field: &str, value: &str) -> Result<(), String> {
+        let table = Table::Contacts;
+        let known = table
+            .columns()
+            .iter()
+            .position(|column| crate::exports::fold(column.name) == crate::exports::fold(field));
+        let Some(column) = known.filter(|column| *column > 0 && row.get(*column).is_some()) else {
+            return Err(format!(
+                "contacts have no column {field:?} that can be entered"
+            ));
+        };
+        let def = &table.columns()[column];
+        crate::merge::validation::validate(def.name, value)
+            .map_err(|invalid| format!("{} of the contact: {invalid}", def.name))?;
+        let length = self
+            .seen(table)
+            .and_then(|seen| seen.export.as_ref())
+            .map_or(def.length, |export| export.length_of(column).0);
+        if value.chars().count() > length {
+            return Err(format!(
+                "{} holds {length} characters, and this value has {}",
+                def.name,
+                value.chars().count()
+            ));
+        }
+        let value = match def.form {
+            Form::Boolean | Form::ContactType => form::caption(def.form, value)
+                .ok_or_else(|| format!("{value:?} is no value of {}", def.name))?
+                .to_owned(),
+            Form::Code => canonical(value),
+            Form::Text => value.to_owned(),
+        };
+        row.set(column, Some(value));
+        Ok(())
+    }
+}

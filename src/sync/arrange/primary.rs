@@ -1,0 +1,167 @@
+//! The primary contact of a counterpart: a person whose company is, or becomes, the counterpart's contact
+//! (`business-central.md` §5.4, §6, §6.1).
+
+use crate::merge::Rule;
+use crate::model::{CONTACT_TYPE, FieldId, Form, Kind, Row, Table, form};
+use crate::state::StateError;
+
+use super::super::couple::PRIMARY_CONTACT;
+use super::{Arrangement, Arranger, canonical, cell, is_person};
+
+/// A counterpart whose primary contact changed, or in which somebody typed a contact's name.
+#[derive(Clone, Debug)]
+pub(super) struct Moved {
+    kind: Kind,
+    no: String,
+    /// The number that the record shows now; blank where only a name was typed.
+    primary: String,
+    /// The name that was typed, where it is to become a person.
+    typed: Option<String>,
+    /// Somebody changed the name in the same edit: it is theirs.
+    named: bool,
+    is_new: bool,
+}
+
+/// What became of the primary contact of a record.
+pub(super) fn moved(table: Table, no: &str, row: &Row, base: Option<&Row>) -> Option<Moved> {
+    let Table::Counterparts(kind) = table else {
+        return None;
+    };
+    let text = |row: &Row, column: &str| cell(table, row, column).trim().to_owned();
+    let before = |column: &str| base.map(|base| text(base, column)).unwrap_or_default();
+    let primary = canonical(&text(row, PRIMARY_CONTACT));
+    let (name, old_name) = (text(row, "Contact"), before("Contact"));
+    let is_new = base.is_none();
+    let is_person =
+        form::caption(Form::ContactType, cell(table, row, CONTACT_TYPE)) == Some("Person");
+    let changed = !primary.is_empty() && primary != canonical(&before(PRIMARY_CONTACT));
+    let typed = !is_new
+        && primary.is_empty()
+        && before(PRIMARY_CONTACT).is_empty()
+        && old_name.is_empty()
+        && !name.is_empty()
+        && !is_person;
+    (changed && !is_person || typed).then(|| Moved {
+        kind,
+        no: no.to_owned(),
+        primary,
+        typed: typed.then(|| name.clone()),
+        named: !name.is_empty() && name != old_name,
+        is_new,
+    })
+}
+
+impl Arranger<'_, '_, '_> {
+    /// Finds or restores the relation that a primary contact stands for, or says why it cannot be the primary contact.
+    pub(super) fn follow_primary(&mut self, moved: &Moved) -> Result<(), StateError> {
+        let table = Table::Counterparts(moved.kind);
+        let result = match &moved.typed {
+            Some(name) => self.typed_name(moved, name)?,
+            None => self.find_or_restore(moved)?,
+        };
+        if let Err(refusal) = result {
+            self.out.troubled.insert((table, moved.no.clone()));
+            self.trouble(
+                table,
+                &moved.no,
+                "primary-contact",
+                refusal,
+                "choose another primary contact, or link the records first",
+            );
+        }
+        Ok(())
+    }
+
+    /// Who types a name where there was none gets a person of that name (§5.4).
+    fn typed_name(&mut self, moved: &Moved, name: &str) -> Arrangement {
+        let creates = self.scene.config.setup.create_contacts
+            != crate::config::CreateContacts::Never
+            && self.scene.config.setup.contact_nos.is_some();
+        let company = self.contact_of(moved.kind, &moved.no)?;
+        let (true, Some(company)) = (creates, company) else {
+            return Ok(Ok(()));
+        };
+        if self
+            .row(Table::Contacts, &company)?
+            .is_none_or(|row| is_person(&row))
+            || self.writable(Table::Contacts).is_err()
+        {
+            return Ok(Ok(()));
+        }
+        Ok(match self.person_of(&company, name)? {
+            Ok(person) => {
+                let table = Table::Counterparts(moved.kind);
+                self.own_cell(table, &moved.no, PRIMARY_CONTACT, person, &company);
+                Ok(())
+            }
+            Err(refusal) => Err(refusal),
+        })
+    }
+
+    fn find_or_restore(&mut self, moved: &Moved) -> Arrangement {
+        let (kind, no, primary) = (moved.kind, &moved.no, &moved.primary);
+        let noun = kind.def().noun;
+        let table = Table::Counterparts(kind);
+        let Some(person) = self.row(Table::Contacts, primary)? else {
+            return Ok(Err(format!(
+                "there is no contact {primary}, its primary contact"
+            )));
+        };
+        let company = match self.company_of(&person) {
+            Some(company) => Some(company),
+            None => (!is_person(&person)).then(|| primary.clone()),
+        };
+        match (self.contact_of(kind, no)?, company) {
+            (Some(linked), company) => {
+                if company.as_ref() != Some(&linked) {
+                    return Ok(Err(format!(
+                        "contact {primary} is not related to {noun} {no}, which belongs to {linked}"
+                    )));
+                }
+            }
+            (None, None) => {
+                // A person without a company joins the one that is made from the counterpart.
+                let Some(row) = self.row(table, no)? else {
+                    return Ok(Ok(()));
+                };
+                let reason = format!("contact {primary} is the primary contact of {noun} {no}");
+                let company = match self.contact_from(kind, no, &row, reason)? {
+                    Ok(company) => company,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                let key = self.concern(primary);
+                if let Some(field) = FieldId::named("Company No.") {
+                    self.out.given.entry(key).or_default().push((
+                        field,
+                        company,
+                        Rule::PrimaryContact,
+                    ));
+                }
+            }
+            (None, Some(company)) if is_person(&person) => {
+                if let Some(other) = self.counterpart_of(&company, kind)? {
+                    return Ok(Err(format!(
+                        "contact {company}, the company of {primary}, is already related to {noun} {other}"
+                    )));
+                }
+                let reason = format!("contact {primary} is the primary contact of {noun} {no}");
+                if let Err(refusal) = self.relate(&company, kind, no, reason)? {
+                    return Ok(Err(refusal));
+                }
+                self.concern(&company);
+            }
+            (None, Some(company)) => {
+                if !moved.is_new {
+                    return Ok(Err(format!(
+                        "contact {company} is not related to {noun} {no}"
+                    )));
+                }
+            }
+        }
+        if is_person(&person) && !moved.named {
+            let name = cell(Table::Contacts, &person, "Name").to_owned();
+            self.own_cell(table, no, "Contact", name, primary);
+        }
+        Ok(Ok(()))
+    }
+}

@@ -1,0 +1,324 @@
+//! What a disappearance takes along, and what a return gives back (`product.md` §6, `business-central.md` §11.1).
+
+use crate::merge::Rule;
+use crate::merge::coupling::{Relation, kind_of};
+use crate::model::{FieldId, Kind, Table, form};
+use crate::state::StateError;
+use crate::state::memory::{CreatedRow, Mark, Taken};
+
+use super::super::couple::PRIMARY_CONTACT;
+use super::super::observe::tagged;
+use super::{Arranger, Birth, NewRelation, canonical, cell};
+
+impl Arranger<'_, '_, '_> {
+    /// Notes what the records that are gone take along: their relations, and where they were the primary contact.
+    pub(super) fn take_away(&mut self) -> Result<(), StateError> {
+        for seen in self.scene.tables.iter().flatten() {
+            if seen.table == Table::Relations {
+                continue;
+            }
+            for at in &seen.diff.gone {
+                let key = seen.index.keys[*at as usize];
+                let base = seen.rows.get(seen.index.rows[*at as usize])?;
+                let Some(no) = base.as_ref().and_then(|row| row.get(0)).map(canonical) else {
+                    continue;
+                };
+                let relations = match seen.table {
+                    Table::Contacts => self.rows_of(&no)?.into_iter().map(|(_, row)| row).collect(),
+                    Table::Counterparts(kind) => self.rows_naming(kind, &no)?,
+                    Table::Relations | Table::Templates(_) => Vec::new(),
+                };
+                let mut taken: Vec<Taken> = relations
+                    .into_iter()
+                    .map(|row| {
+                        Taken::Relation([
+                            row.contact,
+                            row.code,
+                            row.link.unwrap_or_default(),
+                            row.no,
+                        ])
+                    })
+                    .collect();
+                if seen.table == Table::Contacts {
+                    self.leave_counterparts(&no, key, &mut taken)?;
+                    self.leave_persons(key)?;
+                }
+                if !taken.is_empty() {
+                    let body = serde_json::to_string(&taken)?;
+                    self.mark(Mark::Taken, seen.table, &no, body);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The only cells that a disappearance blanks: Contact and Primary Contact No. where they named it.
+    fn leave_counterparts(
+        &mut self,
+        contact: &str,
+        key: u64,
+        taken: &mut Vec<Taken>,
+    ) -> Result<(), StateError> {
+        for kind in Kind::all().filter(|kind| kind.def().has_primary_contact) {
+            for (no, row) in self.naming_as_primary(kind, key)? {
+                let table = Table::Counterparts(kind);
+                for column in [PRIMARY_CONTACT, "Contact"] {
+                    let value = cell(table, &row, column).to_owned();
+                    if form::is_blank(&value) {
+                        continue;
+                    }
+                    taken.push(Taken::Cell([
+                        table.name().to_owned(),
+                        no.clone(),
+                        column.to_owned(),
+                        value,
+                    ]));
+                    self.own_cell(table, &no, column, String::new(), contact);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The records of a kind whose primary contact a contact is, with what they show.
+    fn naming_as_primary(
+        &self,
+        kind: Kind,
+        contact: u64,
+    ) -> Result<Vec<(String, crate::model::Row)>, StateError> {
+        let table = Table::Counterparts(kind);
+        let Some(seen) = self.seen(table) else {
+            return Ok(Vec::new());
+        };
+        let known = seen.index.links.iter().enumerate();
+        let known = known
+            .filter(|(_, link)| link[0] == contact)
+            .map(|(at, _)| seen.index.keys[at]);
+        let touched = seen
+            .diff
+            .touched
+            .iter()
+            .map(|at| seen.diff.keys[*at as usize]);
+        let mut found = Vec::new();
+        for key in known.chain(touched) {
+            let Some(row) = seen.row(key)? else { continue };
+            let no = canonical(cell(table, &row, "No."));
+            let primary = canonical(cell(table, &row, PRIMARY_CONTACT));
+            if !primary.is_empty()
+                && self.key(&primary) == contact
+                && found.iter().all(|(known, _)| *known != no)
+            {
+                found.push((no, row));
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(found)
+    }
+
+    /// Persons whose company is gone are looked at, since that is a problem of theirs.
+    fn leave_persons(&mut self, company: u64) -> Result<(), StateError> {
+        if let Some(seen) = self.seen(Table::Contacts) {
+            let links = seen.index.links.iter().enumerate();
+            let persons =
+                links.filter(|(at, link)| link[0] == company && seen.index.keys[*at] != company);
+            let persons: Vec<u64> = persons.map(|(at, _)| seen.index.keys[at]).collect();
+            self.out.concerned.extend(persons);
+        }
+        Ok(())
+    }
+
+    /// A record that comes back regains what its disappearance took, where both ends are still free.
+    pub(super) fn give_back(&mut self, table: Table, no: &str) -> Result<(), StateError> {
+        let name = table.name();
+        let mark = self
+            .scene
+            .marks
+            .iter()
+            .find(|row| row.mark == Mark::Taken && row.table == name && row.no == no);
+        let Some(mark) = mark else { return Ok(()) };
+        let taken: Vec<Taken> = serde_json::from_str(&mark.body)?;
+        self.unmark(Mark::Taken, table, no);
+        for taken in taken {
+            match taken {
+                Taken::Relation([contact, code, link, of]) => {
+                    let relation = Relation {
+                        contact,
+                        code,
+                        link: Some(link),
+                        no: of,
+                    };
+                    self.relate_again(relation, table, no)?;
+                }
+                Taken::Cell([of, of_no, column, value]) => {
+                    let columns = [PRIMARY_CONTACT, "Contact"];
+                    let (Some(of), Some(column)) = (
+                        Table::named(&of),
+                        columns.into_iter().find(|known| *known == column),
+                    ) else {
+                        continue;
+                    };
+                    let row = self.row(of, &of_no)?;
+                    if row.is_some_and(|row| form::is_blank(cell(of, &row, column))) {
+                        self.own_cell(of, &of_no, column, value, no);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn relate_again(
+        &mut self,
+        relation: Relation,
+        table: Table,
+        no: &str,
+    ) -> Result<(), StateError> {
+        if self.writable(Table::Relations).is_err() {
+            return Ok(());
+        }
+        let Ok(kind) = kind_of(&relation, &self.scene.config.setup.codes) else {
+            return Ok(());
+        };
+        let has_link = self
+            .seen(Table::Relations)
+            .and_then(|seen| seen.export.as_ref())
+            .zip(Table::Relations.column("Link to Table"))
+            .is_some_and(|(export, column)| export.columns.has(column));
+        let relation = Relation {
+            link: relation.link.filter(|_| has_link),
+            ..relation
+        };
+        let listed = self
+            .rows_of(&relation.contact)?
+            .iter()
+            .any(|(_, row)| row.code == relation.code);
+        let is_asked_away = self.scene.gone.contains(&(
+            Table::Relations,
+            format!("{} {}", relation.contact, relation.code),
+        ));
+        if listed && !is_asked_away {
+            return Ok(());
+        }
+        if let Some(kind) = kind {
+            let of = Table::Counterparts(kind);
+            let both = self.row(Table::Contacts, &relation.contact)?.is_some()
+                && self.row(of, &relation.no)?.is_some();
+            let free = self.counterpart_of(&relation.contact, kind)?.is_none()
+                && self.contact_of(kind, &relation.no)?.is_none();
+            if !both || !free {
+                return Ok(());
+            }
+            let (contact, key) = (self.concern(&relation.contact), self.key(&relation.no));
+            self.couple_keys(contact, tagged(key, of));
+        } else if self.row(Table::Contacts, &relation.contact)?.is_none() {
+            return Ok(());
+        }
+        let reason = format!("{} {no} came back", table.noun());
+        match listed {
+            true => {
+                self.out
+                    .reasserted
+                    .insert((relation.contact.clone(), relation.code.clone()));
+            }
+            false => self.out.relations.push(NewRelation { relation, reason }),
+        }
+        Ok(())
+    }
+
+    /// What refers to a record under the number that we gave it gets the number that its system gave it.
+    pub(super) fn renumber_references(
+        &mut self,
+        table: Table,
+        from: &str,
+        to: &str,
+    ) -> Result<(), StateError> {
+        if table != Table::Contacts {
+            return Ok(());
+        }
+        let key = self.key(from);
+        for kind in Kind::all().filter(|kind| kind.def().has_primary_contact) {
+            for (no, _) in self.naming_as_primary(kind, key)? {
+                self.own_cell(
+                    Table::Counterparts(kind),
+                    &no,
+                    PRIMARY_CONTACT,
+                    to.to_owned(),
+                    to,
+                );
+            }
+        }
+        let (Some(seen), Some(field)) = (self.seen(Table::Contacts), FieldId::named("Company No."))
+        else {
+            return Ok(());
+        };
+        let links = seen.index.links.iter().enumerate();
+        let persons = links
+            .filter(|(_, link)| link[0] == key)
+            .map(|(at, _)| seen.index.keys[at]);
+        for person in persons.collect::<Vec<_>>() {
+            let person = match self.scene.renamed_keys.get(&person) {
+                Some(renamed) => *renamed,
+                None => person,
+            };
+            self.out.concerned.push(person);
+            self.out
+                .given
+                .entry(person)
+                .or_default()
+                .push((field, to.to_owned(), Rule::Relation));
+        }
+        Ok(())
+    }
+
+    /// What an earlier pass created and could not write is created now, under the number that it was given.
+    pub(super) fn repeat_unwritten(&mut self) {
+        let marks = self.scene.marks;
+        for mark in marks.iter().filter(|row| row.mark == Mark::Unwritten) {
+            let (Some(table), Ok(created)) = (
+                Table::named(&mark.table),
+                serde_json::from_str::<CreatedRow>(&mark.body),
+            ) else {
+                continue;
+            };
+            if self.writable(table).is_err() {
+                continue;
+            }
+            self.unmark(Mark::Unwritten, table, &mark.no);
+            let value = |name: &str| {
+                let cell = created.cells.iter().find(|(column, _)| column == name);
+                cell.map(|(_, value)| value.clone()).unwrap_or_default()
+            };
+            if table == Table::Relations {
+                let relation = Relation {
+                    contact: value("Contact No."),
+                    code: value("Business Relation Code"),
+                    link: Some(value("Link to Table")).filter(|link| !link.is_empty()),
+                    no: value("No."),
+                };
+                self.concern(&relation.contact);
+                let reason = created.reason.clone();
+                self.out.relations.push(NewRelation { relation, reason });
+                continue;
+            }
+            let is_taken = self
+                .seen(table)
+                .is_some_and(|seen| seen.position(self.key(&created.no)).is_some());
+            if is_taken {
+                continue;
+            }
+            let mut row = self.new_row(table, &created.no);
+            for (column, value) in &created.cells {
+                if let Some(at) = table.column(column).filter(|at| row.get(*at).is_some()) {
+                    row.set(at, Some(value.clone()));
+                }
+            }
+            self.bear(Birth {
+                table,
+                no: created.no.clone(),
+                row,
+                carried: created.carried.clone(),
+                reason: created.reason.clone(),
+            });
+        }
+    }
+}

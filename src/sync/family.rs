@@ -1,0 +1,157 @@
+//! Companies and their persons: companies are decided first, and what changed in them is offered to their persons
+//! (`business-central.md` §7).
+
+use std::collections::BTreeMap;
+
+use crate::merge::inherit::{concerns, on_assignment, on_change};
+use crate::merge::{FieldMerge, Rule, Values};
+use crate::model::{FieldId, Row, Table, form};
+use crate::state::StateError;
+
+use super::couple::company_key;
+use super::decide::World;
+use super::diff::PrintMap;
+use super::seat::Seat;
+
+/// The companies that a pass changes or creates, by key.
+#[derive(Debug, Default)]
+pub struct Families {
+    companies: PrintMap<Company>,
+}
+
+#[derive(Debug)]
+struct Company {
+    before: Values,
+    after: Values,
+}
+
+impl Families {
+    /// Remembers what became of a company, if its persons may want to know.
+    pub(super) fn note(&mut self, key: u64, fields: &[FieldMerge], is_new: bool) {
+        let changed = fields
+            .iter()
+            .filter(|merged| merged.before.is_some() && merged.before != merged.agreed);
+        if !is_new && !concerns(changed.map(|merged| merged.field)) {
+            return;
+        }
+        let values = |of: fn(&FieldMerge) -> Option<&String>| -> Values {
+            let said = |merged: &FieldMerge| Some((merged.field, of(merged)?.clone()));
+            fields.iter().filter_map(said).collect()
+        };
+        let company = Company {
+            // What meets for the first time has not changed.
+            before: values(|merged| merged.before.as_ref().or(merged.agreed.as_ref())),
+            after: values(|merged| merged.agreed.as_ref()),
+        };
+        self.companies.insert(key, company);
+    }
+
+    /// Whether a company changed in something that persons may inherit.
+    pub(super) fn changed(&self, company: u64) -> bool {
+        self.companies.contains_key(&company)
+    }
+}
+
+/// What a contact gets from rules: from its company, where it has one, and what was arranged for it.
+pub(super) fn given(
+    world: &World<'_>,
+    families: &Families,
+    key: u64,
+    hub: &Seat<'_>,
+    agreed: &BTreeMap<FieldId, String>,
+) -> Result<BTreeMap<FieldId, (String, Rule)>, StateError> {
+    let mut given: BTreeMap<FieldId, (String, Rule)> = BTreeMap::new();
+    let arranged = world.arranged.given.get(&key);
+    for (field, value, rule) in arranged.into_iter().flatten() {
+        given.insert(*field, (value.clone(), *rule));
+    }
+    let Some(shown) = &hub.shown else {
+        return Ok(given);
+    };
+    let Some(field) = FieldId::named(COMPANY) else {
+        return Ok(given);
+    };
+    let company = match given.get(&field) {
+        Some((no, _)) => company_key(Some(no), world.seed),
+        None => company_of(shown, world.seed),
+    };
+    let old = hub.base.as_ref().map(|base| company_of(base, world.seed));
+    if company == 0 || company == key || !world.has_families() {
+        return Ok(given);
+    }
+    let person: Values = FieldId::all()
+        .filter_map(|field| {
+            let column = Table::Contacts.column_of(field)?;
+            let shown = shown.get(column)?;
+            Some((
+                field,
+                agreed.get(&field).map_or(shown, String::as_str).to_owned(),
+            ))
+        })
+        .collect();
+    let flags = world.config.setup.inherit;
+    let inherited = match old {
+        Some(old) if old == company || world.is_renamed(old, company) => {
+            match families.companies.get(&company) {
+                Some(company) => on_change(flags, &company.before, &company.after, &person),
+                None => Values::new(),
+            }
+        }
+        _ => {
+            let Some(values) = values_of(world, families, company)? else {
+                return Ok(given);
+            };
+            let before = match old.filter(|old| *old != 0) {
+                Some(old) => match families.companies.get(&old) {
+                    Some(old) => Some(old.before.clone()),
+                    None => values_of(world, families, old)?,
+                },
+                None => None,
+            };
+            on_assignment(flags, before.as_ref(), &values, &person)
+        }
+    };
+    for (field, value) in inherited {
+        let shows = person
+            .get(&field)
+            .is_some_and(|shown| form::same(field.def().form, shown, &value));
+        if person.contains_key(&field) && !shows {
+            given.entry(field).or_insert((value, Rule::Inherited));
+        }
+    }
+    Ok(given)
+}
+
+const COMPANY: &str = "Company No.";
+
+/// The key of the company that a contact's row names.
+pub(super) fn company_of(row: &Row, seed: u64) -> u64 {
+    let column = Table::Contacts.column(COMPANY);
+    company_key(column.and_then(|column| row.get(column)), seed)
+}
+
+fn values_of(
+    world: &World<'_>,
+    families: &Families,
+    company: u64,
+) -> Result<Option<Values>, StateError> {
+    if let Some(company) = families.companies.get(&company) {
+        return Ok(Some(company.after.clone()));
+    }
+    let Some(seen) = &world.tables[Table::Contacts.index()] else {
+        return Ok(None);
+    };
+    let row = match seen.row(company)? {
+        Some(row) => Some(row),
+        None if seen.export.is_none() => seen.base(company)?,
+        None => None,
+    };
+    Ok(row.map(|row| {
+        FieldId::all()
+            .filter_map(|field| {
+                let column = Table::Contacts.column_of(field)?;
+                Some((field, row.get(column)?.to_owned()))
+            })
+            .collect()
+    }))
+}

@@ -1,0 +1,178 @@
+//! Who is coupled with whom as the exports stand, for people: couplings, relations that couple nothing, and counterparts
+//! without a contact.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::model::{Problem, Table};
+use crate::state::Store;
+
+use super::arrange::Arranged;
+use super::couple::{Couplings, couple};
+use super::diff::PrintSet;
+use super::observe::{Seen, tagged, untagged};
+use super::pass::{Effects, PassError, look};
+
+/// A relation, or a counterpart without one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// Contact No.; none where the record has no contact.
+    pub contact: Option<String>,
+    /// The counterpart's table, where the relation says one.
+    pub table: Option<String>,
+    /// Its number.
+    pub no: String,
+    /// The name that it shows.
+    pub name: Option<String>,
+    /// What becomes of it.
+    #[serde(flatten)]
+    pub standing: Standing,
+}
+
+/// What becomes of a relation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "standing", rename_all = "kebab-case")]
+pub enum Standing {
+    /// It couples.
+    Coupled,
+    /// It couples nothing, and why.
+    Refused {
+        /// The problem, as a sentence.
+        reason: String,
+    },
+    /// The record has no contact.
+    NoContact,
+}
+
+/// Reads exports and state and lists all links, by contact and table, those without a contact last. Writes nothing.
+///
+/// # Errors
+/// Those of the state.
+pub fn links(config: &Config, effects: &Effects<'_>) -> Result<Vec<Link>, PassError> {
+    let store = match Store::look(&config.state)? {
+        Some(store) => store,
+        None => Store::in_memory(&config.state)?,
+    };
+    let mut seen = look(config, effects, &store)?;
+    let tables = &mut seen.tables;
+    for table in tables.iter_mut().flatten() {
+        table.find_keys(None);
+    }
+    let mut problems: Vec<Problem> = Vec::new();
+    let arranged = Arranged::default();
+    let couplings = couple(
+        config,
+        tables,
+        &seen.gone,
+        &arranged,
+        seen.seed,
+        &mut problems,
+    )?;
+    let mut links = coupled(tables, &couplings)?;
+    for problem in &problems {
+        let (contact, _) = problem
+            .place
+            .key
+            .as_deref()
+            .and_then(|key| key.split_once(' '))
+            .unwrap_or_default();
+        links.push(Link {
+            contact: Some(contact.to_owned()).filter(|no| !no.is_empty()),
+            table: None,
+            no: problem.place.key.clone().unwrap_or_default(),
+            name: None,
+            standing: Standing::Refused {
+                reason: problem.reason.clone(),
+            },
+        });
+    }
+    links.extend(without_contact(config, tables, &couplings)?);
+    links.sort_by(|a, b| {
+        (a.contact.is_none(), &a.contact, &a.table, &a.no).cmp(&(
+            b.contact.is_none(),
+            &b.contact,
+            &b.table,
+            &b.no,
+        ))
+    });
+    Ok(links)
+}
+
+fn coupled(tables: &[Option<Seen<'_>>], couplings: &Couplings) -> Result<Vec<Link>, PassError> {
+    let mut links = Vec::new();
+    for [contact, counterpart] in couplings.in_force() {
+        let Some((table, key)) = untagged(*counterpart) else {
+            continue;
+        };
+        let number = |table: Table, key: u64| -> Result<_, PassError> {
+            let Some(seen) = &tables[table.index()] else {
+                return Ok(None);
+            };
+            let row = match seen.row(key)? {
+                Some(row) => Some(row),
+                None => seen.base(key)?,
+            };
+            let name = table.column("Name");
+            Ok(row.map(|row| {
+                let no = super::decide::number(row.get(0).unwrap_or_default());
+                (no, name.and_then(|name| row.get(name)).map(str::to_owned))
+            }))
+        };
+        let (Some((contact, _)), Some((no, name))) =
+            (number(Table::Contacts, *contact)?, number(table, key)?)
+        else {
+            continue;
+        };
+        links.push(Link {
+            contact: Some(contact),
+            table: Some(table.name().to_owned()),
+            no,
+            name,
+            standing: Standing::Coupled,
+        });
+    }
+    Ok(links)
+}
+
+fn without_contact(
+    config: &Config,
+    tables: &[Option<Seen<'_>>],
+    couplings: &Couplings,
+) -> Result<Vec<Link>, PassError> {
+    let coupled: PrintSet = couplings.in_force().iter().map(|pair| pair[1]).collect();
+    let mut links = Vec::new();
+    let mut known: BTreeSet<(Table, String)> = BTreeSet::new();
+    for seen in tables.iter().flatten() {
+        let Table::Counterparts(kind) = seen.table else {
+            continue;
+        };
+        let (Some(export), Some(_)) = (&seen.export, config.setup.code(kind)) else {
+            continue;
+        };
+        for (at, key) in seen.diff.keys.iter().enumerate() {
+            if *key == 0 || coupled.contains(&tagged(*key, seen.table)) {
+                continue;
+            }
+            let Ok(record) = export.record(at) else {
+                continue;
+            };
+            let no = super::decide::number(record.value(0).unwrap_or_default());
+            let name = seen
+                .table
+                .column("Name")
+                .and_then(|name| record.value(name));
+            if known.insert((seen.table, no.clone())) {
+                links.push(Link {
+                    contact: None,
+                    table: Some(seen.table.name().to_owned()),
+                    no,
+                    name: name.map(str::to_owned),
+                    standing: Standing::NoContact,
+                });
+            }
+        }
+    }
+    Ok(links)
+}

@@ -1,0 +1,77 @@
+//! What a pass is asked to do beside merging: couple, uncouple, create. A command gives one order; rules give others.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Kind;
+
+/// Whose values count when two records are linked: Business Central's "Current Master Fields"
+/// (`business-central.md` §8.1). Blanks never win.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Master {
+    /// The contact's.
+    #[default]
+    Contact,
+    /// The counterpart's.
+    Counterpart,
+}
+
+/// Something that a pass is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Couple a contact with an existing counterpart.
+    Link {
+        /// Contact No.
+        contact: String,
+        /// The counterpart's kind.
+        kind: Kind,
+        /// The counterpart's number.
+        no: String,
+        /// Whose values count.
+        master: Master,
+    },
+    /// Uncouple a contact from its counterpart of a kind.
+    Unlink {
+        /// Contact No.
+        contact: String,
+        /// The counterpart's kind.
+        kind: Kind,
+    },
+    /// Create a counterpart from a contact.
+    CreateCounterpart {
+        /// Contact No.
+        contact: String,
+        /// The counterpart's kind.
+        kind: Kind,
+        /// Which template fills what the contact leaves blank.
+        template: TemplateChoice,
+    },
+    /// Create contacts from counterparts that have none.
+    CreateContacts {
+        /// The counterparts' kind.
+        kind: Kind,
+        /// Their numbers; all where none is given.
+        nos: Vec<String>,
+    },
+    /// Create a contact that belongs to nobody yet.
+    CreateContact {
+        /// The company of a person; a company contact where there is none.
+        company: Option<String>,
+        /// A person, although it has no company.
+        person: bool,
+        /// Fields and their values.
+        values: Vec<(String, String)>,
+    },
+}
+
+/// Which template a new counterpart is made with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TemplateChoice {
+    /// The only one for the contact's type; none where no templates are configured.
+    #[default]
+    ByType,
+    /// This one.
+    Named(String),
+    /// None.
+    Without,
+}
