@@ -27,6 +27,8 @@ pub enum Rule {
     Derived,
     /// The status on the contact follows from its relations (`business-central.md` §6.2).
     Status,
+    /// The record is written in this pass, and is stamped with its date.
+    Stamped,
 }
 
 impl Rule {
@@ -45,6 +47,7 @@ impl Rule {
             Rule::Decided => "a person decided the conflict",
             Rule::Derived => "it follows from another field of the contact",
             Rule::Status => "it follows from the contact's relations",
+            Rule::Stamped => "it is when the record was written, and stamp_last_modified is set",
         }
     }
 }

@@ -20,6 +20,7 @@ use super::interactions::interactions;
 use super::observe::{Seen, plain};
 use super::relations::{decide_removals, decide_statuses, note_gone};
 use super::seat::{Notes, Seat, agree_at_sight, member, seat};
+use super::stamps::stamp;
 
 /// By record: cells whose base is not what they show.
 pub type Overrides = BTreeMap<usize, Vec<(usize, Option<String>)>>;
@@ -65,6 +66,8 @@ impl Decided {
 pub struct World<'w> {
     /// Configuration.
     pub config: &'w Config,
+    /// The pass's time.
+    pub now: &'w jiff::Zoned,
     /// Tables, by [`Table::index`].
     pub tables: &'w [Option<Seen<'w>>],
     /// Couplings.
@@ -114,6 +117,7 @@ pub fn decide(
     decided.overtaken = overtaken;
     decide_statuses(world, &mut decided)?;
     decide_removals(world, &mut decided)?;
+    stamp(world, &mut decided)?;
     note_gone(world, &mut decided)?;
     let plan = &mut decided.plan;
     plan.version = PLAN_VERSION;

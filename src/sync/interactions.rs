@@ -11,7 +11,7 @@ use crate::state::StateError;
 use super::decide::World;
 use super::observe::{Seen, plain};
 
-/// One interaction per contact whose party the pass changes; the status alone is none.
+/// One interaction per contact whose party the pass changes; the status alone is none, and stamps add nothing to it.
 pub(super) fn interactions(
     world: &World<'_>,
     plan: &Plan,
@@ -20,7 +20,7 @@ pub(super) fn interactions(
     for change in plan
         .changes
         .iter()
-        .filter(|change| change.rule != Rule::Status)
+        .filter(|change| !matches!(change.rule, Rule::Status | Rule::Stamped))
     {
         by_contact
             .entry(&change.contact)
