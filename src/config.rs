@@ -44,6 +44,8 @@ pub struct Merge {
     pub on_conflict: Policy,
     /// Sides meet for the first time.
     pub first_meeting: FirstMeeting,
+    /// Records that are written get the pass's date as the one of their last modification.
+    pub stamp_last_modified: bool,
     /// Newer full exports that may still show the base before it is a problem.
     pub in_flight_limit: u32,
 }
@@ -271,6 +273,7 @@ fn read_merge(reader: &Reader<'_, '_>) -> Merge {
     let merge = Merge {
         on_conflict: read_policy(reader).unwrap_or_default(),
         first_meeting: first_meeting.unwrap_or_default(),
+        stamp_last_modified: reader.boolean("stamp_last_modified").unwrap_or(false),
         in_flight_limit: reader
             .number("in_flight_limit", 1)
             .unwrap_or(3)

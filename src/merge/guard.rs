@@ -142,7 +142,8 @@ pub fn check(
             .iter()
             .filter(|change| change.table == table.name())
         {
-            if change.rule == Rule::Status || form::is_blank(&change.from) {
+            let follows = matches!(change.rule, Rule::Status | Rule::Stamped);
+            if follows || form::is_blank(&change.from) {
                 continue;
             }
             replaced.insert(&change.no);
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn replacing_values_counts_and_first_fills_and_the_status_do_not() {
+    fn replacing_values_counts_and_first_fills_the_status_and_stamps_do_not() {
         let ten = Counts {
             records: 10,
             ..Counts::default()
@@ -275,6 +276,7 @@ mod tests {
         assert_eq!(guards(ten, many("y", Rule::Moved)), ["changes"]);
         assert!(guards(ten, many("", Rule::Moved)).is_empty());
         assert!(guards(ten, many("y", Rule::Status)).is_empty());
+        assert!(guards(ten, many("y", Rule::Stamped)).is_empty());
     }
 
     #[test]

@@ -241,10 +241,16 @@ impl Plan {
             || !self.uncouplings.is_empty()
     }
 
-    /// The plan's own name: the same inputs, state and decisions give the same, from whichever folder it is made.
+    /// The plan's own name: the same inputs, state and decisions give the same, from whichever folder and at whatever
+    /// time it is made.
     pub fn digest(&self) -> String {
         let mut value = serde_json::to_value(self).unwrap_or_default();
         name_files_alone(&mut value);
+        // Stamps tell the time of the pass; a plan that was saved or approved before it is the same plan.
+        let stamped = serde_json::to_value(Rule::Stamped).unwrap_or_default();
+        if let Some(changes) = value["changes"].as_array_mut() {
+            changes.retain(|change| change["rule"] != stamped);
+        }
         format!(
             "{:032x}",
             xxhash_rust::xxh3::xxh3_128(value.to_string().as_bytes())

@@ -33,6 +33,8 @@ pub enum Rule {
     PrimaryContact,
     /// It says who is coupled with whom.
     Relation,
+    /// The record is written in this pass, and is stamped with its date.
+    Stamped,
 }
 
 impl Rule {
@@ -54,6 +56,7 @@ impl Rule {
             Rule::Inherited => "the person takes it over from its company",
             Rule::PrimaryContact => "it follows from the primary contact",
             Rule::Relation => "it says who is coupled with whom",
+            Rule::Stamped => "it is when the record was written, and stamp_last_modified is set",
         }
     }
 }

@@ -457,16 +457,18 @@ impl Store {
         Ok(decisions)
     }
 
-    /// Cells that a pass wrote in a table: number, column, before, after.
+    /// Cells that a pass wrote in a table: number, column, before, after. Stamps are no word of anybody.
     pub fn written(
         &self,
         table: &str,
         pass: u64,
     ) -> Result<Vec<(String, String, String, String)>, StateError> {
         let mut query = self.db.prepare(
-            "SELECT no, field, from_value, to_value FROM decisions WHERE pass = ?1 AND table_name = ?2 ORDER BY id",
+            "SELECT no, field, from_value, to_value FROM decisions WHERE pass = ?1 AND table_name = ?2 AND rule <> ?3 \
+             ORDER BY id",
         )?;
-        let rows = query.query_map(params![pass as i64, table], |row| {
+        let stamped = serde_json::to_string(&Rule::Stamped)?;
+        let rows = query.query_map(params![pass as i64, table, stamped], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -23,6 +23,7 @@ use super::interactions::interactions;
 use super::observe::{Seen, plain};
 use super::relations::{decide_removals, decide_statuses, note_gone};
 use super::seat::{Notes, Seat, agree_at_sight, member, seat};
+use super::stamps::stamp;
 use super::{births, own_cells};
 
 /// By record: cells whose base is not what they show.
@@ -97,6 +98,8 @@ impl Decided {
 pub struct World<'w> {
     /// Configuration.
     pub config: &'w Config,
+    /// The pass's time.
+    pub now: &'w jiff::Zoned,
     /// Tables, by [`Table::index`].
     pub tables: &'w [Option<Seen<'w>>],
     /// Couplings.
@@ -265,6 +268,7 @@ pub fn decide(
     }
     keep_troubled(world, &mut decided);
     decide_removals(world, &mut decided)?;
+    stamp(world, &mut decided)?;
     note_gone(world, &mut decided)?;
     note_arranged(world, &mut decided);
     let plan = &mut decided.plan;

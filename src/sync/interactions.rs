@@ -20,7 +20,7 @@ struct Events<'p> {
     uncouplings: Vec<&'p Uncoupling>,
 }
 
-/// One interaction per contact whose party the pass changes; the status alone is none.
+/// One interaction per contact whose party the pass changes; the status alone is none, and stamps add nothing to it.
 pub(super) fn interactions(
     world: &World<'_>,
     plan: &Plan,
@@ -29,7 +29,7 @@ pub(super) fn interactions(
     for change in plan
         .changes
         .iter()
-        .filter(|change| change.rule != Rule::Status)
+        .filter(|change| !matches!(change.rule, Rule::Status | Rule::Stamped))
     {
         let events = by_contact.entry(&change.contact).or_default();
         events.changes.push(change);

@@ -23,5 +23,6 @@ pub mod recover;
 mod relations;
 mod seat;
 pub mod spread;
+mod stamps;
 
 pub use pass::{Clock, Effects, Outcome, PassError, Request, Summary, SystemClock, reconcile};

@@ -317,8 +317,10 @@ impl<'c> View<'c> {
         for seen in tables.iter_mut().flatten() {
             seen.find_keys(Some(&affected.wanted));
         }
+        let now = clock.now();
         let world = World {
             config,
+            now: &now,
             tables: &tables,
             couplings: &couplings,
             store,

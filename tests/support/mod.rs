@@ -98,6 +98,22 @@ impl Exchange {
 
     /// Makes a pass under another configuration.
     pub fn pass_of(&self, config: &str) -> Outcome {
+        self.pass_with(config, &Request::default())
+    }
+
+    /// Plans a pass, writes nothing, and says what it would do.
+    pub fn dry_run(&self) -> Summary {
+        let request = Request {
+            dry_run: true,
+            ..Request::default()
+        };
+        match self.pass_with(&self.config, &request) {
+            Outcome::DryRun(summary) => summary,
+            other => panic!("{other:#?}"),
+        }
+    }
+
+    fn pass_with(&self, config: &str, request: &Request) -> Outcome {
         let config = config::parse(config, &self.path("config.toml"))
             .unwrap_or_else(|errors| panic!("{errors:#?}"));
         let effects = Effects {
@@ -105,7 +121,7 @@ impl Exchange {
             clock: &StillClock,
             stage: &|_| {},
         };
-        reconcile(&config, &effects, &Request::default()).expect("a pass")
+        reconcile(&config, &effects, request).expect("a pass")
     }
 
     /// Makes a pass under another configuration that is not halted, and says what it did.

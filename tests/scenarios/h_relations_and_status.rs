@@ -1,0 +1,169 @@
+//! H: relations, and the status that they give a contact.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use couplet::model::KINDS;
+use couplet::sync::Outcome;
+
+use crate::support::Exchange;
+use crate::{BANK, CUSTOMER, Kind, RELATION_COLUMNS, VENDOR, exchange};
+
+const CONTACTS: &str = "No.,Name,Contact Business Relation\n";
+
+/// The status that contact C1 has after these relations appeared in an exchange with a record of every kind.
+fn status_with(relations: &str) -> String {
+    let row = |kind: Kind| format!("No.,Name\n{},Acme\n", kind.no);
+    let others = format!("{RELATION_COLUMNS}C9,PROS,,\n");
+    let exchange = exchange(
+        &[
+            ("contacts", &format!("{CONTACTS}C1,Acme,\nC9,Nine,Other\n")),
+            ("customers", &row(CUSTOMER)),
+            ("vendors", &row(VENDOR)),
+            ("bank_accounts", &row(BANK)),
+            ("relations", &others),
+        ],
+        "",
+    );
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+    exchange.put("relations.csv", format!("{others}{relations}"));
+    let summary = exchange.summary();
+    assert!(summary.plan.problems.is_empty(), "{summary:#?}");
+    assert!(summary.plan.interactions.is_empty(), "a status is none");
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+    let contacts = exchange.text("contacts.csv");
+    let c1 = contacts.lines().nth(1).expect("C1");
+    c1.strip_prefix("C1,Acme,").expect("C1").to_owned()
+}
+
+#[test]
+fn h02_a_contact_that_is_linked_with_a_vendor_has_the_status_vendor() {
+    assert_eq!(status_with(&VENDOR.relation()), "Vendor");
+    assert_eq!(status_with(&CUSTOMER.relation()), "Customer");
+}
+
+#[test]
+fn h03_a_contact_that_is_linked_with_a_bank_account_has_the_status_bank_account() {
+    assert_eq!(status_with(&BANK.relation()), "Bank Account");
+}
+
+#[test]
+fn h04_a_contact_that_is_linked_with_a_customer_and_a_vendor_has_the_status_multiple() {
+    let of = |kinds: &[Kind]| kinds.iter().map(Kind::relation).collect::<String>();
+    assert_eq!(status_with(&of(&[CUSTOMER, VENDOR])), "Multiple");
+    assert_eq!(status_with(&of(&[VENDOR, BANK])), "Multiple");
+    assert_eq!(status_with(&of(&[CUSTOMER, VENDOR, BANK])), "Multiple");
+}
+
+#[test]
+fn h06_a_contact_that_is_linked_under_another_code_alone_has_the_status_other() {
+    for kind in [BANK, CUSTOMER, VENDOR] {
+        let relation = format!("C1,ALT,{},{}\n", kind.caption, kind.no);
+        assert_eq!(status_with(&relation), "Other", "{}", kind.caption);
+    }
+}
+
+#[test]
+fn h07_a_new_contact_without_relations_has_the_status_none() {
+    let contacts = format!("{CONTACTS}C9,Nine,Other\n");
+    let relations = format!("{RELATION_COLUMNS}C9,PROS,,\n");
+    let exchange = exchange(&[("contacts", &contacts), ("relations", &relations)], "");
+    exchange.summary();
+    // Blank and None are equal, so that a blank is left; what is wrong is set right.
+    exchange.put(
+        "contacts.csv",
+        format!("{contacts}C2,Blank,\nC3,Said,None\nC4,Wrong,Customer\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        exchange.text("contacts.csv"),
+        format!("{contacts}C2,Blank,\nC3,Said,None\nC4,Wrong,None\n")
+    );
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+}
+
+#[test]
+fn h10_a_relation_with_a_code_that_no_setup_names_makes_the_status_other() {
+    assert_eq!(status_with("C1,PROS,,\n"), "Other");
+    assert_eq!(status_with("C1,PROS,,\nC1,LAW,,\n"), "Multiple");
+}
+
+#[test]
+fn h11_a_dry_run_says_the_status_and_writes_nothing() {
+    let contacts = format!("{CONTACTS}C1,Acme,\n");
+    let relations = format!("{RELATION_COLUMNS}C1,PROS,,\n");
+    let exchange = exchange(&[("contacts", &contacts), ("relations", &relations)], "");
+    let before = files(&exchange.path(""));
+    assert_eq!(exchange.dry_run().plan.changes[0].to, "Other");
+    assert_eq!(
+        files(&exchange.path("")),
+        before,
+        "no state yet, and none made"
+    );
+    exchange.summary();
+    exchange.put("contacts.csv", &contacts);
+    let before = files(&exchange.path(""));
+    assert_eq!(exchange.dry_run().plan.changes[0].to, "Other");
+    assert_eq!(files(&exchange.path("")), before);
+}
+
+/// Every file under a folder, with its bytes.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.insert(path.clone(), fs::read(path).expect("a file"));
+        }
+    }
+    found
+}
+
+#[test]
+fn h12_every_kind_that_a_relation_can_link_to_is_a_status_of_the_same_name() {
+    for kind in KINDS {
+        let table = kind.table;
+        let config = format!(
+            "state = \"state\"\n[setup]\n{} = \"LINK\"\n\
+             [tables.contacts]\nexport = \"contacts.csv\"\nwrite_back = \"in-place\"\n\
+             [tables.{table}]\nexport = \"{table}.csv\"\n\
+             [tables.relations]\nexport = \"relations.csv\"\n",
+            kind.setup_code
+        );
+        let exchange = Exchange::new("");
+        exchange
+            .put("contacts.csv", format!("{CONTACTS}C1,Acme,\n"))
+            .put(&format!("{table}.csv"), "No.,Name\n10,Acme\n")
+            .put(
+                "relations.csv",
+                format!("{RELATION_COLUMNS}C1,LINK,{},10\n", kind.caption),
+            );
+        assert_eq!(exchange.summary_of(&config).couplings, 1);
+        let expected = format!("{CONTACTS}C1,Acme,{}\n", kind.caption);
+        assert_eq!(exchange.text("contacts.csv"), expected);
+    }
+}
+
+#[test]
+fn h14_a_relation_of_a_setup_code_without_a_number_is_carried_and_no_problem() {
+    for kind in [CUSTOMER, VENDOR, BANK] {
+        let own = format!("No.,Name\n{},Else\n", kind.no);
+        let relations = format!("{RELATION_COLUMNS}C1,{},,\n", kind.code);
+        let exchange = exchange(
+            &[
+                ("contacts", "No.,Name\nC1,Acme\n"),
+                (kind.table, &own),
+                ("relations", &relations),
+            ],
+            "",
+        );
+        let summary = exchange.summary();
+        assert!(summary.plan.problems.is_empty(), "{summary:#?}");
+        assert_eq!((summary.couplings, summary.files.len()), (0, 0));
+        assert_eq!(exchange.text("relations.csv"), relations);
+        assert_eq!(exchange.text(&format!("{}.csv", kind.table)), own);
+    }
+}
