@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::exit::Exit;
 use crate::merge::plan::{Claim, Quoted};
+use crate::merge::validation::validate;
 use crate::model::{FieldId, Side, Table};
 use crate::state::queries::OpenConflict;
 
@@ -240,6 +241,12 @@ fn by_ids<'c>(
 
 fn decision(open: &OpenConflict, resolve: &Resolve) -> Result<String, Failure> {
     if let Some(value) = &resolve.value {
+        validate(&conflict.conflict.field, value).map_err(|invalid| {
+            Failure::Refused(format!(
+                "{} of {}: {invalid}",
+                conflict.conflict.field, conflict.id
+            ))
+        })?;
         return Ok(value.clone());
     }
     let take = resolve.take.as_deref().unwrap_or_default();
