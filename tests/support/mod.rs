@@ -124,6 +124,23 @@ impl Exchange {
         reconcile(&config, &effects, request).expect("a pass")
     }
 
+    /// Runs the program itself on this exchange, with its configuration in `config.toml`.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.put("config.toml", &self.config);
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_couplet"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("NO_COLOR", "1")
+            .output()
+            .expect("couplet runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        Ran {
+            code: output.status.code().expect("an exit code"),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
     /// Makes a pass under another configuration that is not halted, and says what it did.
     pub fn summary_of(&self, config: &str) -> Summary {
         match self.pass_of(config) {
@@ -136,6 +153,18 @@ impl Exchange {
     pub fn summary(&self) -> Summary {
         self.summary_of(&self.config)
     }
+}
+
+/// What a command printed, and its exit code.
+#[allow(dead_code, reason = "each test binary uses the part that it needs")]
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
 }
 
 /// The fixtures of the project.
