@@ -241,12 +241,9 @@ fn by_ids<'c>(
 
 fn decision(open: &OpenConflict, resolve: &Resolve) -> Result<String, Failure> {
     if let Some(value) = &resolve.value {
-        validate(&conflict.conflict.field, value).map_err(|invalid| {
-            Failure::Refused(format!(
-                "{} of {}: {invalid}",
-                conflict.conflict.field, conflict.id
-            ))
-        })?;
+        let field = &open.conflict.field;
+        validate(field, value)
+            .map_err(|invalid| Failure::Refused(format!("{field} of {}: {invalid}", open.id)))?;
         return Ok(value.clone());
     }
     let take = resolve.take.as_deref().unwrap_or_default();
