@@ -18,7 +18,7 @@ use crate::model::{CONTACT_RELATION, FieldId, KINDS, Kind, Side, Table};
 
 pub use reader::ConfigError;
 use reader::{Reader, Source, fold, listed, nearest};
-pub use setup::{CreateContacts, Setup};
+pub use setup::{CreateContacts, SearchFor, Setup};
 
 /// A configuration that was checked.
 #[derive(Clone, Debug)]

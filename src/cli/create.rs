@@ -45,11 +45,11 @@ pub struct FromContact {
 /// Arguments of `create contacts`.
 #[derive(Debug, clap::Args)]
 pub struct FromCounterparts {
-    /// Their table: customers, vendors or bank-accounts
-    #[arg(long, value_name = "TABLE")]
-    from: String,
+    /// Their table: customers, vendors or bank-accounts; several at once are numbered in this order
+    #[arg(long, value_name = "TABLE", required = true, value_delimiter = ',')]
+    from: Vec<String>,
 
-    /// Only these; all that have no contact where none is named
+    /// Only these of one table; all that have no contact where none is named
     #[arg(long = "no", value_name = "NO")]
     nos: Vec<String>,
 
@@ -88,15 +88,22 @@ pub fn run(context: &Context, args: &Args) -> Answer {
         Args::Vendor(args) => from_contact(context, "vendor", args),
         Args::BankAccount(args) => from_contact(context, "bank-account", args),
         Args::Contacts(args) => {
-            let order = Order::CreateContacts {
-                kind: kind(&args.from)?,
-                nos: args.nos.clone(),
-            };
+            if args.from.len() > 1 && !args.nos.is_empty() {
+                let reason = "--no names records of one table: give --from once with it";
+                return Err(Failure::Usage(reason.to_owned()));
+            }
+            let orders = args.from.iter().map(|from| {
+                Ok(Order::CreateContacts {
+                    kind: kind(from)?,
+                    nos: args.nos.clone(),
+                })
+            });
+            let orders = orders.collect::<Result<Vec<_>, Failure>>()?;
             let told = |did: &Did| match did {
                 Did::Created { no, from, .. } => format!("{no}  {from}\n"),
                 Did::Linked { .. } | Did::Unlinked { .. } => String::new(),
             };
-            carry_out(context, vec![order], args.dry_run, &told)
+            carry_out(context, orders, args.dry_run, &told)
         }
         Args::Contact(args) => {
             let mut values: Vec<(String, String)> = Vec::new();

@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::exports::key_print;
 use crate::merge::plan::Quoted;
 use crate::model::{Form, Row, Table, form};
+use crate::state::queries::Event;
 use crate::state::{Index, Rows, Store, base};
 use crate::sync::observe::plain;
 
@@ -77,6 +78,20 @@ pub fn run(context: &Context, args: &Args) -> Answer {
         table.noun(),
         memory.file
     );
+    let history = store.history(table.name(), &no)?;
+    for event in &history {
+        let Event {
+            pass,
+            at,
+            event,
+            reason,
+        } = event;
+        let _ = writeln!(text, "  {event} in pass {pass} ({at}): {reason}");
+    }
+    let untold = match history.iter().any(|event| event.event == "was created") {
+        true => "as the record was created, or as its own export shows it",
+        false => "as its own export shows it; Couplet never wrote it",
+    };
     let mut values = Vec::new();
     for (at, def) in table.columns().iter().enumerate().skip(1) {
         if column.is_some_and(|column| column != def.name) {
@@ -138,19 +153,16 @@ pub fn run(context: &Context, args: &Args) -> Answer {
             let _ = writeln!(text, "    rule: {}", decision.rule.sentence());
         }
         if of_cell.is_empty() {
-            let _ = writeln!(text, "  as its own export shows it; Couplet never wrote it");
+            let _ = writeln!(text, "  {untold}");
         }
     }
     if column.is_none() {
-        let _ = writeln!(
-            text,
-            "\nAll other values are as its own export shows them; Couplet never wrote them."
-        );
+        let _ = writeln!(text, "\nAll other values: {untold}.");
     }
     context.out.text(&text);
     context
         .out
-        .json(&json!({ "table": table.name(), "no": no, "file": memory.file, "values": values }));
+        .json(&json!({ "table": table.name(), "no": no, "file": memory.file, "history": history, "values": values }));
     Ok(Exit::Done)
 }
 

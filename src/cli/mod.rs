@@ -4,6 +4,7 @@ mod approve;
 mod check;
 mod conflicts;
 mod create;
+mod duplicates;
 mod explain;
 mod links;
 mod output;
@@ -94,6 +95,8 @@ enum Command {
     /// Create counterparts from contacts, or contacts from counterparts
     #[command(subcommand)]
     Create(create::Args),
+    /// Company contacts that may be the same company
+    Duplicates(duplicates::Args),
     /// Where the values of a record came from
     Explain(explain::Args),
     /// Encoding, dialect, columns and key of a file, with the TOML that pins them
@@ -193,6 +196,7 @@ pub fn main() -> Exit {
         Command::Conflicts(args) => conflicts::run(&context, &args),
         Command::Links(args) => links::run(&context, &args),
         Command::Create(args) => create::run(&context, &args),
+        Command::Duplicates(args) => duplicates::run(&context, &args),
         Command::Explain(args) => explain::run(&context, &args),
         Command::Sniff(args) => sniff::run(&context, &args),
         Command::Completions { shell } => {

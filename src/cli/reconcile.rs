@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::disk::RealDisk;
 use crate::exit::Exit;
 use crate::merge::Plan;
+use crate::merge::duplicates::{Duplicate, STRINGS};
 use crate::merge::plan::PLAN_VERSION;
 use crate::model::{Problem, Table};
 use crate::sync::arrange::Answer as Did;
@@ -106,6 +107,9 @@ pub fn carry_out(
             value["answers"] = json!(summary.answers);
             context.out.json(&value);
             let mut text: String = summary.answers.iter().map(told).collect();
+            for warning in duplicates(summary) {
+                eprintln!("warning: {warning}");
+            }
             if context.verbose {
                 text.push_str(&done(summary, true));
             }
@@ -375,11 +379,34 @@ fn amount(plan: &Plan) -> String {
         .map(|change| change.contact.as_str())
         .collect();
     parties.dedup();
-    format!(
-        "{} of {}",
-        count(plan.changes.len() as u64, "cell", "cells"),
-        count(parties.len() as u64, "party", "parties")
-    )
+    let mut parts = Vec::new();
+    let mut part = |length: usize, one: &str, several: &str| {
+        if length > 0 {
+            parts.push(count(length as u64, one, several));
+        }
+    };
+    let cells = (
+        format!(
+            "cell of {}",
+            count(parties.len() as u64, "party", "parties")
+        ),
+        format!(
+            "cells of {}",
+            count(parties.len() as u64, "party", "parties")
+        ),
+    );
+    part(plan.changes.len(), &cells.0, &cells.1);
+    part(plan.creations.len(), "new record", "new records");
+    part(plan.couplings.len(), "new relation", "new relations");
+    part(
+        plan.uncouplings.len(),
+        "relation that goes",
+        "relations that go",
+    );
+    match parts.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => parts.concat(),
+    }
 }
 
 fn done(summary: &Summary, verbose: bool) -> String {
@@ -417,8 +444,26 @@ fn done(summary: &Summary, verbose: bool) -> String {
             change.no
         );
     }
+    let mut warnings = duplicates(summary).into_iter().peekable();
+    if warnings.peek().is_some() {
+        text.push('\n');
+    }
+    for warning in warnings {
+        let _ = writeln!(text, "{warning}");
+    }
     let _ = write!(text, "\n{}", waits(summary, true));
     text
+}
+
+/// What may be the same company, as sentences.
+fn duplicates(summary: &Summary) -> Vec<String> {
+    let sentence = |pair: &Duplicate| {
+        format!(
+            "contacts {} and {} may be duplicates: {} of {STRINGS} search strings are the same",
+            pair.contact, pair.other, pair.hits
+        )
+    };
+    summary.plan.duplicates.iter().map(sentence).collect()
 }
 
 fn noun(table: &str) -> &'static str {

@@ -25,8 +25,8 @@ pub struct Setup {
     pub inherit: Inherit,
     /// What a new contact gets where it has nothing.
     pub defaults: Defaults,
-    /// Whether passes report companies that look like ones that were there before.
-    pub autosearch_for_duplicates: bool,
+    /// Which contacts passes search for duplicates.
+    pub autosearch_for_duplicates: SearchFor,
     /// How many of their search strings must be the same, in percent.
     pub search_hit: u8,
 }
@@ -41,6 +41,18 @@ pub enum CreateContacts {
     New,
     /// Those of the first pass too.
     All,
+}
+
+/// Which contacts are searched for duplicates without being asked (`business-central.md` §12).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SearchFor {
+    /// None.
+    Nothing,
+    /// Those that Couplet creates.
+    #[default]
+    Created,
+    /// Those too that appear or change in an export; all contacts are read then.
+    Changed,
 }
 
 /// What a new contact gets where it has nothing (`business-central.md` §1.1).
@@ -78,6 +90,11 @@ impl Setup {
             ("new", CreateContacts::New),
             ("all", CreateContacts::All),
         ];
+        let searches = [
+            ("never", SearchFor::Nothing),
+            ("created", SearchFor::Created),
+            ("changed", SearchFor::Changed),
+        ];
         let setup = Setup {
             codes: KINDS
                 .iter()
@@ -104,7 +121,9 @@ impl Setup {
                 communication_details: flag("inherit_communication_details"),
             },
             defaults: read_defaults(reader),
-            autosearch_for_duplicates: reader.boolean("autosearch_for_duplicates").unwrap_or(false),
+            autosearch_for_duplicates: reader
+                .choice("autosearch_for_duplicates", &searches)
+                .unwrap_or_default(),
             search_hit: hit.min(100) as u8,
         };
         reader.finish();

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Problem, Side, Table};
 
+use super::duplicates::Duplicate;
 use super::guard::Halt;
 use super::verdict::Rule;
 
@@ -225,6 +226,8 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// What is logged.
     pub interactions: Vec<InteractionDraft>,
+    /// Contacts that may be the same company as others.
+    pub duplicates: Vec<Duplicate>,
     /// Guards that refuse it.
     pub halts: Vec<Halt>,
 }

@@ -338,6 +338,10 @@ impl Store {
 fn rename(db: &Connection, row: &RenamedRow) -> Result<(), StateError> {
     let values = params![row.to, row.table, row.from];
     db.execute(
+        "UPDATE history SET no = ?1 WHERE table_name = ?2 AND no = ?3",
+        values,
+    )?;
+    db.execute(
         "UPDATE OR REPLACE sent SET no = ?1 WHERE table_name = ?2 AND no = ?3",
         values,
     )?;
@@ -364,6 +368,10 @@ fn mark(db: &Connection, memory: &Memory) -> Result<(), StateError> {
     }
     for row in &memory.marked {
         mark.execute(params![row.mark.word(), row.table, row.no, row.body, pass])?;
+    }
+    let mut tell = db.prepare("INSERT INTO history VALUES(?1, ?2, ?3, ?4, ?5)")?;
+    for row in &memory.history {
+        tell.execute(params![pass, row.table, row.no, row.event, row.reason])?;
     }
     let mut number = db.prepare("INSERT OR REPLACE INTO numbers VALUES(?1, ?2)")?;
     for (series, last) in &memory.numbered {

@@ -175,6 +175,19 @@ pub enum Taken {
     Cell([String; 4]),
 }
 
+/// Something that happened to a record as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    /// Table.
+    pub table: String,
+    /// The record's number.
+    pub no: String,
+    /// What, as the rest of a sentence that begins with the record.
+    pub event: String,
+    /// Why, as a sentence.
+    pub reason: String,
+}
+
 /// A record that came back from its system under another number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenamedRow {
@@ -234,6 +247,8 @@ pub struct Memory {
     pub returned: Vec<GoneRow>,
     /// Counterparts that left their party: nothing is in flight towards them any more.
     pub parted: Vec<GoneRow>,
+    /// What else happened to records: created, coupled, no longer coupled.
+    pub history: Vec<HistoryRow>,
     /// Records and relations that the pass creates.
     pub created: Vec<CreatedRow>,
     /// Marks that are set.

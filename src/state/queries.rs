@@ -64,6 +64,19 @@ pub struct Decision {
     pub line: u64,
 }
 
+/// Something that happened to a record as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// The pass.
+    pub pass: u64,
+    /// When it began.
+    pub at: String,
+    /// What, as the rest of a sentence.
+    pub event: String,
+    /// Why, as a sentence.
+    pub reason: String,
+}
+
 /// A pass that was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PassRow {
@@ -139,6 +152,23 @@ impl Store {
             }));
         }
         Ok(marks)
+    }
+
+    /// What happened to a record as a whole, oldest first.
+    pub fn history(&self, table: &str, no: &str) -> Result<Vec<Event>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT history.pass, passes.started, event, reason FROM history JOIN passes USING(pass) \
+             WHERE table_name = ?1 AND no = ?2 ORDER BY history.rowid",
+        )?;
+        let rows = query.query_map([table, no], |row| {
+            Ok(Event {
+                pass: number(row, 0)?,
+                at: row.get(1)?,
+                event: row.get(2)?,
+                reason: row.get(3)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The last number given of a series.

@@ -68,6 +68,9 @@ CREATE TABLE journal(one INTEGER PRIMARY KEY CHECK(one = 1), phase TEXT NOT NULL
 "
 CREATE TABLE marks(mark TEXT NOT NULL, table_name TEXT NOT NULL, no TEXT NOT NULL, body TEXT NOT NULL,
   pass INTEGER NOT NULL, PRIMARY KEY(mark, table_name, no)) WITHOUT ROWID;
+CREATE TABLE history(pass INTEGER NOT NULL, table_name TEXT NOT NULL, no TEXT NOT NULL, event TEXT NOT NULL,
+  reason TEXT NOT NULL);
+CREATE INDEX history_record ON history(table_name, no);
 CREATE TABLE numbers(series TEXT PRIMARY KEY, last TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE logged_numbers(no TEXT PRIMARY KEY) WITHOUT ROWID;
 "];

@@ -244,9 +244,9 @@ pub fn triggers(
             .filter(|kind| kind.def().has_primary_contact && config.setup.code(*kind).is_some())
             .is_some_and(|_| seen.memory.is_some());
         let relation_columns = links::relation_columns(seen);
-        if seen.table == Table::Relations
-            || !(creates || watches_primary || !relation_columns.is_empty() || !gone.is_empty())
-        {
+        let watches =
+            creates || watches_primary || !relation_columns.is_empty() || !gone.is_empty();
+        if seen.table == Table::Relations || !watches {
             continue;
         }
         for at in seen.diff.touched.iter().map(|at| *at as usize) {
@@ -338,6 +338,8 @@ struct Arranger<'s, 'a, 'c> {
     of_counterpart: PrintMap<u64>,
     /// Relation rows that were looked at anew in this pass: those that do not couple are among them.
     fresh: Vec<(usize, Relation)>,
+    /// Keys of contacts that records name, once somebody asked.
+    referenced: Option<PrintSet>,
 }
 
 impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
@@ -348,6 +350,7 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
             of_contact: PrintMap::default(),
             of_counterpart: PrintMap::default(),
             fresh: Vec::new(),
+            referenced: None,
         };
         for [contact, counterpart] in scene.couplings.in_force() {
             arranger.couple_keys(*contact, *counterpart);

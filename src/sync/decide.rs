@@ -11,7 +11,7 @@ use crate::merge::party::Member;
 use crate::merge::plan::{Input, PLAN_VERSION, Plan};
 use crate::merge::{Merged, Party, guard, merge};
 use crate::model::{FieldId, Kind, Problem, Row, Side, Table};
-use crate::state::memory::{GoneRow, Mark, MarkRow, Memory, RenamedRow};
+use crate::state::memory::{GoneRow, HistoryRow, Mark, MarkRow, Memory, RenamedRow};
 use crate::state::{StateError, Store};
 
 use super::arrange::Arranged;
@@ -24,7 +24,7 @@ use super::observe::{Seen, plain};
 use super::relations::{decide_removals, decide_statuses, note_gone};
 use super::seat::{Notes, Seat, agree_at_sight, member, seat};
 use super::stamps::stamp;
-use super::{births, own_cells};
+use super::{births, duplicates, own_cells};
 
 /// By record: cells whose base is not what they show.
 pub type Overrides = BTreeMap<usize, Vec<(usize, Option<String>)>>;
@@ -175,7 +175,7 @@ impl World<'_> {
             }
             _ => seen.index.links[seen.old_position(contact)?][0],
         };
-        let given = self.arranged.given.get(&contact).is_some();
+        let given = self.arranged.given.contains_key(&contact);
         (company != 0 && company != contact || given).then_some(company)
     }
 }
@@ -250,6 +250,7 @@ pub fn decide(
     own_cells::write_arranged(world, &mut decided)?;
     decide_statuses(world, &mut decided)?;
     births::finish(world, &mut decided, &mut notes.problems);
+    decided.plan.duplicates = duplicates::of_pass(world, &decided);
     left_out(world, &mut notes);
     let Notes {
         mut problems,
@@ -286,6 +287,7 @@ pub fn decide(
     problems.dedup();
     plan.problems = problems;
     plan.interactions = interactions(world, plan)?;
+    decided.memory.history = history(plan);
     plan.halts = guard::check(plan, &counts(world)?, &|table| world.config.limits(table));
     Ok(decided)
 }
@@ -305,6 +307,45 @@ fn keep_troubled(world: &World<'_>, decided: &mut Decided) {
         let rebased = decided.rebased.entry(*table).or_default();
         rebased.extend(untouched.filter(|at| *at < listed));
     }
+}
+
+/// What happens to records as a whole, for who asks later.
+fn history(plan: &Plan) -> Vec<HistoryRow> {
+    let row = |table: &str, no: &str, event: String, reason: &str| HistoryRow {
+        table: table.to_owned(),
+        no: no.to_owned(),
+        event,
+        reason: reason.to_owned(),
+    };
+    let mut history = Vec::new();
+    for new in &plan.creations {
+        history.push(row(
+            &new.table,
+            &new.no,
+            "was created".to_owned(),
+            &new.reason,
+        ));
+    }
+    let contacts = Table::Contacts.name();
+    let mut pair = |what: &str, contact: &str, table: &str, no: &str, reason: &str| {
+        let noun = Table::named(table).map_or("nothing", Table::noun);
+        history.push(row(
+            contacts,
+            contact,
+            format!("{what} {noun} {no}"),
+            reason,
+        ));
+        history.push(row(table, no, format!("{what} contact {contact}"), reason));
+    };
+    for new in &plan.couplings {
+        let what = "was coupled with";
+        pair(what, &new.contact, &new.table, &new.no, &new.reason);
+    }
+    for gone in &plan.uncouplings {
+        let what = "is no longer coupled with";
+        pair(what, &gone.contact, &gone.table, &gone.no, &gone.reason);
+    }
+    history
 }
 
 /// What was arranged is remembered.

@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod dates;
 pub mod decide;
 pub mod diff;
+pub mod duplicates;
 mod family;
 mod interactions;
 pub mod links;

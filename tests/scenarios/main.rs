@@ -6,6 +6,7 @@ mod support;
 
 mod e_synchronisation;
 mod h_relations_and_status;
+mod l_duplicates;
 mod p_derived;
 
 use couplet::sync::{Outcome, Summary};

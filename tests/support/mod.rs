@@ -60,6 +60,14 @@ impl Exchange {
         }
     }
 
+    /// The same exchange with more under `[setup]`: text that begins with that line.
+    pub fn with(self, setup: &str) -> Exchange {
+        Exchange {
+            config: self.config.replacen("[setup]\n", setup, 1),
+            ..self
+        }
+    }
+
     /// The path of a file in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -2,7 +2,10 @@
 
 use crate::merge::series::Series;
 use crate::model::{Kind, Table};
+use crate::state::StateError;
 
+use super::super::couple::{PRIMARY_CONTACT, company_key};
+use super::super::diff::PrintSet;
 use super::super::observe::tagged;
 use super::{Arrangement, Arranger};
 
@@ -76,8 +79,11 @@ impl Arranger<'_, '_, '_> {
         })
     }
 
-    fn is_used(&self, table: Table, no: &str) -> Result<bool, crate::state::StateError> {
+    fn is_used(&mut self, table: Table, no: &str) -> Result<bool, StateError> {
         let key = self.key(no);
+        if table == Table::Contacts && self.referenced().contains(&key) {
+            return Ok(true);
+        }
         let of_record = self
             .seen(table)
             .is_some_and(|seen| seen.position(key).is_some() || seen.old_position(key).is_some());
@@ -92,6 +98,31 @@ impl Arranger<'_, '_, '_> {
             Table::Contacts => self.scene.store.is_logged(no),
             _ => Ok(false),
         }
+    }
+
+    /// Keys of contacts that some record names as its company or primary contact, whether they exist or not: a new contact
+    /// under such a number would be taken for somebody else.
+    fn referenced(&mut self) -> &PrintSet {
+        let (tables, seed) = (self.scene.tables, self.scene.seed);
+        self.referenced.get_or_insert_with(|| {
+            let mut referenced = PrintSet::default();
+            for seen in tables.iter().flatten() {
+                let table = seen.table;
+                let column = table
+                    .column("Company No.")
+                    .or(table.column(PRIMARY_CONTACT));
+                let (Some(column), Some(export)) = (column, &seen.export) else {
+                    continue;
+                };
+                referenced.extend(seen.index.links.iter().map(|link| link[0]));
+                for at in &seen.diff.touched {
+                    if let Ok(record) = export.record(*at as usize) {
+                        referenced.insert(company_key(record.value(column), seed));
+                    }
+                }
+            }
+            referenced
+        })
     }
 
     /// Whether a relation names it.

@@ -1,0 +1,144 @@
+//! Company contacts that may be the same company (`business-central.md` §12): those that share enough search strings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The fields of which search strings are made, in Business Central's default setup.
+const FIELDS: [&str; 8] = [
+    "Name",
+    "Address",
+    "City",
+    "Phone No.",
+    "VAT Registration No.",
+    "Post Code",
+    "E-Mail",
+    "Mobile Phone No.",
+];
+
+/// How many characters of a field's beginning and of its end make a search string.
+const LENGTH: usize = 5;
+
+/// How many search strings a contact has; blank ones count and match nothing.
+pub const STRINGS: usize = 2 * FIELDS.len();
+
+/// A string that more contacts than this share says nothing of who they are, and alone makes no pair.
+const COMMON: usize = 1000;
+
+/// The search strings of a contact: the beginning and the end of each field, in capital letters and without punctuation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchStrings([String; STRINGS]);
+
+impl SearchStrings {
+    /// Makes them from the values of a contact.
+    pub fn of(value_of: &dyn Fn(&str) -> String) -> SearchStrings {
+        let mut strings: [String; STRINGS] = Default::default();
+        for (at, field) in FIELDS.into_iter().enumerate() {
+            let plain: Vec<char> = value_of(field)
+                .chars()
+                .filter(|c| c.is_alphanumeric())
+                .flat_map(char::to_uppercase)
+                .collect();
+            let end = plain.len().saturating_sub(LENGTH);
+            strings[2 * at] = plain.iter().take(LENGTH).collect();
+            strings[2 * at + 1] = plain[end..].iter().collect();
+        }
+        SearchStrings(strings)
+    }
+
+    /// How many of them another contact has too.
+    fn hits(&self, other: &SearchStrings) -> usize {
+        let pairs = self.0.iter().zip(&other.0);
+        pairs.filter(|(a, b)| !a.is_empty() && a == b).count()
+    }
+}
+
+/// Two contacts that may be the same company.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Duplicate {
+    /// The contact that was looked at; of two, the one with the lower number.
+    pub contact: String,
+    /// The other one.
+    pub other: String,
+    /// How many of [`STRINGS`] search strings they share.
+    pub hits: usize,
+}
+
+/// The pairs among these contacts that share at least `hit` percent of the search strings; where some are named, only pairs
+/// with one of them. Sorted by number.
+pub fn duplicates(
+    contacts: &BTreeMap<String, SearchStrings>,
+    of: Option<&BTreeSet<String>>,
+    hit: u8,
+) -> Vec<Duplicate> {
+    let needed = (STRINGS * usize::from(hit)).div_ceil(100).max(1);
+    let mut sharing: BTreeMap<(usize, &str), Vec<&str>> = BTreeMap::new();
+    for (no, strings) in contacts {
+        for (at, string) in strings.0.iter().enumerate().filter(|(_, s)| !s.is_empty()) {
+            sharing.entry((at, string)).or_default().push(no);
+        }
+    }
+    let mut pairs: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for group in sharing.values().filter(|group| group.len() <= COMMON) {
+        for (at, a) in group.iter().enumerate() {
+            for b in &group[at + 1..] {
+                if of.is_none_or(|of| of.contains(*a) || of.contains(*b)) {
+                    pairs.insert((a, b));
+                }
+            }
+        }
+    }
+    let found = pairs.into_iter().filter_map(|(contact, other)| {
+        let hits = contacts[contact].hits(&contacts[other]);
+        (hits >= needed).then(|| Duplicate {
+            contact: contact.to_owned(),
+            other: other.to_owned(),
+            hits,
+        })
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contacts(rows: &[(&str, &[(&str, &str)])]) -> BTreeMap<String, SearchStrings> {
+        let strings = |values: &[(&str, &str)]| {
+            SearchStrings::of(&|field| {
+                let value = values.iter().find(|(name, _)| *name == field);
+                value.map_or(String::new(), |(_, value)| (*value).to_owned())
+            })
+        };
+        rows.iter()
+            .map(|(no, values)| ((*no).to_owned(), strings(values)))
+            .collect()
+    }
+
+    #[test]
+    fn the_same_name_is_two_strings_of_sixteen() {
+        let two = contacts(&[
+            ("1", &[("Name", "Acme, Ltd.")]),
+            ("2", &[("Name", "ACME LTD")]),
+        ]);
+        let found = duplicates(&two, None, 10);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].hits, 2);
+        assert!(duplicates(&two, None, 90).is_empty());
+    }
+
+    #[test]
+    fn blanks_match_nothing_and_only_pairs_with_the_named_ones_count() {
+        let three = contacts(&[
+            ("1", &[("Name", "Alpha"), ("City", "Rome")]),
+            ("2", &[("Name", "Alpha"), ("City", "Rome")]),
+            ("3", &[("Name", "Beta"), ("City", "Rome")]),
+        ]);
+        let named = BTreeSet::from(["3".to_owned()]);
+        let found: Vec<_> = duplicates(&three, Some(&named), 10)
+            .into_iter()
+            .map(|pair| (pair.contact, pair.other))
+            .collect();
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(found, [pair("1", "3"), pair("2", "3")]);
+        assert_eq!(duplicates(&three, None, 25).len(), 1);
+    }
+}
