@@ -264,6 +264,8 @@ fn scenarios() -> Vec<Scenario> {
                 json("{\"No.\":\"20\",\"Name\":\"Acme\",\"City\":\"Łódź\"}\n"),
             )],
         },
+        newcomers("in-place", "new customers get contacts, in place"),
+        newcomers("updates", "new customers get contacts, in a folder"),
         Scenario {
             name: "the first pass of all",
             config: tables("in-place", "csv") + &log("csv"),
@@ -275,6 +277,46 @@ fn scenarios() -> Vec<Scenario> {
             },
         },
     ]
+}
+
+/// A customer with a contact's name, and one without, appear; a primary contact disappears and takes its relation.
+fn newcomers(write_back: &str, name: &'static str) -> Scenario {
+    const CONTACTS: &str = "No.,Name,City,Phone No.,Type,Company No.,Contact Business Relation\n";
+    const CUSTOMERS: &str = "No.,Name,City,Phone No.,Contact,Primary Contact No.\n";
+    let vendors = "No.,Name,City,Phone No.\n20,Acme,Rome,1\n".to_owned();
+    let relations = "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\nC1,VEND,Vendor,20\n\
+                     C3,CUST,Customer,11\n";
+    Scenario {
+        name,
+        config: format!("contact_nos = \"C1\"\n{}", tables(write_back, "csv"))
+            + "[interactions]\nexport = \"log.csv\"\n",
+        first: vec![
+            (
+                "contacts.csv",
+                format!(
+                    "{CONTACTS}C1,Acme,Rome,1,Company,C1,Multiple\nC3,Jo Doe,Bern,2,Person,,Customer\n"
+                ),
+            ),
+            (
+                "customers.csv",
+                format!("{CUSTOMERS}10,Acme,Rome,1,,C1\n11,Beta,Bern,2,Jo Doe,C3\n"),
+            ),
+            ("vendors.csv", vendors),
+            ("relations.csv", relations.to_owned()),
+        ],
+        then: vec![
+            (
+                "contacts.csv",
+                format!("{CONTACTS}C1,Acme,Rome,9,Company,C1,Multiple\n"),
+            ),
+            (
+                "customers.csv",
+                format!(
+                    "{CUSTOMERS}10,Acme,Rome,1,,C1\n11,Beta,Bern,2,Jo Doe,C3\n12,Gamma,Ulm,5,Ann Lee,\n13,Delta,Kiel,6,,\n"
+                ),
+            ),
+        ],
+    }
 }
 
 impl Scenario {
@@ -536,5 +578,52 @@ fn what_another_program_writes_between_a_crash_and_the_next_start_stays() {
             contacts.contains("C1,Acme Ltd,Oslo,9"),
             "effect {at}: {contacts}"
         );
+    }
+}
+
+#[test]
+fn contacts_are_created_once_whatever_another_program_writes_between_a_crash_and_the_next_start() {
+    let scenario = &newcomers("in-place", "");
+    let (effects, ..) = uncrashed(scenario);
+    for at in 0..effects {
+        for file in ["contacts.csv", "relations.csv"] {
+            let folder = scenario.prepared();
+            let disk = leak(Faulty::new(at, Fault::After));
+            scenario
+                .pass(folder.path(), &Wired(disk))
+                .expect_err("the process died");
+            let path = folder.path().join(file);
+            let now = std::fs::read_to_string(&path).expect("text");
+            let (theirs, mark) = match file {
+                "contacts.csv" => ("C9,New,Ulm,5,Company,C9,\n", "C9,New"),
+                _ => ("C1,PROS,,\n", "C1,PROS"),
+            };
+            std::fs::write(&path, format!("{now}{theirs}")).expect("written");
+            for _ in 0..2 {
+                let _ = scenario.pass(folder.path(), &RealDisk).expect("a pass");
+            }
+            let text =
+                |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("text");
+            let (contacts, relations) = (text("contacts.csv"), text("relations.csv"));
+            let case = format!("effect {at}, {file}:\n{contacts}\n{relations}");
+            assert!(text(file).contains(mark), "{case}");
+            for (customer, name) in [("12", ",Gamma,"), ("13", ",Delta,")] {
+                let created: Vec<&str> =
+                    contacts.lines().filter(|row| row.contains(name)).collect();
+                assert_eq!(
+                    created.iter().filter(|row| row.contains("Company")).count(),
+                    1,
+                    "{case}"
+                );
+                let no = created[0].split(',').next().expect("a number");
+                let relation = format!("{no},CUST,Customer,{customer}");
+                assert_eq!(relations.matches(&relation).count(), 1, "{case}");
+            }
+            assert_eq!(contacts.matches(",Ann Lee,").count(), 1, "{case}");
+            let Outcome::InStep(_) = scenario.pass(folder.path(), &RealDisk).expect("a pass")
+            else {
+                panic!("{case}: not in step");
+            };
+        }
     }
 }

@@ -298,7 +298,7 @@ pub fn arrange(
     triggers: &Triggers,
 ) -> Result<Arranged, StateError> {
     let mut arranger = Arranger::new(scene);
-    arranger.repeat_unwritten();
+    arranger.repeat_unwritten()?;
     arranger.follow_renames()?;
     for (table, no) in &triggers.returned {
         arranger.give_back(*table, no)?;

@@ -271,7 +271,7 @@ impl Arranger<'_, '_, '_> {
     }
 
     /// What an earlier pass created and could not write is created now, under the number that it was given.
-    pub(super) fn repeat_unwritten(&mut self) {
+    pub(super) fn repeat_unwritten(&mut self) -> Result<(), StateError> {
         let marks = self.scene.marks;
         for mark in marks.iter().filter(|row| row.mark == Mark::Unwritten) {
             let (Some(table), Ok(created)) = (
@@ -296,8 +296,12 @@ impl Arranger<'_, '_, '_> {
                     no: value("No."),
                 };
                 self.concern(&relation.contact);
-                let reason = created.reason.clone();
-                self.out.relations.push(NewRelation { relation, reason });
+                // It may have been written after all, and the file changed by somebody else since.
+                let rows = self.rows_of(&relation.contact)?;
+                if rows.iter().all(|(_, row)| row.code != relation.code) {
+                    let reason = created.reason.clone();
+                    self.out.relations.push(NewRelation { relation, reason });
+                }
                 continue;
             }
             let is_taken = self
@@ -320,5 +324,6 @@ impl Arranger<'_, '_, '_> {
                 reason: created.reason.clone(),
             });
         }
+        Ok(())
     }
 }
