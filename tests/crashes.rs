@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use couplet::config::{self, Config};
 use couplet::disk::{Disk, Draft, Identity, ReadAt, RealDisk};
+use couplet::model::Kind;
 use couplet::state::Store;
+use couplet::sync::orders::{Master, Order, TemplateChoice};
 use couplet::sync::{Effects, Outcome, PassError, Request, reconcile};
 use support::{StillClock, folder};
 use tempfile::TempDir;
@@ -341,12 +343,25 @@ impl Scenario {
     }
 
     fn pass(&self, folder: &Path, disk: &dyn Disk) -> Result<Outcome, PassError> {
+        self.ordered(folder, disk, Vec::new())
+    }
+
+    fn ordered(
+        &self,
+        folder: &Path,
+        disk: &dyn Disk,
+        orders: Vec<Order>,
+    ) -> Result<Outcome, PassError> {
         let effects = Effects {
             disk,
             clock: &StillClock,
             stage: &|_| {},
         };
-        reconcile(&self.config(folder), &effects, &Request::default())
+        let request = Request {
+            orders,
+            ..Request::default()
+        };
+        reconcile(&self.config(folder), &effects, &request)
     }
 }
 
@@ -626,4 +641,76 @@ fn contacts_are_created_once_whatever_another_program_writes_between_a_crash_and
             };
         }
     }
+}
+
+#[test]
+fn an_order_that_a_crash_cuts_short_is_carried_out_wholly_or_not_at_all() {
+    const CONTACTS: &str = "No.,Name,City,Type,Company No.,Contact Business Relation\n\
+                            C1,Acme,Rome,Company,C1,\nC2,Beta,Bern,Company,C2,\n";
+    let scenario = Scenario {
+        name: "orders",
+        config: format!("customer_nos = \"10\"\n{}", tables("in-place", "csv")),
+        first: vec![
+            ("contacts.csv", CONTACTS.to_owned()),
+            ("customers.csv", "No.,Name,City\n9,Gamma,Oslo\n".to_owned()),
+            ("vendors.csv", "No.,Name,City\n20,Delta,Kiel\n".to_owned()),
+            (
+                "relations.csv",
+                "Contact No.,Business Relation Code,Link to Table,No.\n".to_owned(),
+            ),
+        ],
+        then: Vec::new(),
+    };
+    let orders = || {
+        let contact = |no: &str| no.to_owned();
+        vec![
+            Order::CreateCounterpart {
+                contact: contact("C1"),
+                kind: Kind(0),
+                template: TemplateChoice::ByType,
+            },
+            Order::Link {
+                contact: contact("C2"),
+                kind: Kind(1),
+                no: "20".to_owned(),
+                master: Master::Counterpart,
+            },
+        ]
+    };
+    let folder = scenario.prepared();
+    let disk = leak(Faulty::new(NEVER, Fault::Before));
+    scenario
+        .ordered(folder.path(), &Wired(disk), orders())
+        .expect("a pass");
+    let expected = files(folder.path());
+    let old = files(scenario.prepared().path());
+    assert_ne!(old, expected);
+    let (mut done, mut undone) = (0, 0);
+    for at in 0..disk.effects() {
+        for fault in [Fault::Before, Fault::After] {
+            let folder = scenario.prepared();
+            let disk = leak(Faulty::new(at, fault));
+            let crashed = scenario.ordered(folder.path(), &Wired(disk), orders());
+            crashed.expect_err("the process died");
+            scenario.pass(folder.path(), &RealDisk).expect("a pass");
+            let now = files(folder.path());
+            if now == old {
+                let again = scenario.ordered(folder.path(), &RealDisk, orders());
+                assert!(
+                    matches!(again, Ok(Outcome::Done(_))),
+                    "effect {at}: {again:?}"
+                );
+                undone += 1;
+            } else {
+                let again = scenario.ordered(folder.path(), &RealDisk, orders());
+                assert!(
+                    matches!(again, Ok(Outcome::Refused { .. })),
+                    "effect {at}: {again:?}"
+                );
+                done += 1;
+            }
+            assert_eq!(files(folder.path()), expected, "effect {at} {fault:?}");
+        }
+    }
+    assert!(done > 5 && undone > 5, "{done} done, {undone} not");
 }
