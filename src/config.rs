@@ -521,7 +521,7 @@ fn read_relation_columns(reader: &Reader<'_, '_>, table: Table) -> Vec<ColumnPin
             })
             .collect(),
         Table::Counterparts(_) => vec![("contact_no".to_owned(), CONTACT_RELATION)],
-        Table::Relations | Table::Templates(_) => Vec::new(),
+        Table::Relations | Table::Templates(_) | Table::Requests => Vec::new(),
     };
     keys.into_iter()
         .filter_map(|(key, column)| {

@@ -102,6 +102,7 @@ fn merged(cases: &[(FieldId, &Case)]) -> Merged {
         agreed: values(|case| &case.agreed),
         decided: values(|case| &case.decided),
         given: Default::default(),
+        was: Default::default(),
         is_new: false,
     };
     let rules = |field: FieldId| {

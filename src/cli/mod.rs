@@ -10,6 +10,7 @@ mod links;
 mod output;
 mod problems;
 mod reconcile;
+mod request;
 mod run;
 mod sniff;
 mod status;
@@ -95,6 +96,10 @@ enum Command {
     /// Create counterparts from contacts, or contacts from counterparts
     #[command(subcommand)]
     Create(create::Args),
+    /// Carry out a file of requests, row by row
+    ///
+    /// Each row is answered: done, refused by a rule, or not understood. Exit code 1 when any was not done.
+    Request(request::Args),
     /// Company contacts that may be the same company
     Duplicates(duplicates::Args),
     /// Where the values of a record came from
@@ -196,6 +201,7 @@ pub fn main() -> Exit {
         Command::Conflicts(args) => conflicts::run(&context, &args),
         Command::Links(args) => links::run(&context, &args),
         Command::Create(args) => create::run(&context, &args),
+        Command::Request(args) => request::run(&context, &args),
         Command::Duplicates(args) => duplicates::run(&context, &args),
         Command::Explain(args) => explain::run(&context, &args),
         Command::Sniff(args) => sniff::run(&context, &args),

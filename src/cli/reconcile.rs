@@ -15,7 +15,7 @@ use crate::merge::Plan;
 use crate::merge::duplicates::{Duplicate, STRINGS};
 use crate::merge::plan::PLAN_VERSION;
 use crate::model::{Problem, Table};
-use crate::sync::arrange::Answer as Did;
+use crate::sync::arrange::{Answer as Did, OrderOutcome};
 use crate::sync::observe::shown_path;
 use crate::sync::orders::Order;
 use crate::sync::{Effects, Outcome, Request, Summary, SystemClock, reconcile};
@@ -51,7 +51,7 @@ pub fn run(context: &Context, args: &Args) -> Answer {
     let request = Request {
         dry_run: args.dry_run || args.plan.is_some(),
         exactly,
-        orders: Vec::new(),
+        ..Request::default()
     };
     let outcome = make(context, &request)?;
     if let (Some(path), Outcome::DryRun(summary)) = (&args.plan, &outcome) {
@@ -97,16 +97,31 @@ pub fn carry_out(
 ) -> Answer {
     let request = Request {
         dry_run,
-        exactly: None,
         orders,
+        ..Request::default()
     };
-    let outcome = make(context, &request)?;
-    match &outcome {
+    carry_out_as(context, &request, &|outcomes| {
+        let answers = outcomes.iter().filter_map(|outcome| match outcome {
+            OrderOutcome::Done(answers) => Some(answers),
+            OrderOutcome::Refused(_) => None,
+        });
+        answers.flatten().map(told).collect()
+    })
+}
+
+/// Makes a pass with orders; `told` says what became of them.
+pub fn carry_out_as(
+    context: &Context,
+    request: &Request,
+    told: &dyn Fn(&[OrderOutcome]) -> String,
+) -> Answer {
+    let outcome = make(context, request)?;
+    let refused = match &outcome {
         Outcome::Done(summary) | Outcome::InStep(summary) => {
             let mut value = to_json("done", summary);
-            value["answers"] = json!(summary.answers);
+            value["orders"] = json!(summary.outcomes);
             context.out.json(&value);
-            let mut text: String = summary.answers.iter().map(told).collect();
+            let mut text: String = told(&summary.outcomes);
             for warning in duplicates(summary) {
                 eprintln!("warning: {warning}");
             }
@@ -114,10 +129,19 @@ pub fn carry_out(
                 text.push_str(&done(summary, true));
             }
             context.out.text(&text);
+            let refused = |outcome: &OrderOutcome| matches!(outcome, OrderOutcome::Refused(_));
+            summary.outcomes.iter().any(refused)
         }
-        other => print(context, other, None),
-    }
+        other => {
+            print(context, other, None);
+            if let (Outcome::DryRun(summary), true) = (other, request.each_for_itself) {
+                context.out.text(&told(&summary.outcomes));
+            }
+            false
+        }
+    };
     Ok(match exit(&outcome, false) {
+        _ if refused => Exit::Failed,
         // What was asked for is done; what waits elsewhere is for `reconcile` and `status` to say.
         Exit::Waiting => Exit::Done,
         exit => exit,

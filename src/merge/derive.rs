@@ -2,6 +2,7 @@
 
 use crate::model::{FieldId, Form, form};
 
+use super::inherit::Values;
 use super::party::FieldMerge;
 use super::person::{self, NameParts};
 use super::verdict::Rule;
@@ -10,6 +11,8 @@ use super::verdict::Rule;
 pub struct Fields<'m> {
     /// What became of each.
     pub fields: &'m [FieldMerge],
+    /// What the contact showed before, where a field is agreed on for the first time.
+    pub was: &'m Values,
     /// The contact did not exist before, so that its name changed from nothing.
     pub is_new: bool,
 }
@@ -23,19 +26,28 @@ impl Fields<'_> {
     /// The old and the new value of a field that changed.
     fn changed(&self, name: &str) -> Option<(&str, &str)> {
         let merged = self.find(name).filter(|merged| !merged.held)?;
-        let old = merged.before.as_deref().or(self.is_new.then_some(""))?;
+        let old = self.before(merged).or(self.is_new.then_some(""))?;
         let new = merged.agreed.as_deref()?;
         (!form::same(Form::Text, old, new)).then_some((old, new))
+    }
+
+    /// What a field was before.
+    fn before<'f>(&'f self, merged: &'f FieldMerge) -> Option<&'f str> {
+        let was = || self.was.get(&merged.field).map(String::as_str);
+        merged.before.as_deref().or_else(was)
     }
 
     /// The value of a field that nobody moved and that is not held: it may follow.
     fn follower(&self, name: &str) -> Option<(FieldId, &str)> {
         let merged = self.find(name)?;
-        let stands = match self.is_new {
-            true => merged.agreed.as_deref().is_none_or(form::is_blank),
-            false => merged.rule == Rule::Agreed,
+        let agreed = merged.agreed.as_deref();
+        let is_still = match (self.is_new, &merged.before) {
+            (true, _) => merged.moved.is_empty() && agreed.is_none_or(form::is_blank),
+            (false, Some(_)) => merged.moved.is_empty() && merged.rule == Rule::Agreed,
+            // The contact meets its first counterpart, which says nothing else.
+            (false, None) => self.before(merged) == agreed,
         };
-        let is_free = !merged.held && merged.moved.is_empty() && stands;
+        let is_free = !merged.held && is_still;
         is_free.then(|| (merged.field, merged.agreed.as_deref().unwrap_or_default()))
     }
 

@@ -7,6 +7,7 @@ use crate::model::{Direction, FieldId, Side};
 use super::capacity::Capacity;
 use super::deliver::{Delivery, Hold, Route, deliver};
 use super::derive;
+use super::inherit::Values;
 use super::listen::{FieldSide, Heard, Says, Sent, listen};
 use super::policy::FieldRules;
 use super::verdict::{Modified, Rule, Verdict, verdict};
@@ -52,6 +53,8 @@ pub struct Party<'h> {
     pub decided: BTreeMap<FieldId, String>,
     /// Moves of the contact that a rule makes: they give way to the move of any side.
     pub given: BTreeMap<FieldId, (String, Rule)>,
+    /// What the contact showed before, where it is known although this is its first meeting with a counterpart.
+    pub was: Values,
     /// Whether the pass creates the contact.
     pub is_new: bool,
 }
@@ -107,14 +110,16 @@ pub fn merge(
             }
         }
     };
-    let is_new = party.is_new;
+    let (was, is_new) = (&party.was, party.is_new);
     let name = derive::name_of_parts(&derive::Fields {
         fields: &fields,
+        was,
         is_new,
     });
     rederive(&mut fields, name.into_iter().collect());
     let followers = derive::followers_of_name(&derive::Fields {
         fields: &fields,
+        was,
         is_new,
     });
     rederive(&mut fields, followers);

@@ -17,6 +17,8 @@ pub enum Table {
     Relations,
     /// Templates of one kind of counterpart: only read, never merged.
     Templates(Kind),
+    /// What somebody asks for, row by row: only read.
+    Requests,
 }
 
 /// A column that Couplet understands; all others of an export are carried, never touched.
@@ -55,6 +57,7 @@ impl Table {
             Table::Counterparts(kind) => kind.def().table,
             Table::Relations => "relations",
             Table::Templates(kind) => kind.def().templates,
+            Table::Requests => "requests",
         }
     }
 
@@ -65,6 +68,7 @@ impl Table {
             Table::Counterparts(kind) => kind.def().noun,
             Table::Relations => "relation",
             Table::Templates(_) => "template",
+            Table::Requests => "request",
         }
     }
 
@@ -81,6 +85,7 @@ impl Table {
             Table::Counterparts(kind) => 1 + kind.0 as usize,
             Table::Relations => 1 + KINDS.len(),
             Table::Templates(kind) => 2 + KINDS.len() + kind.0 as usize,
+            Table::Requests => 2 + 2 * KINDS.len(),
         }
     }
 
@@ -96,7 +101,7 @@ impl Table {
     pub fn key_columns(self) -> usize {
         match self {
             Table::Relations => 2,
-            Table::Contacts | Table::Counterparts(_) | Table::Templates(_) => 1,
+            Table::Contacts | Table::Counterparts(_) | Table::Templates(_) | Table::Requests => 1,
         }
     }
 
@@ -112,7 +117,7 @@ impl Table {
             Table::Contacts => HUB_COLUMNS.get(field.0 as usize - SHARED_FIELDS).copied(),
             Table::Counterparts(kind) => kind.share(field).map(|(at, _)| 1 + at),
             Table::Templates(kind) => kind.share(field).map(|(at, _)| 1 + at),
-            Table::Relations => None,
+            Table::Relations | Table::Requests => None,
         }
     }
 }
@@ -132,7 +137,11 @@ impl fmt::Display for Table {
 
 static COLUMNS: LazyLock<Vec<Vec<ColumnDef>>> = LazyLock::new(|| {
     let templates = Kind::all().map(Table::Templates);
-    Table::all().chain(templates).map(columns).collect()
+    Table::all()
+        .chain(templates)
+        .chain([Table::Requests])
+        .map(columns)
+        .collect()
 });
 
 fn own(name: &'static str, form: Form, length: usize) -> ColumnDef {
@@ -211,9 +220,26 @@ fn columns(table: Table) -> Vec<ColumnDef> {
                     .then(|| own(CONTACT_TYPE, Form::ContactType, 7)),
             );
         }
+        Table::Requests => {
+            for name in REQUEST_COLUMNS {
+                columns.push(own(name, Form::Text, 250));
+            }
+        }
     }
     columns
 }
+
+/// What a row of a requests file says; further columns are fields of a contact that it asks to create.
+const REQUEST_COLUMNS: [&str; 8] = [
+    "Action",
+    "Table",
+    "Contact No.",
+    "No.",
+    "Master",
+    "Template Code",
+    "From",
+    "Company No.",
+];
 
 fn shares(kind: Kind) -> impl Iterator<Item = ColumnDef> {
     kind.def().shares.iter().map(|share| {

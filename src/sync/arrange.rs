@@ -103,10 +103,20 @@ pub struct Arranged {
     pub unmarked: Vec<MarkRow>,
     /// What could not be done that a rule asked for.
     pub problems: Vec<Problem>,
-    /// What could not be done that an order asked for, as sentences.
-    pub refusals: Vec<String>,
-    /// What orders had done, for who gave them.
-    pub answers: Vec<Answer>,
+    /// What became of each order.
+    pub outcomes: Vec<OrderOutcome>,
+    /// What the order at hand did.
+    answers: Vec<Answer>,
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderOutcome {
+    /// It is carried out.
+    Done(Vec<Answer>),
+    /// A rule refused it, as a sentence.
+    Refused(String),
 }
 
 /// What an order did.
@@ -148,6 +158,15 @@ impl Arranged {
         self.by_key
             .get(&tagged(key, table))
             .map(|at| &self.births[*at])
+    }
+
+    /// Why orders were refused, as sentences.
+    pub fn refusals(&self) -> Vec<String> {
+        let refused = self.outcomes.iter().filter_map(|outcome| match outcome {
+            OrderOutcome::Refused(reason) => Some(reason.clone()),
+            OrderOutcome::Done(_) => None,
+        });
+        refused.collect()
     }
 
     /// Whether relations are other than exports and state say.
@@ -291,7 +310,8 @@ pub fn triggers(
     Ok(triggers)
 }
 
-/// Arranges what orders and rules ask for; each sees what was arranged before it.
+/// Arranges what orders and rules ask for; each sees what was arranged before it. An order that is refused leaves nothing
+/// behind but, at the most, a number that nobody gets.
 pub fn arrange(
     scene: &Scene<'_, '_>,
     orders: &[Order],
@@ -311,9 +331,12 @@ pub fn arrange(
         arranger.follow_primary(moved)?;
     }
     for order in orders {
-        if let Err(refusal) = arranger.carry_out(order)? {
-            arranger.out.refusals.push(refusal);
-        }
+        let outcome = arranger.carry_out(order)?;
+        let answers = std::mem::take(&mut arranger.out.answers);
+        arranger.out.outcomes.push(match outcome {
+            Ok(()) => OrderOutcome::Done(answers),
+            Err(refusal) => OrderOutcome::Refused(refusal),
+        });
     }
     for (table, no) in &triggers.newcomers {
         if let Table::Counterparts(kind) = table {

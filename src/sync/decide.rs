@@ -9,7 +9,7 @@ use crate::merge::coupling::kind_of;
 use crate::merge::deliver::Route;
 use crate::merge::party::Member;
 use crate::merge::plan::{Input, PLAN_VERSION, Plan};
-use crate::merge::{Merged, Party, guard, merge};
+use crate::merge::{Merged, Party, Values, guard, merge};
 use crate::model::{FieldId, Kind, Problem, Row, Side, Table};
 use crate::state::memory::{GoneRow, HistoryRow, Mark, MarkRow, Memory, RenamedRow};
 use crate::state::{StateError, Store};
@@ -223,7 +223,7 @@ pub fn decide(
         }
         let merged = decide_party(world, contact, &families, &mut decided, &mut notes)?;
         if let Some(party) = merged.filter(|_| world.has_families()) {
-            families.note(contact, &party.merged.fields, party.is_new);
+            families.note(contact, &party.merged.fields, &party.was, party.is_new);
             renamed.extend(
                 party
                     .renamed()
@@ -436,6 +436,7 @@ fn left_out(world: &World<'_>, notes: &mut Notes) {
 /// A party as its merge left it.
 struct Outcome {
     no: String,
+    was: Values,
     merged: Merged,
     is_new: bool,
 }
@@ -450,7 +451,8 @@ impl Outcome {
             .iter()
             .find(|merged| merged.field == name)?;
         let new = merged.agreed.clone().filter(|_| !merged.held)?;
-        merged.before.as_ref().filter(|before| **before != new)?;
+        let before = merged.before.as_ref().or(self.was.get(&name));
+        before.filter(|before| **before != new)?;
         Some(new)
     }
 }
@@ -524,6 +526,7 @@ fn decide_party(
         agreed: BTreeMap::new(),
         decided: BTreeMap::new(),
         given,
+        was: was(&seats[0]),
         is_new: seats[0].is_new,
     };
     if seats[0].met {
@@ -576,9 +579,22 @@ fn decide_party(
     decided.memory.parties.push(contact_no.clone());
     Ok(Some(Outcome {
         no: contact_no,
+        was: party.was,
         merged,
         is_new: seats[0].is_new,
     }))
+}
+
+/// What a contact showed before it met its first counterpart.
+fn was(hub: &Seat<'_>) -> Values {
+    let Some(base) = hub.base.as_ref().filter(|_| !hub.met) else {
+        return Values::new();
+    };
+    let said = FieldId::all().filter_map(|field| {
+        let column = Table::Contacts.column_of(field)?;
+        Some((field, base.get(column)?.to_owned()))
+    });
+    said.collect()
 }
 
 /// A person whose company does not exist is a problem, and otherwise as any other contact (`business-central.md` §13).

@@ -27,21 +27,25 @@ struct Company {
 
 impl Families {
     /// Remembers what became of a company, if its persons may want to know.
-    pub(super) fn note(&mut self, key: u64, fields: &[FieldMerge], is_new: bool) {
-        let changed = fields
-            .iter()
-            .filter(|merged| merged.before.is_some() && merged.before != merged.agreed);
+    pub(super) fn note(&mut self, key: u64, fields: &[FieldMerge], was: &Values, is_new: bool) {
+        let before = |merged: &FieldMerge| {
+            let was = || was.get(&merged.field).cloned();
+            merged.before.clone().or_else(was)
+        };
+        let changed = fields.iter().filter(|merged| {
+            before(merged).is_some_and(|before| Some(&before) != merged.agreed.as_ref())
+        });
         if !is_new && !concerns(changed.map(|merged| merged.field)) {
             return;
         }
-        let values = |of: fn(&FieldMerge) -> Option<&String>| -> Values {
-            let said = |merged: &FieldMerge| Some((merged.field, of(merged)?.clone()));
+        let values = |of: &dyn Fn(&FieldMerge) -> Option<String>| -> Values {
+            let said = |merged: &FieldMerge| Some((merged.field, of(merged)?));
             fields.iter().filter_map(said).collect()
         };
         let company = Company {
             // What meets for the first time has not changed.
-            before: values(|merged| merged.before.as_ref().or(merged.agreed.as_ref())),
-            after: values(|merged| merged.agreed.as_ref()),
+            before: values(&|merged| before(merged).or_else(|| merged.agreed.clone())),
+            after: values(&|merged| merged.agreed.clone()),
         };
         self.companies.insert(key, company);
     }

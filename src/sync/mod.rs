@@ -22,6 +22,7 @@ mod own_cells;
 pub mod pass;
 pub mod recover;
 mod relations;
+pub mod requests;
 mod seat;
 pub mod spread;
 mod stamps;

@@ -14,7 +14,7 @@ use crate::state::{Lock, StateError, Store};
 
 use super::affected::affected;
 use super::apply::{Applied, ApplyError, apply};
-use super::arrange::{self, Answer, Arranged, Scene};
+use super::arrange::{self, Arranged, OrderOutcome, Scene};
 use super::couple::{Couplings, couple};
 use super::decide::{Decided, World, decide};
 use super::observe::{self, Known, Seen, observe};
@@ -56,8 +56,10 @@ pub struct Request {
     pub dry_run: bool,
     /// Carry out exactly this plan, or refuse.
     pub exactly: Option<Plan>,
-    /// What else is asked for; when a rule refuses one, nothing is done.
+    /// What else is asked for.
     pub orders: Vec<Order>,
+    /// Whether orders are carried out although others are refused; otherwise nothing is done then.
+    pub each_for_itself: bool,
 }
 
 /// How a pass ended.
@@ -122,8 +124,8 @@ pub struct Summary {
     pub logged: u64,
     /// Problems that nobody accepted.
     pub unaccepted: Vec<Problem>,
-    /// What was done of what was asked for.
-    pub answers: Vec<Answer>,
+    /// What became of each order.
+    pub outcomes: Vec<OrderOutcome>,
 }
 
 /// Why a pass failed.
@@ -205,6 +207,12 @@ fn write_log(config: &Config, store: &mut Store, disk: &dyn Disk) -> Result<u64,
     }
 }
 
+/// Why nothing is done, where orders stand and fall together.
+fn refused(arranged: &Arranged, request: &Request) -> Option<Vec<String>> {
+    let reasons = arranged.refusals();
+    (!reasons.is_empty() && !request.each_for_itself).then_some(reasons)
+}
+
 fn dry_run(
     config: &Config,
     effects: &Effects<'_>,
@@ -212,8 +220,7 @@ fn dry_run(
     store: &Store,
 ) -> Result<Outcome, PassError> {
     let view = View::read(config, effects, store, &request.orders)?;
-    if !view.arranged.refusals.is_empty() {
-        let reasons = view.arranged.refusals;
+    if let Some(reasons) = refused(&view.arranged, request) {
         return Ok(Outcome::Refused { reasons });
     }
     let summary = view.summary(store)?;
@@ -384,7 +391,7 @@ impl<'c> View<'c> {
                 .cloned()
                 .collect(),
             plan,
-            answers: self.arranged.answers.clone(),
+            outcomes: self.arranged.outcomes.clone(),
             ..Summary::default()
         })
     }
@@ -451,8 +458,7 @@ fn attempt(
     if let Some(path) = view.decided.overtaken {
         return Ok(Attempt::Overtaken(path));
     }
-    if !view.arranged.refusals.is_empty() {
-        let reasons = view.arranged.refusals;
+    if let Some(reasons) = refused(&view.arranged, request) {
         return Ok(Attempt::Ended(Box::new(Outcome::Refused { reasons })));
     }
     let mut summary = view.summary(store)?;

@@ -140,11 +140,21 @@ impl Arranger<'_, '_, '_> {
             Ok(contact) => contact,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        let kind_of_contact = cell(table, from, CONTACT_TYPE);
+        let is_person = form::caption(Form::ContactType, kind_of_contact) == Some("Person");
+        let lacks_primary =
+            kind.def().has_primary_contact && form::is_blank(cell(table, from, PRIMARY_CONTACT));
+        let name = cell(table, from, "Contact").trim();
+        let person = match lacks_primary && !is_person && !name.is_empty() {
+            false => None,
+            true => match self.next_contact_no()? {
+                Ok(no) => Some(no),
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+        };
         if let Err(refusal) = self.relate(&contact, kind, no, reason.clone())? {
             return Ok(Err(refusal));
         }
-        let kind_of_contact = cell(table, from, CONTACT_TYPE);
-        let is_person = form::caption(Form::ContactType, kind_of_contact) == Some("Person");
         let mut row = self.new_row(Table::Contacts, &contact);
         self.dress(&mut row, is_person, true);
         self.out
@@ -157,44 +167,43 @@ impl Arranger<'_, '_, '_> {
             carried: Vec::new(),
             reason,
         });
-        if !kind.def().has_primary_contact || !form::is_blank(cell(table, from, PRIMARY_CONTACT)) {
-            return Ok(Ok(contact));
-        }
-        let person = cell(table, from, "Contact").trim().to_owned();
-        let primary = match (is_person, person.is_empty()) {
-            (true, _) => {
+        if lacks_primary {
+            if is_person {
                 let name = cell(table, from, "Name").to_owned();
                 self.own_cell(table, no, "Contact", name, &contact);
-                contact.clone()
             }
-            (false, true) => contact.clone(),
-            (false, false) => match self.person_of(&contact, &person)? {
-                Ok(person) => person,
-                Err(refusal) => return Ok(Err(refusal)),
-            },
-        };
-        self.own_cell(table, no, PRIMARY_CONTACT, primary, &contact);
+            let primary = person.as_ref().unwrap_or(&contact).clone();
+            self.own_cell(table, no, PRIMARY_CONTACT, primary, &contact);
+        }
+        if let Some(person) = person {
+            self.bear_person(&person, &contact, name);
+        }
         Ok(Ok(contact))
     }
 
     /// A person of a company, which takes over what persons inherit (§5.3, §5.4).
     pub(super) fn person_of(&mut self, company: &str, name: &str) -> Arrangement<String> {
-        let no = match self.next_contact_no()? {
-            Ok(no) => no,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let mut row = self.new_row(Table::Contacts, &no);
+        Ok(match self.next_contact_no()? {
+            Ok(no) => {
+                self.bear_person(&no, company, name);
+                Ok(no)
+            }
+            Err(refusal) => Err(refusal),
+        })
+    }
+
+    fn bear_person(&mut self, no: &str, company: &str, name: &str) {
+        let mut row = self.new_row(Table::Contacts, no);
         set(Table::Contacts, &mut row, "Name", name);
         set(Table::Contacts, &mut row, "Company No.", company);
         self.dress(&mut row, true, false);
         self.bear(Birth {
             table: Table::Contacts,
-            no: no.clone(),
+            no: no.to_owned(),
             row,
             carried: Vec::new(),
             reason: format!("it is the primary contact of {company}"),
         });
-        Ok(Ok(no))
     }
 
     /// Type and defaults of a new contact (§1.1). One that is made from a counterpart gets no default but its company's
@@ -264,14 +273,20 @@ impl Arranger<'_, '_, '_> {
                 Some(_) => {}
             }
         }
+        let mut checked = self.new_row(Table::Contacts, "");
+        for (field, value) in values {
+            if let Err(refusal) = self.enter(&mut checked, field, value) {
+                return Ok(Err(refusal));
+            }
+        }
         let no = match self.next_contact_no()? {
             Ok(no) => no,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let mut row = self.new_row(Table::Contacts, &no);
-        for (field, value) in values {
-            if let Err(refusal) = self.enter(&mut row, field, value) {
-                return Ok(Err(refusal));
+        for (column, value) in checked.cells().iter().enumerate().skip(1) {
+            if value.as_deref().is_some_and(|value| !form::is_blank(value)) {
+                row.set(column, value.clone());
             }
         }
         if let Some(company) = &company {

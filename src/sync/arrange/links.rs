@@ -30,7 +30,7 @@ pub(super) fn relation_columns(seen: &Seen<'_>) -> Vec<&'static str> {
     let names: Vec<&'static str> = match seen.table {
         Table::Contacts => KINDS.iter().map(|kind| kind.relation_column).collect(),
         Table::Counterparts(_) => vec![CONTACT_RELATION],
-        Table::Relations | Table::Templates(_) => Vec::new(),
+        Table::Relations | Table::Templates(_) | Table::Requests => Vec::new(),
     };
     let has = |name: &&'static str| {
         let pinned = seen.config.pins(name);
@@ -179,8 +179,6 @@ impl Arranger<'_, '_, '_> {
         };
         let table = Table::Counterparts(kind);
         let (contact_key, key) = (self.key(contact), self.key(no));
-        self.settle_dispute(Table::Contacts, contact, contact_key);
-        self.settle_dispute(table, no, key);
         let name = (contact.to_owned(), code.clone());
         let is_leaving = self.out.unlinked.contains(&name);
         match self
@@ -207,6 +205,8 @@ impl Arranger<'_, '_, '_> {
             }
             None => self.out.relations.push(NewRelation { relation, reason }),
         }
+        self.settle_dispute(Table::Contacts, contact, contact_key);
+        self.settle_dispute(table, no, key);
         self.couple_keys(contact_key, tagged(key, table));
         self.name_in_columns(contact, kind, no);
         Ok(Ok(()))
@@ -426,7 +426,7 @@ impl Arranger<'_, '_, '_> {
                         .map(|(_, row)| row)
                         .collect(),
                     Table::Counterparts(kind) => self.rows_naming(kind, from)?,
-                    Table::Relations | Table::Templates(_) => continue,
+                    Table::Relations | Table::Templates(_) | Table::Requests => continue,
                 };
                 for row in rows {
                     let Ok(Some(kind)) = kind_of(&row, &codes) else {

@@ -26,7 +26,7 @@ impl Arranger<'_, '_, '_> {
                 let relations = match seen.table {
                     Table::Contacts => self.rows_of(&no)?.into_iter().map(|(_, row)| row).collect(),
                     Table::Counterparts(kind) => self.rows_naming(kind, &no)?,
-                    Table::Relations | Table::Templates(_) => Vec::new(),
+                    Table::Relations | Table::Templates(_) | Table::Requests => Vec::new(),
                 };
                 let mut taken: Vec<Taken> = relations
                     .into_iter()
