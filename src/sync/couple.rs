@@ -321,7 +321,8 @@ pub fn read_relation(record: &Record) -> Relation {
     relation_of(record.row())
 }
 
-fn relation_of(row: &Row) -> Relation {
+/// A row of the relations table as a relation.
+pub fn relation_of(row: &Row) -> Relation {
     let code = |column: usize| {
         row.get(column)
             .map(|text| form::canonical(Form::Code, text).into_owned())

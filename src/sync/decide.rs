@@ -12,16 +12,17 @@ use crate::merge::plan::{Input, PLAN_VERSION, Plan};
 use crate::merge::{Merged, Party, Values, guard, merge};
 use crate::model::{FieldId, Kind, Problem, Row, Side, Table};
 use crate::state::memory::{GoneRow, HistoryRow, Mark, MarkRow, Memory, RenamedRow};
+use crate::state::queries::SentValue;
 use crate::state::{StateError, Store};
 
 use super::arrange::Arranged;
 use super::consequences::{conflict, record_base, record_party};
-use super::couple::{Counterparts, Couplings};
+use super::couple::{Counterparts, Couplings, relation_of};
 use super::diff::{PrintMap, PrintSet};
 use super::family::{Families, company_of, given};
 use super::interactions::interactions;
 use super::observe::{Seen, plain};
-use super::relations::{decide_removals, decide_statuses, note_gone};
+use super::relations::{decide_removals, decide_statuses, note_gone, relation_name};
 use super::seat::{Notes, Seat, agree_at_sight, member, seat};
 use super::stamps::stamp;
 use super::{births, duplicates, own_cells};
@@ -613,7 +614,13 @@ fn miss_company(world: &World<'_>, contact: u64, hub: &Seat<'_>, notes: &mut Not
             .any(|(from, _)| world.key(from) == company);
     // Only keys that were asked for can be found.
     let is_known = world.has_families() || hub.seen.memory.is_none();
-    if company == 0 || company == contact || exists || !is_known {
+    let is_in_flight = |value: &SentValue| value.field == "Company No." && !value.sent.acknowledged;
+    if company == 0
+        || company == contact
+        || exists
+        || !is_known
+        || hub.sent.iter().any(is_in_flight)
+    {
         return;
     }
     let mut place = hub.seen.place(at);
@@ -650,6 +657,22 @@ fn part(world: &World<'_>, kind: Kind, key: u64, decided: &mut Decided) -> Resul
     Ok(())
 }
 
+/// How many records are gone that nobody was asked to remove.
+fn gone_unasked(world: &World<'_>, seen: &Seen<'_>) -> Result<u64, StateError> {
+    let gone = seen.diff.gone.len() as u64;
+    if seen.table != Table::Relations || gone == 0 {
+        return Ok(gone);
+    }
+    let mut asked = 0;
+    for at in &seen.diff.gone {
+        let row = seen.rows.get(seen.index.rows[*at as usize])?;
+        let name = row.map(|row| relation_name(&relation_of(&row)));
+        let was_asked = |name| world.gone.contains(&(Table::Relations, name));
+        asked += u64::from(name.is_some_and(was_asked));
+    }
+    Ok(gone - asked)
+}
+
 /// What the guards look at beside the plan.
 fn counts(world: &World<'_>) -> Result<BTreeMap<Table, guard::Counts>, StateError> {
     let mut all = BTreeMap::new();
@@ -658,7 +681,7 @@ fn counts(world: &World<'_>) -> Result<BTreeMap<Table, guard::Counts>, StateErro
         let mut counts = guard::Counts {
             records: (export.records.len() as u64)
                 .max(seen.memory.as_ref().map_or(0, |memory| memory.records)),
-            gone: seen.diff.gone.len() as u64,
+            gone: gone_unasked(world, seen)?,
             reconfigured: seen.reconfigured,
             ..guard::Counts::default()
         };
