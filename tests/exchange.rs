@@ -893,3 +893,86 @@ fn update_files_of_a_lost_state_are_not_overwritten_and_do_not_stop_a_pass() {
             .contains("C1,Acme,Rome,1,")
     );
 }
+
+/// A contact and a customer that nobody coupled, exchanged through a folder.
+fn unlinked_in_a_folder() -> Exchange {
+    let tables = ["contacts", "customers", "relations"].map(|name| {
+        format!("[tables.{name}]\nexport = \"{name}.csv\"\nwrite_back = \"updates\"\n")
+    });
+    let exchange = Exchange::new(&tables.concat());
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme,Rome,1,a@x.example,hub\r\n"),
+        )
+        .put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Rome,1,a@x.example,ledger\r\n"),
+        )
+        .put(
+            "relations.csv",
+            "Contact No.,Business Relation Code,Link to Table,No.\r\nC9,PROS,,\r\n",
+        );
+    assert_eq!(exchange.summary().couplings, 0);
+    exchange
+}
+
+#[test]
+fn a_link_that_was_taken_apart_before_it_was_imported_does_not_come_back_with_a_late_import() {
+    let exchange = unlinked_in_a_folder();
+    assert_eq!(
+        exchange.run(&["links", "add", "C1", "customer", "10"]).code,
+        0
+    );
+    assert_eq!(
+        exchange.summary().couplings,
+        1,
+        "a relation in flight couples"
+    );
+    let removed = exchange.run(&["links", "remove", "C1", "customer"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    assert_eq!(exchange.summary().couplings, 0);
+    // The first update is imported now, and exported, before the second is.
+    let before = exchange.text("relations.csv");
+    let added = "C1,CUST,Customer,10\r\n";
+    assert!(
+        exchange
+            .text("updates/relations_000002.csv")
+            .contains(added.trim())
+    );
+    exchange.put("relations.csv", format!("{before}{added}"));
+    assert_eq!(exchange.summary().couplings, 0);
+    exchange.put("relations.csv", &before);
+    assert_eq!(exchange.summary().couplings, 0);
+    assert!(!exchange.summary().plan.writes());
+}
+
+#[test]
+fn a_link_that_is_added_again_before_its_removal_was_imported_is_written_once_more() {
+    let exchange = unlinked_in_a_folder();
+    let linked = format!("{}C1,CUST,Customer,10\r\n", exchange.text("relations.csv"));
+    exchange.put("relations.csv", &linked);
+    assert_eq!(exchange.summary().couplings, 1);
+    assert_eq!(exchange.run(&["links", "remove", "C1", "customer"]).code, 0);
+    assert_eq!(exchange.summary().couplings, 0, "the export still shows it");
+    let again = exchange.run(&["links", "add", "C1", "customer", "10"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    let summary = exchange.summary();
+    assert_eq!(summary.couplings, 1);
+    let updates: Vec<String> = std::fs::read_dir(exchange.path("updates"))
+        .expect("a folder")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    let newest = updates
+        .iter()
+        .filter(|name| name.starts_with("relations"))
+        .max_by_key(|name| {
+            name.chars()
+                .filter(char::is_ascii_digit)
+                .collect::<String>()
+        });
+    let newest = format!("updates/{}", newest.expect("an update"));
+    assert!(!newest.contains("removed"), "{updates:?}");
+    assert!(exchange.text(&newest).contains("C1,CUST"), "{newest}");
+}

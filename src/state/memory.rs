@@ -106,6 +106,8 @@ pub enum Mark {
     Newcomer,
     /// Its system gave the number that we chose to somebody else.
     Disputed,
+    /// A relation that was taken out before any export showed it. Its body is the table's count of exports then.
+    Asked,
 }
 
 impl Mark {
@@ -117,6 +119,7 @@ impl Mark {
             Mark::Taken => "taken",
             Mark::Newcomer => "newcomer",
             Mark::Disputed => "disputed",
+            Mark::Asked => "asked",
         }
     }
 
@@ -128,6 +131,7 @@ impl Mark {
             Mark::Taken,
             Mark::Newcomer,
             Mark::Disputed,
+            Mark::Asked,
         ]
         .into_iter()
         .find(|mark| mark.word() == word)

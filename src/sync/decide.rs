@@ -22,7 +22,7 @@ use super::diff::{PrintMap, PrintSet};
 use super::family::{Families, company_of, given};
 use super::interactions::interactions;
 use super::observe::{Seen, plain};
-use super::relations::{decide_removals, decide_statuses, note_gone, relation_name};
+use super::relations::{decide_removals, decide_statuses, note_gone, reassert, relation_name};
 use super::seat::{Notes, Seat, agree_at_sight, member, seat};
 use super::stamps::stamp;
 use super::{births, duplicates, own_cells};
@@ -113,6 +113,8 @@ pub struct World<'w> {
     pub pending: &'w BTreeSet<String>,
     /// Records that are gone, those of this pass included.
     pub gone: &'w BTreeSet<(Table, String)>,
+    /// What the state notes of single records.
+    pub marks: &'w [MarkRow],
     /// What the pass does beside merging.
     pub arranged: &'w Arranged,
     /// Persons whose companies the pass looks at, in the order of the index.
@@ -270,6 +272,7 @@ pub fn decide(
     }
     keep_troubled(world, &mut decided);
     decide_removals(world, &mut decided)?;
+    reassert(world, &mut decided);
     stamp(world, &mut decided)?;
     note_gone(world, &mut decided)?;
     note_arranged(world, &mut decided);
@@ -359,6 +362,19 @@ fn note_arranged(world: &World<'_>, decided: &mut Decided) {
     memory
         .numbered
         .extend(numbered.map(|(series, last)| (series.clone(), last.clone())));
+    let reasserted = arranged.reasserted.iter();
+    let reasserted: Vec<String> = reasserted
+        .map(|(contact, code)| format!("{contact} {code}"))
+        .collect();
+    let limit = u64::from(world.config.merge.in_flight_limit);
+    let relations = world.tables[Table::Relations.index()].as_ref();
+    let exports = relations.map_or(0, |seen| seen.exports);
+    let asked = world.marks.iter().filter(|row| row.mark == Mark::Asked);
+    let over = asked.filter(|row| {
+        let since = row.body.parse().unwrap_or(0);
+        exports.saturating_sub(since) > limit || reasserted.contains(&row.no)
+    });
+    memory.unmarked.extend(over.cloned());
     for seen in world.tables.iter().flatten() {
         let table = seen.table.name();
         let mark = |mark: Mark, no: &String| MarkRow {

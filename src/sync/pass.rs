@@ -9,7 +9,7 @@ use crate::config::{Config, WriteBack};
 use crate::disk::Disk;
 use crate::merge::Plan;
 use crate::model::{Problem, Table};
-use crate::state::memory::MarkRow;
+use crate::state::memory::{Mark, MarkRow};
 use crate::state::{Lock, StateError, Store};
 
 use super::affected::affected;
@@ -273,7 +273,9 @@ pub(super) fn look<'c>(
             seen
         }));
     }
-    let gone = gone(store, &tables)?;
+    let mut gone = gone(store, &tables)?;
+    let asked = known.marks.iter().filter(|row| row.mark == Mark::Asked);
+    gone.extend(asked.map(|row| (Table::Relations, row.no.clone())));
     Ok(Look {
         tables,
         problems,
@@ -334,6 +336,7 @@ impl<'c> View<'c> {
             seed,
             pending: &pending,
             gone: &gone,
+            marks: &known.marks,
             arranged: &arranged,
             persons: &affected.persons,
         };

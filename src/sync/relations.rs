@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::exports::key_print;
-use crate::merge::coupling::Relation;
+use crate::merge::coupling::{Relation, kind_of};
 use crate::merge::deliver::Route;
-use crate::merge::plan::Uncoupling;
+use crate::merge::plan::{Recoupling, Uncoupling};
 use crate::merge::{Rule, status};
 use crate::model::{Place, Problem, Table};
 use crate::state::StateError;
 use crate::state::memory::{GoneRow, Mark, MarkRow};
 
-use super::couple::{Removal, STATUS, company_key};
+use super::couple::{Removal, STATUS, company_key, relation_of};
 use super::decide::{Decided, World};
 use super::diff::PrintMap;
 use super::observe::{plain, tagged};
@@ -145,6 +145,7 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
             }
             // Asked for already: its system has not imported it yet.
             Route::Folder if asked.contains(&name) => continue,
+            Route::Folder if *at >= listed => {}
             Route::Folder => decided.memory.gone.push(GoneRow {
                 table: "relations".to_owned(),
                 no: name,
@@ -166,17 +167,54 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
                     .entry(Table::Relations)
                     .or_default()
                     .insert(*old);
-                decided.memory.unmarked.push(MarkRow {
-                    mark: Mark::Created,
+                let mark = |mark: Mark, body: String| MarkRow {
+                    mark,
                     table: Table::Relations.name().to_owned(),
                     no: relation_name(relation),
-                    body: String::new(),
-                });
+                    body,
+                };
+                decided
+                    .memory
+                    .unmarked
+                    .push(mark(Mark::Created, String::new()));
+                // A late import of what brought it may still show it for a while.
+                let export = seen.exports.to_string();
+                decided.memory.marked.push(mark(Mark::Asked, export));
             }
         }
         decided.plan.uncouplings.push(uncoupling);
     }
     Ok(())
+}
+
+/// Relations that were asked to be taken out, and are to stay after all, are written once more: the update that took them out
+/// may be imported first.
+pub(super) fn reassert(world: &World<'_>, decided: &mut Decided) {
+    let Some(seen) = &world.tables[Table::Relations.index()] else {
+        return;
+    };
+    for (contact, code) in &world.arranged.reasserted {
+        let key = plain(key_print(&[contact, code], world.seed));
+        let row = seen.position(key).zip(seen.row(key).ok().flatten());
+        if let Some((at, row)) = row {
+            let no = row.get(3).unwrap_or_default().to_owned();
+            let edits = decided.edits.entry(Table::Relations).or_default();
+            edits.cells.entry(at).or_default().push((3, no.clone()));
+            let kind = kind_of(&relation_of(&row), &world.config.setup.codes);
+            decided.plan.couplings.push(Recoupling {
+                contact: contact.clone(),
+                code: code.clone(),
+                table: kind
+                    .ok()
+                    .flatten()
+                    .map_or("", |kind| kind.def().table)
+                    .to_owned(),
+                no,
+                file: seen.file(),
+                reason: "it was taken apart, and is to stay after all".to_owned(),
+            });
+        }
+    }
 }
 
 /// How a relation row is named in the state.

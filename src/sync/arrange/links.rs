@@ -181,13 +181,25 @@ impl Arranger<'_, '_, '_> {
         let (contact_key, key) = (self.key(contact), self.key(no));
         let name = (contact.to_owned(), code.clone());
         let is_leaving = self.out.unlinked.contains(&name);
+        let asked = (Table::Relations, format!("{contact} {code}"));
+        let was_asked_away = self.scene.gone.contains(&asked);
         match self
             .rows_of(contact)?
             .into_iter()
             .find(|(_, row)| row.code == code)
         {
             _ if is_leaving => self.out.relations.push(NewRelation { relation, reason }),
-            Some((_, row)) if row.no == no => {}
+            Some((_, row)) if row.no == no => {
+                if was_asked_away {
+                    self.out.reasserted.insert(name);
+                }
+            }
+            Some((_, row)) if was_asked_away => {
+                return Ok(Err(format!(
+                    "the relation of contact {contact} with {} {} was taken out, and its system has not imported that yet",
+                    def.noun, row.no
+                )));
+            }
             Some((at, row)) if row.no.is_empty() && at < self.listed() => {
                 self.out.filled.insert(at, relation);
             }
