@@ -19,4 +19,4 @@ pub use export::{CHANGED, Export, KeyPrint, Record, RecordAt, Refusal, Unheld, k
 pub use settings::{ColumnPin, FileFormat, Newline, Settings, TooLong};
 pub use sniff::{Sniffed, sniff};
 pub use source::{Bounds, ReadAt};
-pub use splice::{Edits, NewRow, UpdateContents};
+pub use splice::{Edits, NewRow, UnlistedRow, UpdateContents};

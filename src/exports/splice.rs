@@ -25,8 +25,8 @@ pub struct Edits {
     pub remove: BTreeSet<usize>,
     /// Rows that come after the last record.
     pub append: Vec<NewRow>,
-    /// By number: records that the export does not list, with the values that their update row has.
-    pub unlisted: BTreeMap<String, Vec<(usize, String)>>,
+    /// By number: records that the export does not list and that change.
+    pub unlisted: BTreeMap<String, UnlistedRow>,
     /// Keys of records that go and that the export does not list.
     pub unlisted_remove: Vec<Vec<(usize, String)>>,
 }
@@ -68,6 +68,27 @@ struct Chosen {
     carried: BTreeSet<String>,
 }
 
+/// A record that the file does not list, with everything that is known of it: an update file has the same columns for all
+/// its rows, and a blank in it would clear what the system has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnlistedRow {
+    /// Its values.
+    pub row: NewRow,
+    /// The columns that change.
+    pub edited: BTreeSet<usize>,
+    /// Whether the values of columns that the model does not know are known too.
+    pub is_whole: bool,
+}
+
+impl UnlistedRow {
+    /// Changes a value.
+    pub fn edit(&mut self, column: usize, value: &str) {
+        self.row.cells.retain(|(known, _)| *known != column);
+        self.row.cells.push((column, value.to_owned()));
+        self.edited.insert(column);
+    }
+}
+
 /// A range of the working bytes, and what stands there instead.
 #[derive(Debug)]
 struct Patch {
@@ -107,12 +128,12 @@ impl Export {
     ) -> io::Result<()> {
         let defs = self.table.columns();
         let appended = edits.append.iter().map(|row| &row.cells);
-        let rows = edits
-            .cells
-            .values()
-            .chain(appended)
-            .chain(edits.unlisted.values());
-        let edited: BTreeSet<usize> = rows.flatten().map(|(column, _)| *column).collect();
+        let rows = edits.cells.values().chain(appended).flatten();
+        let unlisted = edits.unlisted.values().flat_map(|row| &row.edited);
+        let edited: BTreeSet<usize> = rows
+            .map(|(column, _)| *column)
+            .chain(unlisted.copied())
+            .collect();
         let carried: BTreeSet<String> = edits
             .append
             .iter()
@@ -135,10 +156,7 @@ impl Export {
             .cells
             .iter()
             .map(|(at, cells)| (*at, cells.as_slice()));
-        let unlisted = edits.unlisted.values().map(|cells| NewRow {
-            cells: cells.clone(),
-            carried: Vec::new(),
-        });
+        let unlisted = edits.unlisted.values().map(|unlisted| unlisted.row.clone());
         let added: Vec<NewRow> = edits.append.iter().cloned().chain(unlisted).collect();
         let chosen = columns.map(|columns| Chosen { columns, carried });
         self.extract(records, &added, chosen.as_ref(), out)

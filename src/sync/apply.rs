@@ -1,5 +1,6 @@
 //! Carry out: all files of a pass behind one journal, each the old or the new one at any instant (`product.md` §7).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -209,7 +210,7 @@ enum JobContents<'a> {
     /// The whole table with edits.
     Spliced(&'a Edits),
     /// Changed records only.
-    Update(&'a Edits, UpdateContents),
+    Update(Cow<'a, Edits>, UpdateContents),
     /// Keys of records that go.
     Removed(&'a Edits),
 }
@@ -258,12 +259,18 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
                 |what: &str| folder.join(format!("{}{what}_{pass:06}.{extension}", seen.table));
             let mut jobs = Vec::new();
             if !edits.cells.is_empty() || !edits.append.is_empty() || !edits.unlisted.is_empty() {
-                let contents = match seen.config.update {
-                    Update::Full => JobContents::Spliced(edits),
-                    Update::Cells => JobContents::Update(edits, UpdateContents::Cells),
-                    Update::Records => JobContents::Update(edits, UpdateContents::Records),
+                let (edits, new) = separable(edits);
+                let contents = |edits: Cow<'a, Edits>| match (seen.config.update, &edits) {
+                    (Update::Full, Cow::Borrowed(edits)) => JobContents::Spliced(edits),
+                    (Update::Records | Update::Full, _) => {
+                        JobContents::Update(edits, UpdateContents::Records)
+                    }
+                    (Update::Cells, _) => JobContents::Update(edits, UpdateContents::Cells),
                 };
-                jobs.push(job(file(""), None, contents));
+                jobs.push(job(file(""), None, contents(edits)));
+                if let Some(new) = new {
+                    jobs.push(job(file("_new"), None, contents(Cow::Owned(new))));
+                }
             }
             if !edits.remove.is_empty() || !edits.unlisted_remove.is_empty() {
                 jobs.push(job(file("_removed"), None, JobContents::Removed(edits)));
@@ -271,6 +278,25 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
             jobs
         }
     }
+}
+
+/// New rows may have columns of which nothing is known for records that the export does not list, and a blank would clear what
+/// their system has there: the new rows go into a file of their own then.
+fn separable(edits: &Edits) -> (Cow<'_, Edits>, Option<Edits>) {
+    let has_carried = edits.append.iter().any(|row| !row.carried.is_empty());
+    let is_mixed = has_carried && edits.unlisted.values().any(|row| !row.is_whole);
+    if !is_mixed {
+        return (Cow::Borrowed(edits), None);
+    }
+    let new = Edits {
+        append: edits.append.clone(),
+        ..Edits::default()
+    };
+    let rest = Edits {
+        append: Vec::new(),
+        ..edits.clone()
+    };
+    (Cow::Owned(rest), Some(new))
 }
 
 impl Job<'_> {
@@ -293,7 +319,8 @@ impl Job<'_> {
         match &self.contents {
             JobContents::Spliced(edits) => self.export.splice(edits, &mut out)?,
             JobContents::Update(edits, contents) => {
-                self.export.update_file(edits, *contents, &mut out)?
+                self.export
+                    .update_file(edits.as_ref(), *contents, &mut out)?
             }
             JobContents::Removed(edits) => self.export.removed_file(edits, &mut out)?,
         }

@@ -1,7 +1,8 @@
 //! What follows from a merged party: changes, conflicts, debts, and what will be remembered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::exports::{NewRow, UnlistedRow};
 use crate::merge::deliver::{Owed, Route};
 use crate::merge::plan::{Change, Claim, Conflict, Debt, Origin};
 use crate::merge::{Delivery, FieldMerge, Merged, Party};
@@ -280,32 +281,28 @@ fn write_cell(seat: &Seat<'_>, column: usize, value: &str, decided: &mut Decided
             let row = edits
                 .unlisted
                 .entry(seat.no.clone())
-                .or_insert_with(|| whole_row(seat));
-            match row.iter_mut().find(|(at, _)| *at == column) {
-                Some(cell) => value.clone_into(&mut cell.1),
-                None => row.push((column, value.to_owned())),
-            }
+                .or_insert_with(|| unlisted_row(seat.seen, &seat.no, seat.shown.as_ref()));
+            row.edit(column, value);
         }
     }
 }
 
-fn whole_row(seat: &Seat<'_>) -> Vec<(usize, String)> {
-    match &seat.shown {
-        Some(row) => unlisted_row(seat.seen, row),
-        None => Vec::new(),
-    }
-}
-
-/// The key and shared values of a record that its export does not list.
-pub(super) fn unlisted_row(seen: &Seen<'_>, row: &Row) -> Vec<(usize, String)> {
-    let Some(export) = &seen.export else {
-        return Vec::new();
+/// Everything that is known of a record that its export does not list.
+pub(super) fn unlisted_row(seen: &Seen<'_>, no: &str, row: Option<&Row>) -> UnlistedRow {
+    let (Some(export), Some(row)) = (&seen.export, row) else {
+        return UnlistedRow::default();
     };
-    let defs = seen.table.columns().iter().enumerate();
-    defs.filter(|(at, def)| *at < seen.table.key_columns() || def.is_shared())
-        .filter(|(at, _)| export.columns.has(*at))
-        .filter_map(|(at, _)| Some((at, row.get(at)?.to_owned())))
-        .collect()
+    let columns = (0..seen.table.columns().len()).filter(|at| export.columns.has(*at));
+    let cells = columns.filter_map(|at| Some((at, row.get(at)?.to_owned())));
+    let created = seen.created.carried.get(no);
+    UnlistedRow {
+        row: NewRow {
+            cells: cells.collect(),
+            carried: created.cloned().unwrap_or_default(),
+        },
+        edited: BTreeSet::new(),
+        is_whole: created.is_some(),
+    }
 }
 
 fn line(seat: &Seat<'_>) -> u64 {

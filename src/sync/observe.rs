@@ -1,5 +1,6 @@
 //! Observe: what each configured export shows now, and how that differs from its last reading.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -75,6 +76,8 @@ pub struct Seen<'c> {
 pub struct Arrivals {
     /// Keys of those that no export has shown yet.
     pub in_flight: PrintSet,
+    /// What those have in columns that the model does not know, by number.
+    pub carried: BTreeMap<String, Vec<(String, String)>>,
     /// Numbers of those that the export shows now.
     pub arrived: Vec<String>,
     /// Those that came back under another number: ours, and its system's.
@@ -420,6 +423,10 @@ fn arrive(seen: &mut Seen<'_>, known: &Known, limit: u32, problems: &mut Vec<Pro
         }
     }
     arrivals.in_flight = waiting.keys().copied().collect();
+    let carried = waiting
+        .values()
+        .map(|row| (row.no.clone(), row.carried.clone()));
+    arrivals.carried = carried.collect();
     let created_keys: PrintSet = arrivals
         .renamed
         .iter()

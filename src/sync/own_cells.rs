@@ -3,7 +3,7 @@
 use crate::merge::Rule;
 use crate::merge::deliver::Route;
 use crate::merge::plan::Change;
-use crate::model::{Row, Table, form};
+use crate::model::{FieldId, Row, Table, form};
 use crate::state::StateError;
 use crate::state::memory::{AnswerRow, SentRow};
 
@@ -46,7 +46,7 @@ pub(super) fn write(
     }
     let name = cell.table.columns()[cell.column].name;
     let shown = cell.row.get(cell.column).unwrap_or_default();
-    let mut waiting = match world.pending.is_empty() {
+    let sent = match world.pending.is_empty() {
         true => Vec::new(),
         false => world.store.sent(
             cell.table.name(),
@@ -54,9 +54,17 @@ pub(super) fn write(
             seen.exports,
         )?,
     };
-    waiting.retain(|value| value.field == name && !value.sent.acknowledged);
-    if cell.says_so {
-        if !waiting.is_empty() {
+    let in_flight = |field: &str| {
+        let of_field = sent
+            .iter()
+            .filter(|value| value.field == field && !value.sent.acknowledged);
+        of_field.collect::<Vec<_>>()
+    };
+    let waiting = in_flight(name);
+    let newest = waiting.last().map(|value| value.sent.value.as_str());
+    match (cell.says_so, newest) {
+        (true, None) => return Ok(()),
+        (true, Some(newest)) if newest == cell.value => {
             decided.memory.answers.push(AnswerRow {
                 table: cell.table.name().to_owned(),
                 no: cell.no.to_owned(),
@@ -64,14 +72,11 @@ pub(super) fn write(
                 count: waiting.len(),
                 export: seen.exports,
             });
+            return Ok(());
         }
-        return Ok(());
-    }
-    if waiting
-        .last()
-        .is_some_and(|value| value.sent.value == cell.value)
-    {
-        return Ok(());
+        (false, Some(newest)) if newest == cell.value => return Ok(()),
+        // What is in flight would take it away from there, or say something else.
+        (true, Some(_)) | (false, _) => {}
     }
     let at = seen.position(cell.key).filter(|at| !seen.is_double(*at));
     decided.plan.changes.push(Change {
@@ -86,17 +91,39 @@ pub(super) fn write(
         file: seen.file(),
         line: at.map_or(0, |at| export.line_of(at)),
     });
+    let mut carried: Vec<(usize, String)> = Vec::new();
+    if seen.route() == Route::Folder {
+        // An update of a record carries what is in flight towards it as well, or it would take that away again.
+        let shared = FieldId::all()
+            .filter_map(|field| Some((field.def().name, cell.table.column_of(field)?)));
+        for (field, column) in shared {
+            let of_field = in_flight(field);
+            let answers = decided.memory.answers.iter().filter(|row| {
+                row.table == cell.table.name() && row.no == cell.no && row.field == field
+            });
+            let answered: usize = answers.map(|row| row.count).sum();
+            let newest = of_field.into_iter().skip(answered).next_back();
+            carried.extend(newest.map(|value| (column, value.sent.value.clone())));
+        }
+    }
     let edits = decided.edits.entry(cell.table).or_default();
     let new = (cell.column, cell.value.to_owned());
     match at {
-        Some(at) => edits.cells.entry(at).or_default().push(new),
+        Some(at) => {
+            let cells = edits.cells.entry(at).or_default();
+            carried.retain(|(column, _)| cells.iter().all(|(known, _)| known != column));
+            cells.push(new);
+            cells.extend(carried);
+        }
         None => {
-            let row = edits
-                .unlisted
-                .entry(cell.no.to_owned())
-                .or_insert_with(|| unlisted_row(seen, cell.row));
-            row.retain(|(column, _)| *column != cell.column);
-            row.push(new);
+            let row = edits.unlisted.entry(cell.no.to_owned());
+            let row = row.or_insert_with(|| unlisted_row(seen, cell.no, Some(cell.row)));
+            for (column, value) in carried {
+                if !row.edited.contains(&column) {
+                    row.edit(column, &value);
+                }
+            }
+            row.edit(new.0, &new.1);
         }
     }
     match (seen.route(), at) {

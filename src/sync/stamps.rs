@@ -55,11 +55,11 @@ pub(super) fn stamp(world: &World<'_>, decided: &mut Decided) -> Result<(), Stat
             None => seen.base(key)?,
         };
         let edits = decided.edits.entry(table).or_default();
-        let cells = match at {
-            Some(at) => edits.cells.get_mut(&at),
-            None => edits.unlisted.get_mut(no),
+        let is_written = match at {
+            Some(at) => edits.cells.contains_key(&at),
+            None => edits.unlisted.contains_key(no),
         };
-        let (Some(row), Some(cells)) = (row, cells) else {
+        let Some(row) = row.filter(|_| is_written) else {
             continue;
         };
         for (name, part) in STAMPS {
@@ -75,7 +75,15 @@ pub(super) fn stamp(world: &World<'_>, decided: &mut Decided) -> Result<(), Stat
             else {
                 continue;
             };
-            cells.push((column, text.clone()));
+            match (at, edits.unlisted.get_mut(no)) {
+                (Some(at), _) => edits
+                    .cells
+                    .entry(at)
+                    .or_default()
+                    .push((column, text.clone())),
+                (None, Some(row)) => row.edit(column, &text),
+                (None, None) => {}
+            }
             stamps.push(Change {
                 column: name.to_owned(),
                 from: shown.to_owned(),

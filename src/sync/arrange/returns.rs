@@ -236,16 +236,19 @@ impl Arranger<'_, '_, '_> {
             return Ok(());
         }
         let key = self.key(from);
+        let mut naming: Vec<(Table, String)> = Vec::new();
         for kind in Kind::all().filter(|kind| kind.def().has_primary_contact) {
-            for (no, _) in self.naming_as_primary(kind, key)? {
-                self.own_cell(
-                    Table::Counterparts(kind),
-                    &no,
-                    PRIMARY_CONTACT,
-                    to.to_owned(),
-                    to,
-                );
-            }
+            let of_kind = self.naming_as_primary(kind, key)?.into_iter();
+            naming.extend(of_kind.map(|(no, _)| (Table::Counterparts(kind), no)));
+        }
+        // Those too whose systems have not imported yet that it is their primary contact.
+        for (table, no) in self.scene.store.awaiting(PRIMARY_CONTACT, from)? {
+            naming.extend(Table::named(&table).map(|table| (table, no)));
+        }
+        naming.sort();
+        naming.dedup();
+        for (table, no) in naming {
+            self.own_cell(table, &no, PRIMARY_CONTACT, to.to_owned(), to);
         }
         let (Some(seen), Some(field)) = (self.seen(Table::Contacts), FieldId::named("Company No."))
         else {
