@@ -288,9 +288,10 @@ pub fn triggers(
             } else if is_new && creates {
                 triggers.newcomers.insert(known.clone());
             }
+            // What was a problem in the last pass is looked at as if it were new.
             let base = match (seen.diff.olds[at] as usize).checked_sub(1) {
-                Some(old) => seen.rows.get(seen.index.rows[old])?,
-                None => None,
+                Some(old) if seen.index.prints[old] != 0 => seen.rows.get(seen.index.rows[old])?,
+                _ => None,
             };
             if watches_primary {
                 triggers.primaries.extend(primary::moved(

@@ -5,7 +5,7 @@ use crate::merge::coupling::Relation;
 use crate::merge::deliver::Route;
 use crate::merge::plan::{Creation, Recoupling};
 use crate::model::{Kind, Place, Problem, Row, Table, form};
-use crate::state::memory::CreatedRow;
+use crate::state::memory::{CreatedRow, GoneRow, Mark, MarkRow};
 
 use super::decide::{Born, Decided, World};
 use super::observe::{Seen, plain};
@@ -143,6 +143,17 @@ fn relate(world: &World<'_>, decided: &mut Decided) {
             carried: Vec::new(),
         };
         let name = format!("{} {}", relation.contact, relation.code);
+        // Whatever was asked for before, this is the last word.
+        decided.memory.unmarked.push(MarkRow {
+            mark: Mark::Asked,
+            table: seen.table.name().to_owned(),
+            no: name.clone(),
+            body: String::new(),
+        });
+        decided.memory.returned.push(GoneRow {
+            table: seen.table.name().to_owned(),
+            no: name.clone(),
+        });
         append(seen, key, row, new_row, &name, named, &new.reason, decided);
     }
     for (at, relation) in &world.arranged.filled {

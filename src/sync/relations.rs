@@ -112,6 +112,8 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
         .as_ref()
         .map_or(0, |export| export.records.len());
     let unlisted = seen.unlisted();
+    let new = world.arranged.relations.iter();
+    let comes_again: BTreeSet<String> = new.map(|new| relation_name(&new.relation)).collect();
     for Removal {
         at,
         relation,
@@ -141,6 +143,15 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
                     reason.clone(),
                     advice,
                 ));
+                continue;
+            }
+            // The row that comes in its place has the same key, and takes it over.
+            Route::Folder if comes_again.contains(&name) => {
+                decided.plan.uncouplings.push(uncoupling);
+                if let Some(old) = at.checked_sub(listed).and_then(|at| unlisted.get(at)) {
+                    let dropped = decided.dropped.entry(Table::Relations).or_default();
+                    dropped.insert(*old);
+                }
                 continue;
             }
             // Asked for already: its system has not imported it yet.
@@ -199,7 +210,10 @@ pub(super) fn reassert(world: &World<'_>, decided: &mut Decided) {
         if let Some((at, row)) = row {
             let no = row.get(3).unwrap_or_default().to_owned();
             let edits = decided.edits.entry(Table::Relations).or_default();
-            edits.cells.entry(at).or_default().push((3, no.clone()));
+            let cells = edits.cells.entry(at).or_default();
+            // The whole row: it may be gone there by then.
+            let whole = (2..4).filter_map(|column| Some((column, row.get(column)?.to_owned())));
+            cells.extend(whole);
             let kind = kind_of(&relation_of(&row), &world.config.setup.codes);
             decided.plan.couplings.push(Recoupling {
                 contact: contact.clone(),

@@ -431,6 +431,7 @@ impl Arranger<'_, '_, '_> {
         for seen in self.scene.tables.iter().flatten() {
             for (from, to) in &seen.created.renamed {
                 self.unmark(Mark::Created, seen.table, from);
+                self.rename_taken(seen.table, from, to)?;
                 let rows: Vec<Relation> = match seen.table {
                     Table::Contacts => self
                         .rows_of(from)?

@@ -139,6 +139,11 @@ impl Arranger<'_, '_, '_> {
                 }
             }
             (None, Some(company)) if is_person(&person) => {
+                if self.row(Table::Contacts, &company)?.is_none() {
+                    return Ok(Err(format!(
+                        "there is no contact {company}, the company of {primary}"
+                    )));
+                }
                 if let Some(other) = self.counterpart_of(&company, kind)? {
                     return Ok(Err(format!(
                         "contact {company}, the company of {primary}, is already related to {noun} {other}"

@@ -4,7 +4,7 @@ use crate::merge::Rule;
 use crate::merge::coupling::{Relation, kind_of};
 use crate::model::{FieldId, Kind, Table, form};
 use crate::state::StateError;
-use crate::state::memory::{CreatedRow, Mark, Taken};
+use crate::state::memory::{CreatedRow, Mark, MarkRow, Taken};
 
 use super::super::couple::PRIMARY_CONTACT;
 use super::super::observe::tagged;
@@ -23,13 +23,14 @@ impl Arranger<'_, '_, '_> {
                 let Some(no) = base.as_ref().and_then(|row| row.get(0)).map(canonical) else {
                     continue;
                 };
-                let relations = match seen.table {
-                    Table::Contacts => self.rows_of(&no)?.into_iter().map(|(_, row)| row).collect(),
-                    Table::Counterparts(kind) => self.rows_naming(kind, &no)?,
-                    Table::Relations | Table::Templates(_) | Table::Requests => Vec::new(),
-                };
+                // The couplings say which relations go with it.
+                let removals = self.scene.couplings.removals.iter();
+                let of_it = removals.filter(|removal| match seen.table {
+                    Table::Contacts => removal.relation.contact == no,
+                    table => removal.table == Some(table) && removal.relation.no == no,
+                });
+                let relations = of_it.map(|removal| removal.relation.clone());
                 let mut taken: Vec<Taken> = relations
-                    .into_iter()
                     .map(|row| {
                         Taken::Relation([
                             row.contact,
@@ -221,6 +222,42 @@ impl Arranger<'_, '_, '_> {
                     .insert((relation.contact.clone(), relation.code.clone()));
             }
             false => self.out.relations.push(NewRelation { relation, reason }),
+        }
+        Ok(())
+    }
+
+    /// What records that are gone took along is given back under the number that it has then.
+    pub(super) fn rename_taken(
+        &mut self,
+        table: Table,
+        from: &str,
+        to: &str,
+    ) -> Result<(), StateError> {
+        let marks = self.scene.marks;
+        for mark in marks.iter().filter(|row| row.mark == Mark::Taken) {
+            let mut taken: Vec<Taken> = serde_json::from_str(&mark.body)?;
+            let before = taken.clone();
+            for taken in &mut taken {
+                let no = match (taken, table) {
+                    (Taken::Relation([contact, ..]), Table::Contacts) => contact,
+                    (Taken::Relation([.., no]), Table::Counterparts(_)) => no,
+                    (Taken::Cell([_, _, column, value]), Table::Contacts)
+                        if column == PRIMARY_CONTACT =>
+                    {
+                        value
+                    }
+                    _ => continue,
+                };
+                if *no == from {
+                    to.clone_into(no);
+                }
+            }
+            if taken != before {
+                self.out.marked.push(MarkRow {
+                    body: serde_json::to_string(&taken)?,
+                    ..mark.clone()
+                });
+            }
         }
         Ok(())
     }
