@@ -337,3 +337,34 @@ fn a_number_that_a_system_gave_to_somebody_else_couples_nobody() {
     assert_eq!(after.couplings, 142);
     assert!(after.plan.problems.is_empty(), "{:#?}", after.plan.problems);
 }
+
+#[test]
+fn the_contacts_that_cronus_is_coupled_with_are_the_ones_that_it_could_be_coupled_with() {
+    let exchange = uncoupled("in-place");
+    exchange.copy(&fixtures().join("cronus/w1/contacts.csv"), "contacts.csv");
+    let path = fixtures().join("cronus/w1/contact_business_relations.csv");
+    let relations = Sheet::read(&std::fs::read_to_string(path).expect("a fixture"));
+    let run = exchange.run(&["links", "list", "--unlinked", "--format", "json"]);
+    let listed: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+    let (mut right, mut wrong) = (0, 0);
+    for link in listed["links"].as_array().expect("links") {
+        let Some(contact) = link["could_be"].as_str() else {
+            continue;
+        };
+        let caption = match link["table"].as_str() {
+            Some("customers") => "Customer",
+            Some("vendors") => "Vendor",
+            _ => "Bank Account",
+        };
+        let of_it = |row: &&Vec<String>| row[2] == caption && row[3] == link["no"];
+        let coupled = relations.rows.iter().find(of_it).expect("a relation");
+        match coupled[0] == contact {
+            true => right += 1,
+            false => wrong += 1,
+        }
+    }
+    assert!(
+        right > 50 && wrong * 20 < right,
+        "{right} right, {wrong} wrong"
+    );
+}

@@ -7,7 +7,9 @@ use serde_json::json;
 use crate::config::WriteBack;
 use crate::disk::RealDisk;
 use crate::exit::Exit;
+use crate::model::Kind;
 use crate::model::Table;
+use crate::sync::arrange::templates::read;
 use crate::sync::{Effects, Outcome, Request, SystemClock, reconcile};
 
 use super::output::count;
@@ -56,9 +58,25 @@ pub fn run(context: &Context) -> Answer {
         });
         let _ = writeln!(
             text,
-            "  {:<14} {records:>14}  {}  {}",
+            "  {:<22} {records:>14}  {}  {}",
             table.table, table.dialect, table.file
         );
+    }
+    let seed = 0;
+    let templates = read(&config, Kind::all(), &RealDisk, seed);
+    let mut unreadable = Vec::new();
+    for (kind, templates) in &templates {
+        let table = kind.def().templates;
+        match templates {
+            Ok(templates) => {
+                let number = count(templates.len() as u64, "template", "templates");
+                let _ = writeln!(text, "  {table:<22} {number:>14}");
+            }
+            Err(reason) => {
+                let _ = writeln!(text, "  {table:<22} cannot be used: {reason}");
+                unreadable.push(reason);
+            }
+        }
     }
     for problem in &summary.unaccepted {
         let _ = write!(text, "{}  {}", problem.id(), problem_lines(problem));
@@ -75,10 +93,14 @@ pub fn run(context: &Context) -> Answer {
         "config": context.config_path,
         "tables": summary.tables,
         "problems": summary.unaccepted,
+        "templates": unreadable,
         "halts": summary.plan.halts,
     }));
     Ok(
-        match (summary.plan.halts.is_empty(), summary.unaccepted.is_empty()) {
+        match (
+            summary.plan.halts.is_empty(),
+            summary.unaccepted.is_empty() && unreadable.is_empty(),
+        ) {
             (false, _) => Exit::Halted,
             (true, false) => Exit::Waiting,
             (true, true) => Exit::Done,

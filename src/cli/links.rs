@@ -43,7 +43,7 @@ pub struct List {
     #[arg(long, value_name = "NO", requires = "table")]
     no: Option<String>,
 
-    /// Counterparts that have no contact
+    /// Counterparts that have no contact, each with a contact that may be the same company
     #[arg(long)]
     unlinked: bool,
 }
@@ -142,7 +142,7 @@ fn list(context: &Context, args: &List) -> Answer {
     let upper = |no: &Option<String>| no.as_ref().map(|no| no.trim().to_uppercase());
     let (contact, no) = (upper(&args.contact), upper(&args.no));
     let fits = |link: &&Link| {
-        let unlinked = link.standing == Standing::NoContact;
+        let unlinked = matches!(link.standing, Standing::NoContact { .. });
         contact
             .as_ref()
             .is_none_or(|wanted| link.contact.as_ref() == Some(wanted))
@@ -162,12 +162,14 @@ fn list(context: &Context, args: &List) -> Answer {
         );
         let contact = link.contact.as_deref().unwrap_or("-");
         let _ = write!(text, "{contact:<12} {record:<26} ");
-        let _ = match (&link.standing, &link.name) {
-            (Standing::Coupled, Some(name)) => writeln!(text, "coupled   {name}"),
-            (Standing::NoContact, Some(name)) => writeln!(text, "no contact  {name}"),
-            (Standing::Coupled, None) => writeln!(text, "coupled"),
-            (Standing::NoContact, None) => writeln!(text, "no contact"),
-            (Standing::Refused { reason }, _) => writeln!(text, "not coupled: {reason}"),
+        let name = link.name.as_deref().unwrap_or_default();
+        let _ = match &link.standing {
+            Standing::Coupled => writeln!(text, "coupled      {name}"),
+            Standing::NoContact { could_be: None } => writeln!(text, "no contact   {name}"),
+            Standing::NoContact {
+                could_be: Some(contact),
+            } => writeln!(text, "no contact   {name} (could be {contact})"),
+            Standing::Refused { reason } => writeln!(text, "not coupled: {reason}"),
         };
     }
     let _ = writeln!(text, "{}", count(chosen.len() as u64, "link", "links"));

@@ -69,13 +69,8 @@ pub fn duplicates(
     of: Option<&BTreeSet<String>>,
     hit: u8,
 ) -> Vec<Duplicate> {
-    let needed = (STRINGS * usize::from(hit)).div_ceil(100).max(1);
-    let mut sharing: BTreeMap<(usize, &str), Vec<&str>> = BTreeMap::new();
-    for (no, strings) in contacts {
-        for (at, string) in strings.0.iter().enumerate().filter(|(_, s)| !s.is_empty()) {
-            sharing.entry((at, string)).or_default().push(no);
-        }
-    }
+    let needed = needed(hit);
+    let sharing = sharing(contacts);
     let mut pairs: BTreeSet<(&str, &str)> = BTreeSet::new();
     for group in sharing.values().filter(|group| group.len() <= COMMON) {
         for (at, a) in group.iter().enumerate() {
@@ -95,6 +90,61 @@ pub fn duplicates(
         })
     });
     found.collect()
+}
+
+/// The contact that each of these records shares most search strings with, at least `hit` percent of them; of several the one
+/// with the lowest number.
+pub fn likeliest(
+    records: &BTreeMap<String, SearchStrings>,
+    contacts: &BTreeMap<String, SearchStrings>,
+    hit: u8,
+) -> BTreeMap<String, Duplicate> {
+    let needed = needed(hit);
+    let sharing = sharing(contacts);
+    let mut found = BTreeMap::new();
+    for (no, strings) in records {
+        let mut candidates: BTreeSet<&str> = BTreeSet::new();
+        for (at, string) in strings.0.iter().enumerate() {
+            let group = sharing.get(&(at, string.as_str()));
+            candidates.extend(
+                group
+                    .filter(|group| group.len() <= COMMON)
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        let hits = |contact: &&str| strings.hits(&contacts[*contact]);
+        let best = candidates
+            .into_iter()
+            .map(|contact| (hits(&contact), contact));
+        let best = best
+            .filter(|(hits, _)| *hits >= needed)
+            .max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)));
+        if let Some((hits, contact)) = best {
+            let pair = Duplicate {
+                contact: contact.to_owned(),
+                other: no.clone(),
+                hits,
+            };
+            found.insert(no.clone(), pair);
+        }
+    }
+    found
+}
+
+fn needed(hit: u8) -> usize {
+    (STRINGS * usize::from(hit)).div_ceil(100).max(1)
+}
+
+/// Who has a search string, by its place and text.
+fn sharing(contacts: &BTreeMap<String, SearchStrings>) -> BTreeMap<(usize, &str), Vec<&str>> {
+    let mut sharing: BTreeMap<(usize, &str), Vec<&str>> = BTreeMap::new();
+    for (no, strings) in contacts {
+        for (at, string) in strings.0.iter().enumerate().filter(|(_, s)| !s.is_empty()) {
+            sharing.entry((at, string)).or_default().push(no);
+        }
+    }
+    sharing
 }
 
 #[cfg(test)]
@@ -123,6 +173,18 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].hits, 2);
         assert!(duplicates(&two, None, 90).is_empty());
+    }
+
+    #[test]
+    fn the_likeliest_contact_shares_most() {
+        let records = contacts(&[("10", &[("Name", "Acme"), ("City", "Rome")])]);
+        let among = contacts(&[
+            ("C1", &[("Name", "Acme")]),
+            ("C2", &[("Name", "Acme"), ("City", "Rome")]),
+            ("C3", &[("Name", "Beta"), ("City", "Rome")]),
+        ]);
+        assert_eq!(likeliest(&records, &among, 10)["10"].contact, "C2");
+        assert!(likeliest(&records, &among, 60).is_empty());
     }
 
     #[test]

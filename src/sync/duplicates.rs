@@ -63,7 +63,7 @@ fn changed(seen: &Seen<'_>) -> Vec<String> {
     touched.collect()
 }
 
-fn companies(seen: &Seen<'_>) -> BTreeMap<String, SearchStrings> {
+pub(super) fn companies(seen: &Seen<'_>) -> BTreeMap<String, SearchStrings> {
     let Some(export) = &seen.export else {
         return BTreeMap::new();
     };
@@ -75,7 +75,7 @@ fn companies(seen: &Seen<'_>) -> BTreeMap<String, SearchStrings> {
     companies.collect()
 }
 
-/// The search strings of a company; persons have none.
+/// The search strings of a company contact; persons have none.
 fn strings(row: &Row) -> Option<SearchStrings> {
     let cell = |name: &str| {
         let column = Table::Contacts.column(name);
@@ -84,5 +84,14 @@ fn strings(row: &Row) -> Option<SearchStrings> {
             .unwrap_or_default()
     };
     let is_person = form::caption(Form::ContactType, cell("Type")) == Some("Person");
-    (!is_person).then(|| SearchStrings::of(&|field| cell(field).to_owned()))
+    (!is_person).then(|| search_strings(Table::Contacts, row))
+}
+
+/// The search strings of any record.
+pub(super) fn search_strings(table: Table, row: &Row) -> SearchStrings {
+    SearchStrings::of(&|field| {
+        let column = table.column(field);
+        let value = column.and_then(|column| row.get(column));
+        value.unwrap_or_default().to_owned()
+    })
 }

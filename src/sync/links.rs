@@ -1,18 +1,21 @@
 //! Who is coupled with whom as the exports stand, for people: couplings, relations that couple nothing, and counterparts
 //! without a contact.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::exports::key_print;
+use crate::merge::duplicates::{SearchStrings, likeliest};
 use crate::model::{Problem, Table};
 use crate::state::Store;
 
 use super::arrange::Arranged;
 use super::couple::{Couplings, couple};
 use super::diff::PrintSet;
-use super::observe::{Seen, tagged, untagged};
+use super::duplicates::{companies, search_strings};
+use super::observe::{Seen, plain, tagged, untagged};
 use super::pass::{Effects, PassError, look};
 
 /// A relation, or a counterpart without one.
@@ -43,7 +46,10 @@ pub enum Standing {
         reason: String,
     },
     /// The record has no contact.
-    NoContact,
+    NoContact {
+        /// A company contact without such a counterpart that may be the same company.
+        could_be: Option<String>,
+    },
 }
 
 /// Reads exports and state and lists all links, by contact and table, those without a contact last. Writes nothing.
@@ -88,7 +94,7 @@ pub fn links(config: &Config, effects: &Effects<'_>) -> Result<Vec<Link>, PassEr
             },
         });
     }
-    links.extend(without_contact(config, tables, &couplings)?);
+    links.extend(without_contact(config, tables, &couplings, seen.seed)?);
     links.sort_by(|a, b| {
         (a.contact.is_none(), &a.contact, &a.table, &a.no).cmp(&(
             b.contact.is_none(),
@@ -140,10 +146,12 @@ fn without_contact(
     config: &Config,
     tables: &[Option<Seen<'_>>],
     couplings: &Couplings,
+    seed: u64,
 ) -> Result<Vec<Link>, PassError> {
     let coupled: PrintSet = couplings.in_force().iter().map(|pair| pair[1]).collect();
+    let contacts = tables[Table::Contacts.index()].as_ref();
+    let contacts = contacts.map(companies).unwrap_or_default();
     let mut links = Vec::new();
-    let mut known: BTreeSet<(Table, String)> = BTreeSet::new();
     for seen in tables.iter().flatten() {
         let Table::Counterparts(kind) = seen.table else {
             continue;
@@ -151,6 +159,18 @@ fn without_contact(
         let (Some(export), Some(_)) = (&seen.export, config.setup.code(kind)) else {
             continue;
         };
+        // Contacts that could have one of this kind.
+        let taken = couplings
+            .in_force()
+            .iter()
+            .filter(|pair| untagged(pair[1]).is_some_and(|(table, _)| table == seen.table));
+        let taken: PrintSet = taken.map(|pair| pair[0]).collect();
+        let key = |no: &str| plain(key_print(&[no], seed));
+        let free = contacts.iter().filter(|(no, _)| !taken.contains(&key(no)));
+        let free = free
+            .map(|(no, strings)| (no.clone(), strings.clone()))
+            .collect();
+        let mut rows: BTreeMap<String, (Option<String>, SearchStrings)> = BTreeMap::new();
         for (at, key) in seen.diff.keys.iter().enumerate() {
             if *key == 0 || coupled.contains(&tagged(*key, seen.table)) {
                 continue;
@@ -163,15 +183,22 @@ fn without_contact(
                 .table
                 .column("Name")
                 .and_then(|name| record.value(name));
-            if known.insert((seen.table, no.clone())) {
-                links.push(Link {
-                    contact: None,
-                    table: Some(seen.table.name().to_owned()),
-                    no,
-                    name: name.map(str::to_owned),
-                    standing: Standing::NoContact,
-                });
-            }
+            let strings = search_strings(seen.table, record.row());
+            rows.entry(no).or_insert((name.map(str::to_owned), strings));
+        }
+        let strings = rows
+            .iter()
+            .map(|(no, (_, strings))| (no.clone(), strings.clone()));
+        let likeliest = likeliest(&strings.collect(), &free, config.setup.search_hit);
+        for (no, (name, _)) in rows {
+            let could_be = likeliest.get(&no).map(|pair| pair.contact.clone());
+            links.push(Link {
+                contact: None,
+                table: Some(seen.table.name().to_owned()),
+                no,
+                name,
+                standing: Standing::NoContact { could_be },
+            });
         }
     }
     Ok(links)
