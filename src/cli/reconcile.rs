@@ -479,6 +479,9 @@ fn done(summary: &Summary, verbose: bool) -> String {
     text
 }
 
+/// How many pairs of duplicates are told one by one.
+const SHOWN: usize = 5;
+
 /// What may be the same company, as sentences.
 fn duplicates(summary: &Summary) -> Vec<String> {
     let sentence = |pair: &Duplicate| {
@@ -487,7 +490,15 @@ fn duplicates(summary: &Summary) -> Vec<String> {
             pair.contact, pair.other, pair.hits
         )
     };
-    summary.plan.duplicates.iter().map(sentence).collect()
+    let pairs = &summary.plan.duplicates;
+    let mut sentences: Vec<String> = pairs.iter().take(SHOWN).map(sentence).collect();
+    if pairs.len() > SHOWN {
+        let more = count((pairs.len() - SHOWN) as u64, "more pair", "more pairs");
+        sentences.push(format!(
+            "{more} of contacts may be duplicates: `couplet duplicates` lists all"
+        ));
+    }
+    sentences
 }
 
 fn noun(table: &str) -> &'static str {

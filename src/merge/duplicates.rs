@@ -1,6 +1,6 @@
 //! Company contacts that may be the same company (`business-central.md` §12): those that share enough search strings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The fields of which search strings are made, in Business Central's default setup.
 const FIELDS: [&str; 8] = [
@@ -21,7 +21,7 @@ const LENGTH: usize = 5;
 pub const STRINGS: usize = 2 * FIELDS.len();
 
 /// A string that more contacts than this share says nothing of who they are, and alone makes no pair.
-const COMMON: usize = 1000;
+const COMMON: usize = 100;
 
 /// The search strings of a contact: the beginning and the end of each field, in capital letters and without punctuation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,25 +71,31 @@ pub fn duplicates(
 ) -> Vec<Duplicate> {
     let needed = needed(hit);
     let sharing = sharing(contacts);
-    let mut pairs: BTreeSet<(&str, &str)> = BTreeSet::new();
-    for group in sharing.values().filter(|group| group.len() <= COMMON) {
-        for (at, a) in group.iter().enumerate() {
-            for b in &group[at + 1..] {
-                if of.is_none_or(|of| of.contains(*a) || of.contains(*b)) {
-                    pairs.insert((a, b));
-                }
+    let mut found = BTreeSet::new();
+    let is_wanted = |no: &&String| of.is_none_or(|of| of.contains(*no));
+    for no in contacts.keys().filter(is_wanted) {
+        let strings = &contacts[no];
+        for other in candidates(strings, &sharing) {
+            let hits = strings.hits(&contacts[other]);
+            if other != no && hits >= needed {
+                let (contact, other) = (no.as_str().min(other), no.as_str().max(other));
+                found.insert(Duplicate {
+                    contact: contact.to_owned(),
+                    other: other.to_owned(),
+                    hits,
+                });
             }
         }
     }
-    let found = pairs.into_iter().filter_map(|(contact, other)| {
-        let hits = contacts[contact].hits(&contacts[other]);
-        (hits >= needed).then(|| Duplicate {
-            contact: contact.to_owned(),
-            other: other.to_owned(),
-            hits,
-        })
-    });
-    found.collect()
+    found.into_iter().collect()
+}
+
+/// Who shares a search string with a record that is not everybody's.
+fn candidates<'c>(strings: &SearchStrings, sharing: &Sharing<'c>) -> BTreeSet<&'c str> {
+    let groups = strings.0.iter().enumerate();
+    let groups = groups.filter_map(|(at, string)| sharing.get(&(at, string.as_str())));
+    let telling = groups.filter(|group| group.len() <= COMMON);
+    telling.flatten().copied().collect()
 }
 
 /// The contact that each of these records shares most search strings with, at least `hit` percent of them; of several the one
@@ -103,20 +109,9 @@ pub fn likeliest(
     let sharing = sharing(contacts);
     let mut found = BTreeMap::new();
     for (no, strings) in records {
-        let mut candidates: BTreeSet<&str> = BTreeSet::new();
-        for (at, string) in strings.0.iter().enumerate() {
-            let group = sharing.get(&(at, string.as_str()));
-            candidates.extend(
-                group
-                    .filter(|group| group.len() <= COMMON)
-                    .into_iter()
-                    .flatten(),
-            );
-        }
         let hits = |contact: &&str| strings.hits(&contacts[*contact]);
-        let best = candidates
-            .into_iter()
-            .map(|contact| (hits(&contact), contact));
+        let best = candidates(strings, &sharing).into_iter();
+        let best = best.map(|contact| (hits(&contact), contact));
         let best = best
             .filter(|(hits, _)| *hits >= needed)
             .max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)));
@@ -136,9 +131,11 @@ fn needed(hit: u8) -> usize {
     (STRINGS * usize::from(hit)).div_ceil(100).max(1)
 }
 
-/// Who has a search string, by its place and text.
-fn sharing(contacts: &BTreeMap<String, SearchStrings>) -> BTreeMap<(usize, &str), Vec<&str>> {
-    let mut sharing: BTreeMap<(usize, &str), Vec<&str>> = BTreeMap::new();
+/// Who has a search string, by its place and text. Only for look-ups.
+type Sharing<'c> = HashMap<(usize, &'c str), Vec<&'c str>>;
+
+fn sharing(contacts: &BTreeMap<String, SearchStrings>) -> Sharing<'_> {
+    let mut sharing = Sharing::new();
     for (no, strings) in contacts {
         for (at, string) in strings.0.iter().enumerate().filter(|(_, s)| !s.is_empty()) {
             sharing.entry((at, string)).or_default().push(no);
