@@ -198,7 +198,7 @@ pub fn couple(
     let touched: Vec<bool> = (0..rows.len()).map(|at| rows.is_touched(at)).collect();
     for seen in tables.iter_mut().flatten() {
         if seen.table != Table::Relations {
-            seen.find_keys(Some(&wanted));
+            seen.find_keys(&wanted);
         }
     }
     let what = Change {

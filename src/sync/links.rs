@@ -64,7 +64,7 @@ pub fn links(config: &Config, effects: &Effects<'_>) -> Result<Vec<Link>, PassEr
     let mut seen = look(config, effects, &store)?;
     let tables = &mut seen.tables;
     for table in tables.iter_mut().flatten() {
-        table.find_keys(None);
+        table.find_any_key();
     }
     let mut problems: Vec<Problem> = Vec::new();
     let arranged = Arranged::default();

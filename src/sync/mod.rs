@@ -13,6 +13,7 @@ pub mod diff;
 pub mod duplicates;
 mod family;
 mod interactions;
+mod keys;
 pub mod links;
 pub mod locate;
 pub mod log;

@@ -16,6 +16,7 @@ use crate::state::memory::{CreatedRow, Mark, MarkRow};
 use crate::state::{Index, Rows, StateError, TableMemory, base};
 
 use super::diff::{self, Diff, PrintMap, PrintSet};
+use super::keys::Keys;
 use super::locate::{self, Located};
 
 /// Tags live in the low bits of a key, so that a link can say the kind of what it points at.
@@ -67,8 +68,8 @@ pub struct Seen<'c> {
     pub shape: u64,
     /// What is known of records that we created.
     pub created: Arrivals,
-    by_key: PrintMap<u32>,
-    old_by_key: PrintMap<u32>,
+    keys: Keys,
+    old_keys: Keys,
 }
 
 /// What became of the records of a table that we created and that its system had to import.
@@ -125,12 +126,12 @@ impl Seen<'_> {
 
     /// Where a key stands in the export.
     pub fn position(&self, key: u64) -> Option<usize> {
-        self.by_key.get(&key).map(|at| *at as usize)
+        self.keys.find(&self.diff.keys, key)
     }
 
     /// Where a key stood in the last reading.
     pub fn old_position(&self, key: u64) -> Option<usize> {
-        self.old_by_key.get(&key).map(|at| *at as usize)
+        self.old_keys.find(&self.index.keys, key)
     }
 
     /// Whether a record of this key exists: it is in the export, was when the export last said anything, or is in
@@ -214,18 +215,15 @@ impl Seen<'_> {
     }
 
     /// Makes keys findable; only those that a pass asks for.
-    pub fn find_keys(&mut self, wanted: Option<&diff::PrintSet>) {
-        let wants = |key: &u64| *key != 0 && wanted.is_none_or(|wanted| wanted.contains(key));
-        for (at, key) in self.diff.keys.iter().enumerate() {
-            if wants(key) {
-                self.by_key.entry(*key).or_insert(at as u32);
-            }
-        }
-        for (at, key) in self.index.keys.iter().enumerate() {
-            if wants(key) {
-                self.old_by_key.entry(*key).or_insert(at as u32);
-            }
-        }
+    pub fn find_keys(&mut self, wanted: &diff::PrintSet) {
+        self.keys.ask(&self.diff.keys, wanted);
+        self.old_keys.ask(&self.index.keys, wanted);
+    }
+
+    /// Makes all keys findable, for a pass that cannot say beforehand which it will need.
+    pub fn find_any_key(&mut self) {
+        self.keys.ask_any();
+        self.old_keys.ask_any();
     }
 
     /// The place of a record of the export.
@@ -295,8 +293,8 @@ pub fn observe<'c>(
         shape: 0,
         created: Arrivals::default(),
         diff: Diff::default(),
-        by_key: PrintMap::default(),
-        old_by_key: PrintMap::default(),
+        keys: Keys::default(),
+        old_keys: Keys::default(),
     };
     let mut problems = Vec::new();
     if let Err(problem) = read(&mut seen, disk, known.seed, &config.setup.codes) {

@@ -324,7 +324,7 @@ impl<'c> View<'c> {
         let pending: BTreeSet<String> = store.pending()?.into_iter().collect();
         let affected = affected(&tables, &mut couplings, &pending, &arranged.concerned, seed);
         for seen in tables.iter_mut().flatten() {
-            seen.find_keys(Some(&affected.wanted));
+            seen.find_keys(&affected.wanted);
         }
         let now = clock.now();
         let world = World {
@@ -423,7 +423,7 @@ fn arrange_all(
     // What is a problem of theirs is told when they are coupled for good.
     let couplings = couple(config, tables, gone, &nothing, seed, &mut Vec::new())?;
     for seen in tables.iter_mut().flatten() {
-        seen.find_keys(None);
+        seen.find_any_key();
     }
     let wanted = orders.iter().filter_map(|order| match order {
         Order::CreateCounterpart { kind, .. } => Some(*kind),
