@@ -715,6 +715,37 @@ fn a_record_whose_name_its_system_cut_is_still_the_one_that_we_created() {
 }
 
 #[test]
+fn a_number_that_another_kind_has_too_is_not_renumbered_with_it() {
+    for (kind, other) in [(CUSTOMER, VENDOR), (VENDOR, BANK), (BANK, CUSTOMER)] {
+        let columns = "No.,Name,City,External ID\n";
+        let tables = ["contacts", kind.table, other.table, "relations"];
+        let exchange = Exchange::of(&config(&tables, SERIES, "updates", ""));
+        let contacts = format!("{CONTACTS}{ACME}C2,Bell,Oslo,Company,C2,Bell,\n");
+        let first = kind.first();
+        let namesake = format!("{COUNTERPARTS}{first},Bell,Oslo\n");
+        exchange.put("contacts.csv", contacts);
+        exchange.put("relations.csv", RELATION_COLUMNS);
+        exchange.put(&kind.file(), columns);
+        exchange.put(&other.file(), namesake);
+        clean(&exchange);
+        created(&exchange, &kind, "C1", &[], first);
+        // In one pass the new record comes back renumbered and a relation of the other kind names that number.
+        exchange.put(&kind.file(), format!("{columns}X77,Acme,Rome,{first}\n"));
+        let relations = kind.relates("C1", first) + &other.relates("C2", first);
+        exchange.put("relations.csv", format!("{RELATION_COLUMNS}{relations}"));
+        let summary = clean(&exchange);
+        let moved: Vec<(&str, &str)> = summary
+            .plan
+            .couplings
+            .iter()
+            .map(|new| (new.contact.as_str(), new.no.as_str()))
+            .collect();
+        assert_eq!(moved, [("C1", "X77")], "{}", kind.table);
+        assert_eq!(summary.couplings, 2);
+    }
+}
+
+#[test]
 fn a_company_gets_a_counterpart_of_every_kind_in_one_request_file() {
     let tables = [
         "contacts",
