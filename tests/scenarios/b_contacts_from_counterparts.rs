@@ -516,6 +516,51 @@ fn who_gets_a_contact_unasked_is_configured() {
 }
 
 #[test]
+fn a_counterpart_that_has_a_contact_gets_none_and_one_of_the_same_number_does() {
+    for (kind, other) in [(CUSTOMER, VENDOR), (VENDOR, BANK), (BANK, CUSTOMER)] {
+        for word in ["new", "all"] {
+            let tables = ["contacts", kind.table, other.table, "relations"];
+            let setup = format!("{SERIES}create_contacts = \"{word}\"\n");
+            let exchange = Exchange::of(&config(&tables, &setup, "in-place", ""));
+            exchange.put("contacts.csv", "No.,Name,City\nC1,Acme,Rome\n");
+            exchange.put("relations.csv", RELATION_COLUMNS);
+            exchange.put(&kind.file(), COUNTERPARTS);
+            exchange.put(&other.file(), COUNTERPARTS);
+            if word == "new" {
+                clean(&exchange);
+            }
+            // Both systems number from 10; only one of the two is related.
+            exchange.put(
+                "relations.csv",
+                format!("{RELATION_COLUMNS}{}", other.relates("C1", "10")),
+            );
+            exchange.put(&kind.file(), format!("{COUNTERPARTS}10,Bell,Oslo\n"));
+            exchange.put(&other.file(), format!("{COUNTERPARTS}10,Acme,Rome\n"));
+            clean(&exchange);
+            assert_eq!(
+                exchange.text("contacts.csv"),
+                "No.,Name,City\nC1,Acme,Rome\nCT1,Bell,Oslo\n",
+                "{word} {}",
+                kind.table
+            );
+            assert_in_step(&exchange);
+        }
+        let tables = ["contacts", kind.table, other.table, "relations"];
+        let exchange = Exchange::of(&config(&tables, SERIES, "in-place", ""));
+        exchange
+            .put("contacts.csv", "No.,Name,City\nC1,Acme,Rome\n")
+            .put(
+                "relations.csv",
+                format!("{RELATION_COLUMNS}{}", other.relates("C1", "10")),
+            )
+            .put(&kind.file(), format!("{COUNTERPARTS}10,Bell,Oslo\n"))
+            .put(&other.file(), format!("{COUNTERPARTS}10,Acme,Rome\n"));
+        let ran = create_contacts(&exchange, &kind, &[]);
+        assert_eq!(ran.out, format!("CT1  {} 10\n", kind.noun()), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_counterpart_that_a_relation_names_in_vain_gets_no_contact() {
     for kind in &KINDS {
         for relation in [

@@ -1,5 +1,6 @@
 //! Contacts made from counterparts, and contacts that begin alone (`business-central.md` §1.1, §5).
 
+use crate::merge::coupling::{Relation, UnknownLink, kind_of};
 use crate::merge::{FirstMeeting, Rule};
 use crate::model::{CONTACT_TYPE, Form, Kind, Row, Table, form};
 use crate::state::StateError;
@@ -57,7 +58,7 @@ impl Arranger<'_, '_, '_> {
                     .as_ref()
                     .and_then(|record| record.value(0))
                     .map(canonical);
-                wanted.extend(no.filter(|no| !self.is_named_in_vain(no)));
+                wanted.extend(no.filter(|no| !self.is_named_in_vain(kind, no)));
             }
         }
         wanted.sort();
@@ -79,9 +80,15 @@ impl Arranger<'_, '_, '_> {
         Ok(Ok(()))
     }
 
-    /// Whether a relation that couples nothing names this number: somebody has meant something with it.
-    fn is_named_in_vain(&self, no: &str) -> bool {
-        self.fresh.iter().any(|(_, relation)| relation.no == no)
+    /// Whether a relation that couples nothing names this record: somebody has meant something with it.
+    fn is_named_in_vain(&self, kind: Kind, no: &str) -> bool {
+        let codes = &self.scene.config.setup.codes;
+        let may_mean = |relation: &Relation| match kind_of(relation, codes) {
+            Ok(meant) => meant == Some(kind),
+            Err(UnknownLink) => true,
+        };
+        let mut fresh = self.fresh.iter().map(|(_, relation)| relation);
+        fresh.any(|relation| relation.no == no && may_mean(relation))
     }
 
     /// A counterpart that is new gets a contact, once what that needs is there (§5.1).
@@ -91,7 +98,7 @@ impl Arranger<'_, '_, '_> {
             self.unmark(Mark::Newcomer, table, no);
             return Ok(());
         };
-        if self.contact_of(kind, no)?.is_some() || self.is_named_in_vain(no) {
+        if self.contact_of(kind, no)?.is_some() || self.is_named_in_vain(kind, no) {
             self.unmark(Mark::Newcomer, table, no);
             return Ok(());
         }
