@@ -98,6 +98,64 @@ fn a05_a_company_gets_the_defaults_of_the_setup_where_it_has_nothing() {
 }
 
 #[test]
+fn a06_a_person_gets_its_own_salutation_and_an_edited_type_defaults_nothing_anew() {
+    let exchange = contacts(DEFAULTS);
+    let row = created(&exchange, &["--name", "Jo", "--person"]);
+    assert_eq!(row, "CT1,Jo,Person,,DS,T,C,L,en-GB,S1,Hard Copy\n");
+    // The type may be said like any other field.
+    let row = created(&exchange, &["--name", "Di", "--set", "Type=person"]);
+    assert_eq!(row, "CT2,Di,Person,,DS,T,C,L,en-GB,S1,Hard Copy\n");
+    let row = created(&exchange, &["--name", "Acme"]);
+    assert_eq!(row, "CT3,Acme,Company,CT3,DS,T,C,L,en-GB,S2,Hard Copy\n");
+    let company = "CT3,Acme,Company,CT3,";
+    let text = exchange.text("contacts.csv");
+    let edited = text.replace(company, "CT3,Acme,Person,CT3,");
+    assert_ne!(edited, text);
+    exchange.put("contacts.csv", &edited);
+    clean(&exchange);
+    assert_eq!(exchange.text("contacts.csv"), edited);
+    assert_in_step(&exchange);
+}
+
+#[test]
+fn a06_a_request_says_the_type_of_the_contact_that_it_asks_for() {
+    let exchange = contacts(DEFAULTS);
+    exchange.put(
+        "requests.csv",
+        "Action,Table,Name,Type,Company No.\n\
+         create,contact,Jo,Person,\n\
+         create,contact,Acme,Company,\n\
+         create,contact,Di,,CT2\n\
+         create,contact,Ed,Company,CT2\n",
+    );
+    let ran = exchange.run(&["request", "requests.csv"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let answers: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(
+        answers[0],
+        "line 2: done: contact CT1 was created from nothing"
+    );
+    assert_eq!(
+        answers[1],
+        "line 3: done: contact CT2 was created from nothing"
+    );
+    assert_eq!(
+        answers[2],
+        "line 4: done: contact CT3 was created from company CT2"
+    );
+    assert!(answers[3].starts_with("line 5: refused: "), "{ran:?}");
+    assert_eq!(
+        exchange.text("contacts.csv"),
+        format!(
+            "{DEFAULTED}CT1,Jo,Person,,DS,T,C,L,en-GB,S1,Hard Copy\n\
+             CT2,Acme,Company,CT2,DS,T,C,L,en-GB,S2,Hard Copy\n\
+             CT3,Di,Person,CT2,DS,T,C,L,en-GB,S1,Hard Copy\n"
+        )
+    );
+    assert_in_step(&exchange);
+}
+
+#[test]
 fn a07_the_salesperson_of_who_operates_couplet_comes_before_the_default() {
     let exchange = contacts(&format!("{DEFAULTS}user_salesperson_code = \"sp\"\n"));
     let row = created(&exchange, &["--name", "Acme"]);
@@ -251,6 +309,40 @@ fn a_series_has_a_last_number_and_a_step() {
     let summary = exchange.summary_of(&config(&tables, &longer, "in-place", ""));
     assert!(summary.plan.problems.is_empty(), "{summary:#?}");
     assert!(exchange.text("contacts.csv").contains("\nCT040,Acme,Rome,"));
+}
+
+#[test]
+fn what_is_entered_for_a_new_contact_is_checked() {
+    let columns = "No.,Name,Type,Company No.,E-Mail,Phone No.,Territory Code\n";
+    let exchange = Exchange::of(&config(
+        &["contacts"],
+        "contact_nos = \"CT1\"\n",
+        "in-place",
+        "",
+    ));
+    exchange.put("contacts.csv", format!("{columns}P1,Jo,Person,,,,\n"));
+    for (value, named) in [
+        ("E-Mail=nobody", "E-Mail"),
+        ("Phone No.=call me", "Phone No."),
+        ("Territory Code=MUCHTOOLONG", "Territory Code"),
+        ("Type=Robot", "Type"),
+        ("Mobile Phone No.=1", "Mobile Phone No."),
+        ("No.=CT9", "No."),
+    ] {
+        let arguments = ["create", "contact", "--name", "Acme", "--set", value];
+        assert_refused(&exchange, &arguments, &[named]);
+    }
+    for company in ["C9", "P1"] {
+        let arguments = ["create", "contact", "--name", "Di", "--company", company];
+        assert_refused(&exchange, &arguments, &[company]);
+        let company = format!("Company No.={company}");
+        let arguments = ["create", "contact", "--name", "Di", "--set", &company];
+        assert_refused(&exchange, &arguments, &[&company[12..]]);
+    }
+    let before = files(&exchange);
+    let dry = asked(&exchange, &["--name", "Acme", "--dry-run"]);
+    assert_eq!(dry.code, 0, "{dry:?}");
+    assert_eq!(files(&exchange), before);
 }
 
 #[test]

@@ -270,7 +270,24 @@ impl Arranger<'_, '_, '_> {
         if let Err(refusal) = self.writable(Table::Contacts) {
             return Ok(Err(refusal));
         }
-        let company = company.map(canonical);
+        let mut checked = self.new_row(Table::Contacts, "");
+        for (field, value) in values {
+            if let Err(refusal) = self.enter(&mut checked, field, value) {
+                return Ok(Err(refusal));
+            }
+        }
+        let entered =
+            Some(cell(Table::Contacts, &checked, "Company No.")).filter(|no| !no.is_empty());
+        let company = company.or(entered).map(canonical);
+        let kind_of_contact =
+            form::caption(Form::ContactType, cell(Table::Contacts, &checked, "Type"));
+        let person = person || company.is_some() || kind_of_contact == Some("Person");
+        if person && kind_of_contact == Some("Company") {
+            return Ok(Err(
+                "a contact that belongs to a company, or is to be a person, is not of Type Company"
+                    .to_owned(),
+            ));
+        }
         if let Some(company) = &company {
             match self.row(Table::Contacts, company)? {
                 None => return Ok(Err(format!("there is no contact {company}"))),
@@ -278,12 +295,6 @@ impl Arranger<'_, '_, '_> {
                     return Ok(Err(format!("contact {company} is a person, not a company")));
                 }
                 Some(_) => {}
-            }
-        }
-        let mut checked = self.new_row(Table::Contacts, "");
-        for (field, value) in values {
-            if let Err(refusal) = self.enter(&mut checked, field, value) {
-                return Ok(Err(refusal));
             }
         }
         let no = match self.next_contact_no()? {
@@ -299,7 +310,7 @@ impl Arranger<'_, '_, '_> {
         if let Some(company) = &company {
             set(Table::Contacts, &mut row, "Company No.", company);
         }
-        self.dress(&mut row, person || company.is_some(), false);
+        self.dress(&mut row, person, false);
         self.bear(Birth {
             table: Table::Contacts,
             no: no.clone(),
