@@ -1031,6 +1031,20 @@ fn a_newcomer_whose_primary_contact_works_for_a_company_belongs_to_that_company(
 }
 
 #[test]
+fn with_never_nobody_is_created_for_a_primary_contact_either() {
+    for kind in [CUSTOMER, VENDOR] {
+        let setup = format!("{SERIES}create_contacts = \"never\"\n");
+        let contacts = format!("{PERSONS}P1,Jo,Person,,,55,\n");
+        let exchange = office(&kind, &setup, &contacts, NAMING);
+        clean(&exchange);
+        exchange.put(&kind.file(), format!("{NAMING}10,Acme,55,,P1\n"));
+        let summary = exchange.summary();
+        assert!(summary.plan.creations.is_empty(), "{summary:#?}");
+        assert_eq!(exchange.text("contacts.csv"), contacts);
+    }
+}
+
+#[test]
 fn every_form_of_update_carries_what_is_created() {
     for kind in &KINDS {
         for how in [
