@@ -289,6 +289,70 @@ fn a_counterpart_number_skips_what_records_and_relations_use() {
 }
 
 #[test]
+fn a_number_of_a_lost_state_is_not_given_again_while_the_log_stays() {
+    for kind in &KINDS {
+        let contacts = format!("{CONTACTS}C1,Own,Rome,Company,C1,Own,\n");
+        let counterparts = format!("{COUNTERPARTS}9,Nine,Oslo\n");
+        let exchange = office_to(kind, SERIES, &contacts, &counterparts, "updates");
+        clean(&exchange);
+        // Nobody imports what is created: only the log knows of it.
+        let ran = create_contacts(&exchange, kind, &["--no", "9"]);
+        assert_eq!(ran.out, format!("CT1  {} 9\n", kind.noun()), "{ran:?}");
+        let ran = create(&exchange, kind, "C1", &[]);
+        assert_eq!(ran.out, format!("{}\n", kind.first()), "{ran:?}");
+        fs::remove_dir_all(exchange.path("state")).expect("removed");
+        fs::remove_dir_all(exchange.path("updates")).expect("removed");
+        let ran = create_contacts(&exchange, kind, &["--no", "9"]);
+        assert_eq!(ran.out, format!("CT2  {} 9\n", kind.noun()), "{ran:?}");
+        let ran = create(&exchange, kind, "C1", &[]);
+        let second = kind.first().replace('1', "2");
+        assert_eq!(ran.out, format!("{second}\n"), "{ran:?}");
+    }
+}
+
+#[test]
+fn numbers_of_all_that_one_pass_created_for_a_contact_are_known_to_its_log() {
+    let tables = [
+        "contacts",
+        "customers",
+        "vendors",
+        "bank_accounts",
+        "relations",
+    ];
+    let exchange = Exchange::of(&config(
+        &tables,
+        &SERIES.replace('1', "0000000001"),
+        "updates",
+        "",
+    ));
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{CONTACTS}C0000000001,Acme,Rome,Company,C0000000001,Acme,\n"),
+        )
+        .put("relations.csv", RELATION_COLUMNS)
+        .put(
+            "requests.csv",
+            "Action,Table,Contact No.\ncreate,customer,C0000000001\ncreate,vendor,C0000000001\n\
+             create,bank-account,C0000000001\n",
+        );
+    for kind in &KINDS {
+        exchange.put(&kind.file(), COUNTERPARTS);
+    }
+    clean(&exchange);
+    for last in ["0000000001", "0000000002"] {
+        let ran = exchange.run(&["request", "requests.csv"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        for (kind, line) in KINDS.iter().zip(ran.out.lines()) {
+            let no = format!("{} {}{last}", kind.noun(), &kind.first()[..1]);
+            assert!(line.contains(&no), "{ran:?}");
+        }
+        fs::remove_dir_all(exchange.path("state")).expect("removed");
+        fs::remove_dir_all(exchange.path("updates")).expect("removed");
+    }
+}
+
+#[test]
 fn a_series_has_a_last_number_and_a_step() {
     let setup = "contact_nos = { first = \"CT010\", last = \"CT030\", step = 10 }\n";
     let exchange = office(&CUSTOMER, setup, CONTACTS, COUNTERPARTS);
