@@ -52,6 +52,33 @@ fn c01_a_customer_takes_what_its_contact_has_and_the_rest_from_its_template() {
     );
 }
 
+#[test]
+fn c01_a_template_with_an_invoice_discount_code_keeps_it() {
+    let customers = "No.,Name,City,Invoice Disc. Code\n";
+    for header in ["Invoice Disc. Code", "Invoice_Disc_Code", "InvoiceDiscCode"] {
+        let templates = format!("Code,Contact Type,{header}\nCT,Company,TEN\n");
+        let contacts = format!("{CONTACTS}{ACME}");
+        let exchange = office_with_templates(&CUSTOMER, SERIES, &contacts, customers, &templates);
+        created(&exchange, &CUSTOMER, "C1", &[], "D1");
+        assert_eq!(
+            exchange.text("customers.csv"),
+            format!("{customers}D1,Acme,Rome,TEN\n")
+        );
+    }
+    // A table without that column is told of nothing that it does not get.
+    let exchange = office(
+        &CUSTOMER,
+        SERIES,
+        &format!("{CONTACTS}{ACME}"),
+        COUNTERPARTS,
+    );
+    let dry = create(&exchange, &CUSTOMER, "C1", &["--dry-run"]);
+    assert!(
+        dry.out.contains("D1") && !dry.out.contains("Invoice"),
+        "{dry:?}"
+    );
+}
+
 /// Without its code a kind is not created, and the key of the setup is named.
 fn needs_its_code(kind: &Kind) {
     let tables = ["contacts", kind.table, "relations"];
@@ -677,6 +704,50 @@ fn a_request_file_creates_row_by_row() {
             format!("{COUNTERPARTS}{first},Acme,Rome\n{second},Bell,Oslo\n")
         );
         assert_in_step(&exchange);
+    }
+}
+
+#[test]
+fn counterparts_are_created_in_json_exports() {
+    for kind in &KINDS {
+        let tables = ["contacts", kind.table, "relations"];
+        let of_kind = format!("{}_templates", kind.noun().replace('-', "_"));
+        let more = format!("[tables.{of_kind}]\nexport = \"templates.json\"\n");
+        let config =
+            config(&tables, SERIES, "in-place", &more).replace(".csv\"\nwrite", ".json\"\nwrite");
+        let exchange = Exchange::of(&config);
+        let file = format!("{}.json", kind.table);
+        exchange
+            .put("contacts.json", r#"{"value":[{"No":"C1","Name":"Acme","City":"Rome","Country_Region_Code":""}]}"#)
+            .put("relations.json", r#"{"value":[{"Contact_No":"C1","Business_Relation_Code":"PROS","Link_to_Table":"","No":""}]}"#)
+            .put("templates.json", r#"{"value":[{"Code":"CT","Contact_Type":"Company","Country_Region_Code":"IT","Posting_Group":"EU"}]}"#)
+            .put(&file, r#"{"value":[{"No":"9","Name":"Nine","City":"Bonn","Country_Region_Code":"DE","Posting_Group":"","Invoice_Disc_Code":""}]}"#);
+        created(&exchange, kind, "C1", &[], kind.first());
+        let all: serde_json::Value = serde_json::from_str(&exchange.text(&file)).expect("JSON");
+        let new = &all["value"][1];
+        assert_eq!(new["No"], kind.first());
+        assert_eq!(
+            [
+                &new["Name"],
+                &new["City"],
+                &new["Country_Region_Code"],
+                &new["Posting_Group"]
+            ],
+            ["Acme", "Rome", "IT", "EU"],
+            "{new}"
+        );
+        let discount = if kind.table == "customers" {
+            kind.first()
+        } else {
+            ""
+        };
+        assert_eq!(
+            new["Invoice_Disc_Code"].as_str().unwrap_or_default(),
+            discount
+        );
+        let contacts: serde_json::Value =
+            serde_json::from_str(&exchange.text("contacts.json")).expect("JSON");
+        assert_eq!(contacts["value"][0]["Country_Region_Code"], "IT");
     }
 }
 
