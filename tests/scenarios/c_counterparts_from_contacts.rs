@@ -541,6 +541,55 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn a_relation_that_waits_for_a_number_gets_it() {
+    for kind in &KINDS {
+        for write_back in ["in-place", "updates"] {
+            let exchange = office_to(
+                kind,
+                SERIES,
+                &format!("{CONTACTS}{ACME}"),
+                COUNTERPARTS,
+                write_back,
+            );
+            let waiting = format!("{RELATION_COLUMNS}C1,{},,\n", kind.code);
+            exchange.put("relations.csv", &waiting);
+            exchange.summary();
+            created(&exchange, kind, "C1", &[], kind.first());
+            let relation = kind.relates("C1", kind.first());
+            if write_back == "in-place" {
+                assert_eq!(
+                    exchange.text("relations.csv"),
+                    format!("{RELATION_COLUMNS}{relation}")
+                );
+            } else {
+                let update = exchange.text("updates/relations_000002.csv");
+                assert!(update.ends_with(&relation), "{update}");
+                // However often the row is read without its number, it has it.
+                let others = "C2,Bell,,Company,C2,Bell,\n";
+                exchange.put("contacts.csv", format!("{CONTACTS}{ACME}{others}"));
+                assert_eq!(clean(&exchange).couplings, 1);
+                for row in ["C2,PROS,,\n", "C2,LAW,,\n"] {
+                    exchange.put("relations.csv", format!("{waiting}{row}"));
+                    assert_eq!(exchange.summary().couplings, 1);
+                }
+                exchange.put(
+                    "contacts.csv",
+                    format!("{CONTACTS}{}{others}", ACME.replace("Rome", "Paris")),
+                );
+                let summary = exchange.summary();
+                assert_eq!(
+                    (summary.couplings, summary.plan.changes[0].to.as_str()),
+                    (1, "Paris")
+                );
+                exchange.put("relations.csv", format!("{RELATION_COLUMNS}{relation}"));
+                assert_eq!(clean(&exchange).couplings, 1);
+                assert_in_step(&exchange);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_created_counterpart_is_in_flight_until_its_system_shows_it() {
     for kind in &KINDS {
         let others = format!("{COUNTERPARTS}9,Nine,Bonn\n");
