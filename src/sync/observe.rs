@@ -498,7 +498,12 @@ fn read(
         Box::new(Problem::new(place, kind, reason, advice))
     };
     let last = seen.memory.as_ref().and_then(|memory| memory.sequence);
+    let had_records = seen
+        .memory
+        .as_ref()
+        .is_some_and(|memory| memory.records > 0);
     if seen.config.owned
+        && !had_records
         && disk
             .identity(&seen.path)
             .is_ok_and(|identity| identity.is_none())
@@ -512,6 +517,10 @@ fn read(
             seed,
         )
         .ok();
+        seen.shape = seen
+            .export
+            .as_ref()
+            .map_or(0, |export| shape(export, codes));
         return Ok(());
     }
     match locate::locate(disk, seen.config, last) {

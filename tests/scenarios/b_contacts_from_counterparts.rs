@@ -970,6 +970,57 @@ fn without_a_place_for_the_relation_no_contact_is_created() {
 }
 
 #[test]
+fn relations_that_couplet_keeps_begin_with_the_first_contact() {
+    for kind in &KINDS {
+        for relations in [
+            "owned = true\n",
+            "export = \"own/relations.csv\"\nowned = true\n",
+        ] {
+            let relations = format!("[tables.relations]\n{relations}");
+            let tables = ["contacts", kind.table];
+            let exchange = Exchange::of(&config(&tables, SERIES, "in-place", &relations));
+            let file = if relations.contains("export") {
+                "own/relations.csv"
+            } else {
+                "state/relations.csv"
+            };
+            exchange.put("contacts.csv", CONTACTS);
+            exchange.put(&kind.file(), COUNTERPARTS);
+            clean(&exchange);
+            assert_in_step(&exchange);
+            exchange.put(&kind.file(), format!("{COUNTERPARTS}10,Acme,Rome\n"));
+            clean(&exchange);
+            let kept = exchange.text(file);
+            assert_eq!(
+                kept.replace('\r', ""),
+                format!("{RELATION_COLUMNS}{}", kind.relates("CT1", "10"))
+            );
+            assert_in_step(&exchange);
+            exchange.put(
+                &kind.file(),
+                format!("{COUNTERPARTS}10,Acme,Rome\n20,Bell,Oslo\n"),
+            );
+            assert_eq!(clean(&exchange).couplings, 2);
+            assert_in_step(&exchange);
+            // Once it held relations it says nothing when it is missing, and nobody is uncoupled.
+            let kept = exchange.text(file);
+            fs::remove_file(exchange.path(file)).expect("removed");
+            exchange.put(
+                &kind.file(),
+                format!("{COUNTERPARTS}10,Acme,Paris\n20,Bell,Oslo\n"),
+            );
+            let summary = exchange.summary();
+            assert_eq!(summary.plan.problems.len(), 1, "{summary:#?}");
+            assert_eq!((summary.couplings, summary.plan.uncouplings.len()), (2, 0));
+            exchange.put(file, kept);
+            clean(&exchange);
+            assert_in_step(&exchange);
+            assert!(exchange.text("contacts.csv").contains("CT1,Acme,Paris,"));
+        }
+    }
+}
+
+#[test]
 fn a_value_that_the_contact_cannot_hold_is_a_problem_and_the_rest_is_created() {
     for kind in &KINDS {
         let counterparts = format!("{COUNTERPARTS}10,{},Rome\n", "x".repeat(101));
