@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
-use super::columns::{Columns, Unmatched};
+use super::columns::{Columns, Unmatched, fold};
 use super::csv::{self, CellSpan, CsvDialect};
 use super::dialect::{self, Dialect, Grammar, HEAD, Unreadable};
 use super::encoding::{self, BOM, Checker, Encoding, Opening};
@@ -670,6 +670,13 @@ impl Export {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Where a column of this name stands that the model does not know.
+    pub fn carried_column(&self, name: &str) -> Option<usize> {
+        let mut names = self.columns.names().iter();
+        let at = names.position(|known| fold(known) == fold(name))?;
+        self.columns.at(at).is_none().then_some(at)
     }
 
     /// How many characters a column of this side holds, and what happens to a longer value.

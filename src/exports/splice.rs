@@ -354,9 +354,8 @@ impl Export {
             .map(|(column, value)| (*column, self.spelled(*column, value)))
             .collect();
         let carried = new.carried.iter().filter_map(|(name, value)| {
-            let names = self.columns.names();
-            let at = names.iter().position(|known| fold(known) == fold(name))?;
-            self.columns.at(at).is_none().then_some((at, value))
+            let at = self.carried_column(name)?;
+            Some((at, value))
         });
         match &self.dialect.grammar {
             Grammar::Csv(dialect) => {

@@ -187,7 +187,14 @@ impl Store {
         Ok(self.db.query_row(query, [no], |row| row.get(0))?)
     }
 
-    /// Notes the contacts that a log of an earlier state names.
+    /// Whether the log of an earlier state told that this record was created.
+    pub fn was_created(&self, noun: &str, no: &str) -> Result<bool, StateError> {
+        let query = "SELECT EXISTS(SELECT 1 FROM logged_numbers WHERE no = ?1)";
+        let record = format!("{noun} {no}");
+        Ok(self.db.query_row(query, [record], |row| row.get(0))?)
+    }
+
+    /// Notes what a log of an earlier state names: contacts by their numbers, created records with their noun.
     pub fn note_logged(&mut self, numbers: &BTreeSet<String>) -> Result<(), StateError> {
         let transaction = self.db.transaction()?;
         for no in numbers {

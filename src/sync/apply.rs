@@ -246,7 +246,7 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
     match &seen.config.write_back {
         WriteBack::None => Vec::new(),
         WriteBack::InPlace => {
-            let before = Some(format!("{:032x}", export.digest));
+            let before = seen.identity.map(|_| format!("{:032x}", export.digest));
             vec![job(seen.path.clone(), before, JobContents::Spliced(edits))]
         }
         WriteBack::Folder(folder) => {
@@ -440,10 +440,13 @@ fn still_as_read(
 ) -> Result<bool, ApplyError> {
     const RACY: i128 = 2_000_000_000;
     let identity = disk.identity(&seen.path).map_err(write_error(&seen.path))?;
-    if identity.is_none() || identity != seen.identity {
+    if identity != seen.identity {
         return Ok(false);
     }
-    let written = identity.map_or(0, |identity| identity.changed.max(identity.modified));
+    let Some(written) = identity.map(|identity| identity.changed.max(identity.modified)) else {
+        // Our own table before its first relation.
+        return Ok(seen.config.owned);
+    };
     let (true, Some(export)) = (is_target && read_at - written < RACY, &seen.export) else {
         return Ok(true);
     };

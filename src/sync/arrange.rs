@@ -384,7 +384,7 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
         {
             let touched = seen.diff.touched.iter().map(|at| *at as usize);
             arranger.fresh = touched
-                .filter_map(|at| Some((at, read_relation(&export.record(at).ok()?))))
+                .filter_map(|at| Some((at, read_relation(seen, at, &export.record(at).ok()?))))
                 .collect();
         }
         arranger

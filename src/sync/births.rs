@@ -34,7 +34,9 @@ pub(super) fn finish(world: &World<'_>, decided: &mut Decided, problems: &mut Ve
         let carried: Vec<(String, String)> = birth
             .carried
             .iter()
-            .filter(|(_, value)| export.can_encode(value))
+            .filter(|(name, value)| {
+                export.carried_column(name).is_some() && export.can_encode(value)
+            })
             .cloned()
             .collect();
         decided.plan.creations.push(Creation {

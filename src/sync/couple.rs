@@ -303,7 +303,8 @@ pub fn relation_at(seen: &Seen<'_>, at: usize) -> Result<Option<Relation>, State
         return Ok(None);
     };
     if at < export.records.len() {
-        return Ok(export.record(at).ok().map(|record| read_relation(&record)));
+        let record = export.record(at).ok();
+        return Ok(record.map(|record| read_relation(seen, at, &record)));
     }
     let unlisted = seen.unlisted();
     match unlisted.get(at - export.records.len()) {
@@ -316,9 +317,10 @@ pub fn relation_at(seen: &Seen<'_>, at: usize) -> Result<Option<Relation>, State
     }
 }
 
-/// A row of the relations export as a relation.
-pub fn read_relation(record: &Record) -> Relation {
-    relation_of(record.row())
+/// A row of the relations export as a relation; one whose system has not imported its number yet has that number.
+pub fn read_relation(seen: &Seen<'_>, at: usize, record: &Record) -> Relation {
+    let filled = seen.created.filled.get(&at);
+    filled.cloned().unwrap_or_else(|| relation_of(record.row()))
 }
 
 /// A row of the relations table as a relation.
@@ -369,7 +371,7 @@ fn read_row(seen: &Seen<'_>, export: &Export, at: usize, problems: &mut Vec<Prob
     }
     Readable {
         at,
-        relation: Some(read_relation(&record)),
+        relation: Some(read_relation(seen, at, &record)),
     }
 }
 

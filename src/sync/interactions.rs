@@ -86,10 +86,11 @@ pub(super) fn interactions(
         let mut sentences: Vec<String> = Vec::new();
         for creation in &creations {
             let noun = Table::named(&creation.table).map_or("record", Table::noun);
-            sentences.push(format!(
-                "{noun} {} created: {}",
-                creation.no, creation.reason
-            ));
+            // A fresh state reads the numbers from here: where there are several, they go before the reasons.
+            sentences.push(match creations.len() {
+                1 => format!("{noun} {} created: {}", creation.no, creation.reason),
+                _ => format!("{noun} {} created", creation.no),
+            });
         }
         for coupling in &couplings {
             let noun = Table::named(&coupling.table).map_or("relation", Table::noun);

@@ -82,7 +82,7 @@ pub fn adopt(store: &mut Store, disk: &dyn Disk, path: &Path) -> Result<(), Appl
     }
     bytes.truncate(done);
     let last = last_entry(&bytes, is_json(path));
-    store.note_logged(&contacts(&bytes, is_json(path)))?;
+    store.note_logged(&numbers(&bytes, is_json(path)))?;
     let length = bytes.len().to_string();
     store.set_metas(&[
         (CONTINUES, last.to_string()),
@@ -121,9 +121,9 @@ fn last_entry(bytes: &[u8], json: bool) -> u64 {
         .unwrap_or(0)
 }
 
-/// The contacts that a log names: their numbers are never given again.
-fn contacts(bytes: &[u8], json: bool) -> BTreeSet<String> {
-    let named: Vec<InteractionLogEntry> = match json {
+/// The contacts that a log names, and the counterparts whose creation it tells: their numbers are never given again.
+fn numbers(bytes: &[u8], json: bool) -> BTreeSet<String> {
+    let entries: Vec<InteractionLogEntry> = match json {
         true => bytes
             .split(|byte| *byte == b'\n')
             .filter_map(|line| serde_json::from_slice(line).ok())
@@ -133,8 +133,14 @@ fn contacts(bytes: &[u8], json: bool) -> BTreeSet<String> {
             reader.deserialize().flatten().collect()
         }
     };
-    let named = named.into_iter().map(|entry| entry.contact_no);
-    named.filter(|no| !no.is_empty()).collect()
+    let mut named = BTreeSet::new();
+    for entry in entries {
+        let sentences = entry.description.split("; ");
+        let created = sentences.filter_map(|sentence| sentence.split_once(" created"));
+        named.extend(created.map(|(record, _)| record.to_owned()));
+        named.extend(Some(entry.contact_no).filter(|no| !no.is_empty()));
+    }
+    named
 }
 
 fn render(

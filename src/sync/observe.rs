@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::config::{Config, Contents, TableConfig, WriteBack};
 use crate::disk::{Disk, Identity};
 use crate::exports::{Export, KeyPrint, Refusal, key_print};
+use crate::merge::coupling::Relation;
 use crate::merge::deliver::Route;
 use crate::model::{Form, Place, Problem, Row, Table, form};
 use crate::state::memory::{CreatedRow, Mark, MarkRow};
@@ -77,6 +78,8 @@ pub struct Seen<'c> {
 pub struct Arrivals {
     /// Keys of those that no export has shown yet.
     pub in_flight: PrintSet,
+    /// Relations that the export lists without the number that was written for them, by position.
+    pub filled: BTreeMap<usize, Relation>,
     /// What those have in columns that the model does not know, by number.
     pub carried: BTreeMap<String, Vec<(String, String)>>,
     /// Numbers of those that the export shows now.
@@ -374,6 +377,13 @@ fn arrive(seen: &mut Seen<'_>, known: &Known, limit: u32, problems: &mut Vec<Pro
             let Some(row) = waiting.get(key).copied() else {
                 continue;
             };
+            if seen.table == Table::Relations
+                && let Some(filled) = filled_relation(row)
+                && says(at, Table::Relations.column("No.")).is_some_and(|no| no.is_empty())
+            {
+                arrivals.filled.insert(at, filled);
+                continue;
+            }
             waiting.remove(key);
             if seen.table != Table::Relations
                 && says(at, correlation).as_deref() != Some(&row.no)
@@ -441,6 +451,22 @@ fn arrive(seen: &mut Seen<'_>, known: &Known, limit: u32, problems: &mut Vec<Pro
 /// The column in which a record that we create carries our number, so that its system may give it another one.
 pub const CORRELATION: &str = "External ID";
 
+/// The relation that was written for a row which waited for its number.
+fn filled_relation(row: &CreatedRow) -> Option<Relation> {
+    let value = |name: &str| {
+        let mut cells = row.cells.iter();
+        let cell = cells.find(|(column, _)| column == name);
+        cell.map(|(_, value)| value.clone())
+            .filter(|value| !value.is_empty())
+    };
+    Some(Relation {
+        contact: value("Contact No.")?,
+        code: value("Business Relation Code")?,
+        link: value("Link to Table"),
+        no: value("No.")?,
+    })
+}
+
 /// Whether a record that came back is called as the one that we created, as far as its system kept the name.
 fn is_called(row: &CreatedRow, name: Option<&str>) -> bool {
     let ours = row.cells.iter().find(|(column, _)| column == "Name");
@@ -470,7 +496,12 @@ fn read(
         Box::new(Problem::new(place, kind, reason, advice))
     };
     let last = seen.memory.as_ref().and_then(|memory| memory.sequence);
+    let had_records = seen
+        .memory
+        .as_ref()
+        .is_some_and(|memory| memory.records > 0);
     if seen.config.owned
+        && !had_records
         && disk
             .identity(&seen.path)
             .is_ok_and(|identity| identity.is_none())
@@ -484,6 +515,10 @@ fn read(
             seed,
         )
         .ok();
+        seen.shape = seen
+            .export
+            .as_ref()
+            .map_or(0, |export| shape(export, codes));
         return Ok(());
     }
     match locate::locate(disk, seen.config, last) {

@@ -4,9 +4,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod a_setup_and_numbers;
+mod b_contacts_from_counterparts;
+mod c_counterparts_from_contacts;
 mod e_synchronisation;
 mod h_relations_and_status;
 mod l_duplicates;
+mod office;
 mod p_derived;
 
 use couplet::sync::{Outcome, Summary};

@@ -1,5 +1,6 @@
 //! Contacts made from counterparts, and contacts that begin alone (`business-central.md` §1.1, §5).
 
+use crate::merge::coupling::{Relation, UnknownLink, kind_of};
 use crate::merge::{FirstMeeting, Rule};
 use crate::model::{CONTACT_TYPE, Form, Kind, Row, Table, form};
 use crate::state::StateError;
@@ -57,7 +58,7 @@ impl Arranger<'_, '_, '_> {
                     .as_ref()
                     .and_then(|record| record.value(0))
                     .map(canonical);
-                wanted.extend(no.filter(|no| !self.is_named_in_vain(no)));
+                wanted.extend(no.filter(|no| !self.is_named_in_vain(kind, no)));
             }
         }
         wanted.sort();
@@ -79,9 +80,15 @@ impl Arranger<'_, '_, '_> {
         Ok(Ok(()))
     }
 
-    /// Whether a relation that couples nothing names this number: somebody has meant something with it.
-    fn is_named_in_vain(&self, no: &str) -> bool {
-        self.fresh.iter().any(|(_, relation)| relation.no == no)
+    /// Whether a relation that couples nothing names this record: somebody has meant something with it.
+    fn is_named_in_vain(&self, kind: Kind, no: &str) -> bool {
+        let codes = &self.scene.config.setup.codes;
+        let may_mean = |relation: &Relation| match kind_of(relation, codes) {
+            Ok(meant) => meant == Some(kind),
+            Err(UnknownLink) => true,
+        };
+        let mut fresh = self.fresh.iter().map(|(_, relation)| relation);
+        fresh.any(|relation| relation.no == no && may_mean(relation))
     }
 
     /// A counterpart that is new gets a contact, once what that needs is there (§5.1).
@@ -91,7 +98,7 @@ impl Arranger<'_, '_, '_> {
             self.unmark(Mark::Newcomer, table, no);
             return Ok(());
         };
-        if self.contact_of(kind, no)?.is_some() || self.is_named_in_vain(no) {
+        if self.contact_of(kind, no)?.is_some() || self.is_named_in_vain(kind, no) {
             self.unmark(Mark::Newcomer, table, no);
             return Ok(());
         }
@@ -263,7 +270,24 @@ impl Arranger<'_, '_, '_> {
         if let Err(refusal) = self.writable(Table::Contacts) {
             return Ok(Err(refusal));
         }
-        let company = company.map(canonical);
+        let mut checked = self.new_row(Table::Contacts, "");
+        for (field, value) in values {
+            if let Err(refusal) = self.enter(&mut checked, field, value) {
+                return Ok(Err(refusal));
+            }
+        }
+        let entered =
+            Some(cell(Table::Contacts, &checked, "Company No.")).filter(|no| !no.is_empty());
+        let company = company.or(entered).map(canonical);
+        let kind_of_contact =
+            form::caption(Form::ContactType, cell(Table::Contacts, &checked, "Type"));
+        let person = person || company.is_some() || kind_of_contact == Some("Person");
+        if person && kind_of_contact == Some("Company") {
+            return Ok(Err(
+                "a contact that belongs to a company, or is to be a person, is not of Type Company"
+                    .to_owned(),
+            ));
+        }
         if let Some(company) = &company {
             match self.row(Table::Contacts, company)? {
                 None => return Ok(Err(format!("there is no contact {company}"))),
@@ -271,12 +295,6 @@ impl Arranger<'_, '_, '_> {
                     return Ok(Err(format!("contact {company} is a person, not a company")));
                 }
                 Some(_) => {}
-            }
-        }
-        let mut checked = self.new_row(Table::Contacts, "");
-        for (field, value) in values {
-            if let Err(refusal) = self.enter(&mut checked, field, value) {
-                return Ok(Err(refusal));
             }
         }
         let no = match self.next_contact_no()? {
@@ -292,7 +310,7 @@ impl Arranger<'_, '_, '_> {
         if let Some(company) = &company {
             set(Table::Contacts, &mut row, "Company No.", company);
         }
-        self.dress(&mut row, person || company.is_some(), false);
+        self.dress(&mut row, person, false);
         self.bear(Birth {
             table: Table::Contacts,
             no: no.clone(),

@@ -1,5 +1,6 @@
 //! Counterparts made from contacts (`business-central.md` §8.2 to §8.4).
 
+use crate::exports::fold;
 use crate::merge::FirstMeeting;
 use crate::model::{CONTACT_TYPE, Form, Kind, Table, form};
 
@@ -93,8 +94,7 @@ impl Arranger<'_, '_, '_> {
                     .map(str::to_owned),
             );
         }
-        if def.has_own_invoice_discount && !carried.iter().any(|(name, _)| name == INVOICE_DISCOUNT)
-        {
+        if def.has_own_invoice_discount && !names(&carried, INVOICE_DISCOUNT) {
             carried.push((INVOICE_DISCOUNT.to_owned(), no.clone()));
         }
         let salesperson = &self.scene.config.setup.defaults.user_salesperson;
@@ -106,7 +106,7 @@ impl Arranger<'_, '_, '_> {
                         new.set(column, Some(salesperson.clone()));
                     }
                 }
-                None if !carried.iter().any(|(name, _)| name == buyer) => {
+                None if !names(&carried, buyer) => {
                     carried.push((buyer.to_owned(), salesperson.clone()));
                 }
                 None => {}
@@ -187,6 +187,11 @@ impl Arranger<'_, '_, '_> {
             }
         }
     }
+}
+
+/// Whether a column is among those that a template fills, however its header spells it.
+fn names(carried: &[(String, String)], column: &str) -> bool {
+    carried.iter().any(|(name, _)| fold(name) == fold(column))
 }
 
 /// A customer's own invoice discount code is its number, unless its template has one.

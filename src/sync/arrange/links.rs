@@ -483,8 +483,9 @@ impl Arranger<'_, '_, '_> {
         for (at, _) in links.filter(|(_, link)| link[1] == counterpart) {
             rows.extend(super::super::couple::relation_at(seen, at)?);
         }
+        let codes = &self.scene.config.setup.codes;
         for (_, row) in self.fresh.iter().filter(|(_, row)| row.no == no) {
-            if !rows.contains(row) {
+            if !rows.contains(row) && kind_of(row, codes) == Ok(Some(kind)) {
                 rows.push(row.clone());
             }
         }

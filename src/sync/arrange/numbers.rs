@@ -96,7 +96,7 @@ impl Arranger<'_, '_, '_> {
         }
         match table {
             Table::Contacts => self.scene.store.is_logged(no),
-            _ => Ok(false),
+            _ => self.scene.store.was_created(table.noun(), no),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The primary contact of a counterpart: a person whose company is, or becomes, the counterpart's contact
 //! (`business-central.md` §5.4, §6, §6.1).
 
+use crate::config::CreateContacts;
 use crate::merge::Rule;
 use crate::model::{CONTACT_TYPE, FieldId, Form, Kind, Row, Table, form};
 use crate::state::StateError;
@@ -74,8 +75,7 @@ impl Arranger<'_, '_, '_> {
 
     /// Who types a name where there was none gets a person of that name (§5.4).
     fn typed_name(&mut self, moved: &Moved, name: &str) -> Arrangement {
-        let creates = self.scene.config.setup.create_contacts
-            != crate::config::CreateContacts::Never
+        let creates = self.scene.config.setup.create_contacts != CreateContacts::Never
             && self.scene.config.setup.contact_nos.is_some();
         let company = self.contact_of(moved.kind, &moved.no)?;
         let (true, Some(company)) = (creates, company) else {
@@ -120,6 +120,11 @@ impl Arranger<'_, '_, '_> {
                 }
             }
             (None, None) => {
+                if self.scene.config.setup.create_contacts == CreateContacts::Never {
+                    return Ok(Err(format!(
+                        "contact {primary} has no company, and `create_contacts` is \"never\""
+                    )));
+                }
                 // A person without a company joins the one that is made from the counterpart.
                 let Some(row) = self.row(table, no)? else {
                     return Ok(Ok(()));
