@@ -119,6 +119,8 @@ pub struct World<'w> {
     pub arranged: &'w Arranged,
     /// Persons whose companies the pass looks at, in the order of the index.
     pub persons: &'w [u64],
+    /// By key: contacts whose company is agreed on and not shown yet, and the key of that.
+    pub assigned: &'w PrintMap<u64>,
 }
 
 impl World<'_> {
@@ -168,6 +170,9 @@ impl World<'_> {
     fn company_of_person(&self, contact: u64) -> Option<u64> {
         let seen = self.tables[Table::Contacts.index()].as_ref()?;
         let of_row = |row: &Row| company_of(row, self.seed);
+        if let Some(company) = self.assigned.get(&contact) {
+            return Some(*company);
+        }
         let company = match (self.arranged.birth(Table::Contacts, contact), &seen.export) {
             (Some(birth), _) => of_row(&birth.row),
             (None, Some(export))

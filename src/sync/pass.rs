@@ -7,6 +7,7 @@ use tracing::{info, info_span};
 
 use crate::config::{Config, WriteBack};
 use crate::disk::Disk;
+use crate::exports::key_print;
 use crate::merge::Plan;
 use crate::model::{Problem, Table};
 use crate::state::memory::{Mark, MarkRow};
@@ -326,6 +327,12 @@ impl<'c> View<'c> {
         for seen in tables.iter_mut().flatten() {
             seen.find_keys(Some(&affected.wanted));
         }
+        let key = |no: &str| observe::plain(key_print(&[no], seed));
+        let assigned = store.agreed_on("Company No.")?.into_iter();
+        let assigned = assigned.filter(|(_, company)| !company.trim().is_empty());
+        let assigned = assigned
+            .map(|(contact, company)| (key(&contact), key(&company)))
+            .collect();
         let now = clock.now();
         let world = World {
             config,
@@ -339,6 +346,7 @@ impl<'c> View<'c> {
             marks: &known.marks,
             arranged: &arranged,
             persons: &affected.persons,
+            assigned: &assigned,
         };
         stage("merging parties");
         let mut decided = decide(&world, &affected.contacts, problems)?;
@@ -430,7 +438,7 @@ fn arrange_all(
         _ => None,
     });
     let templates = arrange::templates::read(config, wanted, disk, seed);
-    let key = |no: &str| observe::plain(crate::exports::key_print(&[no], seed));
+    let key = |no: &str| observe::plain(key_print(&[no], seed));
     let renamed = tables[Table::Contacts.index()].as_ref();
     let renamed = renamed.into_iter().flat_map(|seen| &seen.created.renamed);
     let renamed_keys = renamed.map(|(from, to)| (key(from), key(to))).collect();

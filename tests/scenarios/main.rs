@@ -5,6 +5,7 @@
 mod support;
 
 mod e_synchronisation;
+mod f_companies_and_persons;
 mod h_relations_and_status;
 mod l_duplicates;
 mod p_derived;
