@@ -104,14 +104,13 @@ impl Arranger<'_, '_, '_> {
     }
 
     /// Whether a contact may have (another) counterpart of a kind: none yet, not blocked, with a company where the kind
-    /// needs one (§8.1, in that order).
+    /// needs one (§8.1, in that order). A bank account's relation is looked at when it is made.
     pub(super) fn may_have(&self, contact: &str, row: &Row, kind: Kind) -> Arrangement {
         let def = kind.def();
-        if let Some(no) = self.counterpart_of(contact, kind)? {
-            return Ok(Err(format!(
-                "contact {contact} already has {} {no}",
-                def.noun
-            )));
+        if def.one_per_company
+            && let Some(no) = self.counterpart_of(contact, kind)?
+        {
+            return Ok(Err(already_has(contact, kind, &no)));
         }
         if def.one_per_company
             && let Some(company) = self.company_of(row)
@@ -156,10 +155,7 @@ impl Arranger<'_, '_, '_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         if let Some(other) = self.counterpart_of(contact, kind)? {
-            return Ok(Err(format!(
-                "contact {contact} already has {} {other}",
-                def.noun
-            )));
+            return Ok(Err(already_has(contact, kind, &other)));
         }
         if let Some(other) = self.contact_of(kind, no)? {
             return Ok(Err(format!(
@@ -490,6 +486,10 @@ impl Arranger<'_, '_, '_> {
         }
         Ok(rows)
     }
+}
+
+fn already_has(contact: &str, kind: Kind, no: &str) -> String {
+    format!("contact {contact} already has {} {no}", kind.def().noun)
 }
 
 fn unset_code(kind: Kind) -> String {
