@@ -429,8 +429,8 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
         plain(key_print(&[no], self.scene.seed))
     }
 
-    /// A table that the pass can write to.
-    fn writable(&self, table: Table) -> Result<&'a Seen<'c>, Refusal> {
+    /// A table whose export says something in this pass.
+    fn speaking(&self, table: Table) -> Result<&'a Seen<'c>, Refusal> {
         let Some(seen) = self.seen(table) else {
             return Err(format!("[tables.{table}] is not configured"));
         };
@@ -440,6 +440,12 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
                 seen.file()
             ));
         }
+        Ok(seen)
+    }
+
+    /// A table that the pass can write to.
+    fn writable(&self, table: Table) -> Result<&'a Seen<'c>, Refusal> {
+        let seen = self.speaking(table)?;
         if seen.route() == Route::Nowhere {
             return Err(format!(
                 "`write_back` is not set for [tables.{table}], so nothing can be written for it"

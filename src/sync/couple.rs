@@ -269,9 +269,17 @@ impl Rows<'_, '_> {
 
     fn is_touched(&self, at: usize) -> bool {
         match at < self.listed {
-            true => self.seen.is_touched(at) || self.arranged.filled.contains_key(&at),
-            // What is in flight is looked at in every pass; what a delta does not list is as it was.
-            false => self.seen.is_full() || at >= self.listed + self.unlisted.len(),
+            true => {
+                self.seen.is_touched(at)
+                    || self.arranged.filled.contains_key(&at)
+                    || self.seen.created.filling.contains_key(&at)
+            }
+            // What is in flight is looked at in every pass, and what was left open; else what a delta does not list is as
+            // it was.
+            false => match self.unlisted.get(at - self.listed) {
+                Some(old) => self.seen.is_full() || self.seen.index.prints[*old] == 0,
+                None => true,
+            },
         }
     }
 
@@ -632,6 +640,11 @@ fn settle(
         &|no| exists(Table::Contacts, no),
         &|kind, no| exists(Table::Counterparts(kind), no),
     );
+    let speaks = |table: Table| {
+        tables[table.index()]
+            .as_ref()
+            .is_some_and(|seen| seen.export.is_some())
+    };
     let mut rows: PrintMap<Vec<StatusRow>> = PrintMap::default();
     let setup_codes: Vec<&str> = config
         .setup
@@ -674,11 +687,16 @@ fn settle(
                 continue;
             }
             Standing::Couples(kind) => {
-                let link = tagged(
-                    plain(key_print(&[&relation.no], seed)),
-                    Table::Counterparts(kind),
-                );
-                couplings.links[at][1] = link;
+                let table = Table::Counterparts(kind);
+                let link = tagged(plain(key_print(&[&relation.no], seed)), table);
+                // Records meet when both speak: nobody knows what a silent one would say.
+                if speaks(Table::Contacts) && speaks(table)
+                    || couplings.before.contains(&[contact, link])
+                {
+                    couplings.links[at][1] = link;
+                } else {
+                    couplings.troubled.insert(at);
+                }
             }
             Standing::Carried => {}
             Standing::NoContact(_) if was_deleted(Table::Contacts, &relation.contact) => {

@@ -16,6 +16,9 @@ impl Arranger<'_, '_, '_> {
         choice: &TemplateChoice,
     ) -> Arrangement {
         let def = kind.def();
+        if let Err(refusal) = self.speaking(Table::Contacts) {
+            return Ok(Err(refusal));
+        }
         let Some(asked) = self.row(Table::Contacts, contact)? else {
             return Ok(Err(format!("there is no contact {contact}")));
         };

@@ -72,6 +72,12 @@ impl Arranger<'_, '_, '_> {
         master: Master,
     ) -> Arrangement {
         let def = kind.def();
+        // Records that are linked meet for the first time, and who is silent has no word in that.
+        for table in [Table::Contacts, Table::Counterparts(kind)] {
+            if let Err(refusal) = self.speaking(table) {
+                return Ok(Err(refusal));
+            }
+        }
         let Some(row) = self.row(Table::Contacts, contact)? else {
             return Ok(Err(format!("there is no contact {contact}")));
         };
