@@ -81,8 +81,8 @@ pub struct Arranged {
     pub filled: BTreeMap<usize, Relation>,
     /// Relations to be taken out: contact and code.
     pub unlinked: BTreeSet<(String, String)>,
-    /// Relations that were asked to be taken out, and are to stay after all: contact and code.
-    pub reasserted: BTreeSet<(String, String)>,
+    /// Relations that were asked to be taken out, and are to stay after all.
+    pub reasserted: BTreeSet<Relation>,
     /// Records whose problem stays until they change: they are looked at again in every pass.
     pub troubled: BTreeSet<(Table, String)>,
     /// Tagged keys of numbers that are no longer disputed.

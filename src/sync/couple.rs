@@ -12,6 +12,7 @@ use crate::state::StateError;
 use super::arrange::Arranged;
 use super::diff::{PrintMap, PrintSet};
 use super::observe::{Seen, plain, tagged, untagged};
+use super::relations::removal_name;
 
 /// The column of a contact that says its status.
 pub const STATUS: &str = "Contact Business Relation";
@@ -285,7 +286,8 @@ impl Rows<'_, '_> {
 
     fn read(&self, at: usize, problems: &mut Vec<Problem>) -> Result<Readable, StateError> {
         let new = self.listed + self.unlisted.len();
-        if let Some(relation) = self.arranged.filled.get(&at) {
+        let filled = self.arranged.filled.get(&at);
+        if let Some(relation) = filled.or(self.seen.created.filling.get(&at)) {
             let relation = Some(relation.clone());
             return Ok(Readable { at, relation });
         }
@@ -310,6 +312,9 @@ pub fn relation_at(seen: &Seen<'_>, at: usize) -> Result<Option<Relation>, State
     let Some(export) = &seen.export else {
         return Ok(None);
     };
+    if let Some(relation) = seen.created.filling.get(&at) {
+        return Ok(Some(relation.clone()));
+    }
     if at < export.records.len() {
         return Ok(export.record(at).ok().map(|record| read_relation(&record)));
     }
@@ -385,8 +390,9 @@ fn read_row(seen: &Seen<'_>, export: &Export, at: usize, problems: &mut Vec<Prob
 /// edited, who may show another status than their relations give. Counterparts are tagged.
 fn ends_concerned(tables: &[Option<Seen<'_>>], arranged: &Arranged, seed: u64) -> PrintSet {
     let key = |no: &str| plain(key_print(&[no], seed));
-    let leaving = arranged.unlinked.iter().chain(&arranged.reasserted);
-    let mut ends: PrintSet = leaving.map(|(contact, _)| key(contact)).collect();
+    let leaving = arranged.unlinked.iter().map(|(contact, _)| contact);
+    let staying = arranged.reasserted.iter().map(|relation| &relation.contact);
+    let mut ends: PrintSet = leaving.chain(staying).map(|no| key(no)).collect();
     ends.extend(arranged.undisputed.iter().map(|end| match untagged(*end) {
         Some((Table::Contacts, key)) => key,
         _ => *end,
@@ -589,8 +595,10 @@ fn settle(
         };
         let name = (relation.contact.clone(), relation.code.clone());
         let is_new = row.at >= what.touched.len() - arranged.relations.len();
-        let was_asked = gone.contains(&(Table::Relations, format!("{} {}", name.0, name.1)))
-            && !arranged.reasserted.contains(&name);
+        let asked = removal_name(&relation);
+        let mut staying = arranged.reasserted.iter();
+        let was_asked = gone.contains(&(Table::Relations, asked.clone()))
+            && !staying.any(|staying| removal_name(staying) == asked);
         if !is_new && (was_asked || arranged.unlinked.contains(&name)) {
             let contact = plain(key_print(&[&relation.contact], seed));
             couplings.changed_contacts.insert(contact);

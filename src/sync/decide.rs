@@ -22,7 +22,7 @@ use super::diff::{PrintMap, PrintSet};
 use super::family::{Families, company_of, given};
 use super::interactions::interactions;
 use super::observe::{Seen, plain};
-use super::relations::{decide_removals, decide_statuses, note_gone, reassert, relation_name};
+use super::relations::{decide_removals, decide_statuses, note_gone, reassert, removal_name};
 use super::seat::{Notes, Seat, agree_at_sight, member, seat};
 use super::stamps::stamp;
 use super::{births, duplicates, own_cells};
@@ -367,10 +367,7 @@ fn note_arranged(world: &World<'_>, decided: &mut Decided) {
     memory
         .numbered
         .extend(numbered.map(|(series, last)| (series.clone(), last.clone())));
-    let reasserted = arranged.reasserted.iter();
-    let reasserted: Vec<String> = reasserted
-        .map(|(contact, code)| format!("{contact} {code}"))
-        .collect();
+    let reasserted: Vec<String> = arranged.reasserted.iter().map(removal_name).collect();
     let limit = u64::from(world.config.merge.in_flight_limit);
     let relations = world.tables[Table::Relations.index()].as_ref();
     let exports = relations.map_or(0, |seen| seen.exports);
@@ -687,7 +684,7 @@ fn gone_unasked(world: &World<'_>, seen: &Seen<'_>) -> Result<u64, StateError> {
     let mut asked = 0;
     for at in &seen.diff.gone {
         let row = seen.rows.get(seen.index.rows[*at as usize])?;
-        let name = row.map(|row| relation_name(&relation_of(&row)));
+        let name = row.map(|row| removal_name(&relation_of(&row)));
         let was_asked = |name| world.gone.contains(&(Table::Relations, name));
         asked += u64::from(name.is_some_and(was_asked));
     }

@@ -1,6 +1,6 @@
 //! Observe: what each configured export shows now, and how that differs from its last reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -10,13 +10,16 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::config::{Config, Contents, TableConfig, WriteBack};
 use crate::disk::{Disk, Identity};
 use crate::exports::{Export, KeyPrint, Refusal, key_print};
+use crate::merge::coupling::Relation;
 use crate::merge::deliver::Route;
 use crate::model::{Form, Place, Problem, Row, Table, form};
 use crate::state::memory::{CreatedRow, Mark, MarkRow};
 use crate::state::{Index, Rows, StateError, TableMemory, base};
 
+use super::couple::{read_relation, relation_of};
 use super::diff::{self, Diff, PrintMap, PrintSet};
 use super::locate::{self, Located};
+use super::relations::removal_name;
 
 /// Tags live in the low bits of a key, so that a link can say the kind of what it points at.
 const TAG_BITS: u64 = 0xf;
@@ -76,6 +79,9 @@ pub struct Seen<'c> {
 pub struct Arrivals {
     /// Keys of those that no export has shown yet.
     pub in_flight: PrintSet,
+    /// What is in flight towards listed relation rows, by position: towards those that wait for their number, and those
+    /// that others of their key are to replace.
+    pub filling: BTreeMap<usize, Relation>,
     /// What those have in columns that the model does not know, by number.
     pub carried: BTreeMap<String, Vec<(String, String)>>,
     /// Numbers of those that the export shows now.
@@ -157,8 +163,11 @@ impl Seen<'_> {
                 listed[old] = true;
             }
         }
+        let filling = self.created.filling.keys();
+        let filling: PrintSet = filling.map(|at| self.diff.keys[*at]).collect();
         let exists = |at: &usize| {
             !listed[*at]
+                && !filling.contains(&self.index.keys[*at])
                 && (!self.is_full() || self.created.in_flight.contains(&self.index.keys[*at]))
         };
         (0..self.index.len()).filter(exists).collect()
@@ -249,6 +258,8 @@ pub struct Known {
     pub seed: u64,
     /// What the state notes of single records.
     pub marks: Vec<MarkRow>,
+    /// Relations whose removal was asked for.
+    pub removals: BTreeSet<String>,
 }
 
 /// Reads one table. What cannot be read says nothing and is a problem.
@@ -376,6 +387,17 @@ fn arrive(seen: &mut Seen<'_>, known: &Known, limit: u32, problems: &mut Vec<Pro
             let Some(row) = waiting.get(key).copied() else {
                 continue;
             };
+            if seen.table == Table::Relations
+                && let Ok(record) = export.record(at)
+            {
+                let (shown, ours) = (read_relation(&record), created_relation(row));
+                let makes_room =
+                    shown.no.is_empty() || known.removals.contains(&removal_name(&shown));
+                if makes_room && shown.no != ours.no {
+                    arrivals.filling.insert(at, ours);
+                    continue;
+                }
+            }
             waiting.remove(key);
             if seen.table != Table::Relations
                 && says(at, correlation).as_deref() != Some(&row.no)
@@ -438,6 +460,17 @@ fn arrive(seen: &mut Seen<'_>, known: &Known, limit: u32, problems: &mut Vec<Pro
         .gone
         .retain(|at| !created_keys.contains(&index.keys[*at as usize]));
     seen.created = arrivals;
+}
+
+/// A relation that we created.
+fn created_relation(created: &CreatedRow) -> Relation {
+    let mut row = Row::unknown(Table::Relations);
+    for (column, value) in &created.cells {
+        if let Some(column) = Table::Relations.column(column) {
+            row.set(column, Some(value.clone()));
+        }
+    }
+    relation_of(&row)
 }
 
 /// The column in which a record that we create carries our number, so that its system may give it another one.

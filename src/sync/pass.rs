@@ -251,11 +251,18 @@ pub(super) fn look<'c>(
 ) -> Result<Look<'c>, PassError> {
     let Effects { disk, clock, .. } = *effects;
     let seed = store.seed(fresh_seed(clock))?;
+    let marks = store.marks()?;
+    let asked = marks.iter().filter(|row| row.mark == Mark::Asked);
+    let asked = asked.map(|row| row.no.clone());
+    let relations = Table::Relations.name();
+    let removed = store.gone()?.into_iter();
+    let removed = removed.filter(|row| row.table == relations);
     let known = Known {
         memories: store.tables()?,
         base_folder: store.base_folder(),
         seed,
-        marks: store.marks()?,
+        removals: removed.map(|row| row.no).chain(asked).collect(),
+        marks,
     };
     let size = |table: Table| {
         let path = config.table(table).map(|config| config.export_path());

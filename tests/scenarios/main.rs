@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod d_links;
 mod e_synchronisation;
 mod f_companies_and_persons;
 mod h_relations_and_status;

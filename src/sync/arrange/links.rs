@@ -8,6 +8,7 @@ use crate::state::memory::Mark;
 
 use super::super::observe::{Seen, tagged};
 use super::super::orders::Master;
+use super::super::relations::removal_name;
 use super::{
     Answer, Arrangement, Arranger, NewRelation, OwnCell, canonical, cell, is_person, says_yes,
 };
@@ -183,20 +184,20 @@ impl Arranger<'_, '_, '_> {
         let (contact_key, key) = (self.key(contact), self.key(no));
         let name = (contact.to_owned(), code.clone());
         let is_leaving = self.out.unlinked.contains(&name);
-        let asked = (Table::Relations, format!("{contact} {code}"));
-        let was_asked_away = self.scene.gone.contains(&asked);
-        match self
-            .rows_of(contact)?
-            .into_iter()
-            .find(|(_, row)| row.code == code)
-        {
+        let known = self.rows_of(contact)?.into_iter();
+        let mut known = known.filter(|(_, row)| row.code == code);
+        let known = known.next();
+        match known {
+            Some((_, row)) if is_leaving && row.no == no => {
+                self.out.unlinked.remove(&name);
+            }
             _ if is_leaving => self.out.relations.push(NewRelation { relation, reason }),
             Some((_, row)) if row.no == no => {
-                if was_asked_away {
-                    self.out.reasserted.insert(name);
+                if self.is_asked_away(&row) {
+                    self.out.reasserted.insert(row);
                 }
             }
-            Some((_, row)) if was_asked_away => {
+            Some((_, row)) if self.is_asked_away(&row) => {
                 return Ok(Err(format!(
                     "the relation of contact {contact} with {} {} was taken out, and its system has not imported that yet",
                     def.noun, row.no
@@ -224,6 +225,12 @@ impl Arranger<'_, '_, '_> {
         self.couple_keys(contact_key, tagged(key, table));
         self.name_in_columns(contact, kind, no);
         Ok(Ok(()))
+    }
+
+    /// Whether the removal of a relation was asked for by an earlier pass.
+    pub(super) fn is_asked_away(&self, relation: &Relation) -> bool {
+        let name = (Table::Relations, removal_name(relation));
+        self.scene.gone.contains(&name)
     }
 
     fn settle_dispute(&mut self, table: Table, no: &str, key: u64) {
@@ -480,10 +487,20 @@ impl Arranger<'_, '_, '_> {
         let Some(seen) = self.seen(Table::Relations) else {
             return Ok(Vec::new());
         };
+        // Who came back under another number couples nobody under this one now, and did so at the last pass.
+        let listed = seen.diff.olds.iter();
+        let listed = listed.map(|old| (*old as usize).checked_sub(1));
+        let olds = listed.chain(seen.unlisted().into_iter().map(Some));
+        let before: Vec<u64> = olds
+            .map(|old| old.map_or(0, |old| seen.index.links[old][1]))
+            .collect();
         let links = self.scene.couplings.links.iter().enumerate();
+        let named = links
+            .filter(|(at, link)| link[1] == counterpart || before.get(*at) == Some(&counterpart));
         let mut rows = Vec::new();
-        for (at, _) in links.filter(|(_, link)| link[1] == counterpart) {
-            rows.extend(super::super::couple::relation_at(seen, at)?);
+        for (at, _) in named {
+            let row = super::super::couple::relation_at(seen, at)?;
+            rows.extend(row.filter(|row| row.no == no));
         }
         for (_, row) in self.fresh.iter().filter(|(_, row)| row.no == no) {
             if !rows.contains(row) {
