@@ -10,7 +10,7 @@ use crate::merge::deliver::Route;
 use crate::merge::party::Member;
 use crate::merge::plan::{Input, PLAN_VERSION, Plan};
 use crate::merge::{Merged, Party, Values, guard, merge};
-use crate::model::{FieldId, Kind, Problem, Row, Side, Table};
+use crate::model::{FieldId, Form, Kind, Problem, Row, Side, Table, form};
 use crate::state::memory::{GoneRow, HistoryRow, Mark, MarkRow, Memory, RenamedRow};
 use crate::state::queries::SentValue;
 use crate::state::{StateError, Store};
@@ -270,11 +270,7 @@ pub fn decide(
     for (table, records) in troubled {
         decided.troubled.entry(table).or_default().extend(records);
     }
-    for (table, no) in &arranged.troubled {
-        let seen = world.tables[table.index()].as_ref();
-        let at = seen.and_then(|seen| seen.position(world.key(no)));
-        decided.troubled.entry(*table).or_default().extend(at);
-    }
+    try_again(world, &mut decided)?;
     keep_troubled(world, &mut decided);
     decide_removals(world, &mut decided)?;
     reassert(world, &mut decided);
@@ -299,6 +295,33 @@ pub fn decide(
     decided.memory.history = history(plan);
     plan.halts = guard::check(plan, &counts(world)?, &|table| world.config.limits(table));
     Ok(decided)
+}
+
+/// A record whose columns could not be followed keeps their base, so that the next pass finds the same move again.
+fn try_again(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
+    for ((table, no), columns) in &world.arranged.troubled {
+        let key = world.key(no);
+        let Some(seen) = world.tables[table.index()].as_ref() else {
+            continue;
+        };
+        let Some(at) = seen.position(key) else {
+            continue;
+        };
+        decided.troubled.entry(*table).or_default().insert(at);
+        let base = seen.base(key)?;
+        let export = seen.export.as_ref();
+        let listed = columns
+            .iter()
+            .filter_map(|column| table.column(column))
+            .filter(|column| export.is_some_and(|export| export.columns.has(*column)));
+        let kept = listed.map(|column| {
+            let was = base.as_ref().and_then(|base| base.get(column));
+            (column, Some(was.unwrap_or_default().to_owned()))
+        });
+        let overrides = decided.overrides.entry(*table).or_default();
+        overrides.entry(at).or_default().extend(kept);
+    }
+    Ok(())
 }
 
 /// A record that is a problem although its bytes are as they were gets a new entry in the index, so that it is looked at
@@ -458,11 +481,15 @@ struct Outcome {
     was: Values,
     merged: Merged,
     is_new: bool,
+    is_company: bool,
 }
 
 impl Outcome {
-    /// The new name of a contact that had another one.
+    /// The new name of a contact that had another one; not of a company, whose name no record shows as its contact's.
     fn renamed(&self) -> Option<String> {
+        if self.is_company {
+            return None;
+        }
         let name = FieldId::named("Name")?;
         let merged = self
             .merged
@@ -596,10 +623,15 @@ fn decide_party(
         &mut notes.problems,
     );
     decided.memory.parties.push(contact_no.clone());
+    let kind = FieldId::named("Type").and_then(|field| {
+        let merged = merged.fields.iter().find(|merged| merged.field == field)?;
+        form::caption(Form::ContactType, merged.agreed.as_deref()?)
+    });
     Ok(Some(Outcome {
         no: contact_no,
         was: party.was,
         merged,
+        is_company: kind == Some("Company"),
         is_new: seats[0].is_new,
     }))
 }

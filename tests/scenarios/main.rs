@@ -7,6 +7,7 @@ mod support;
 mod d_links;
 mod e_synchronisation;
 mod f_companies_and_persons;
+mod g_primary_contacts;
 mod h_relations_and_status;
 mod l_duplicates;
 mod p_derived;

@@ -30,7 +30,7 @@ impl Arranger<'_, '_, '_> {
             return Ok(Err(refusal));
         }
         // A person with a company stands for it.
-        let (contact, row) = match self.company_of(&asked) {
+        let (contact, row) = match self.company_of(&asked)? {
             None => (contact.to_owned(), asked),
             Some(company) => match self.row(Table::Contacts, &company)? {
                 None => {

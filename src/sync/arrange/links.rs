@@ -120,7 +120,7 @@ impl Arranger<'_, '_, '_> {
             return Ok(Err(already_has(contact, kind, &no)));
         }
         if def.one_per_company
-            && let Some(company) = self.company_of(row)
+            && let Some(company) = self.company_of(row)?
             && let Some(no) = self.counterpart_of(&company, kind)?
         {
             return Ok(Err(format!(
@@ -133,8 +133,8 @@ impl Arranger<'_, '_, '_> {
                 "contact {contact} is blocked for privacy (Privacy Blocked)"
             )));
         }
-        let has_company =
-            !is_person(row) || !form::is_blank(cell(Table::Contacts, row, "Company No."));
+        let names_one = !form::is_blank(cell(Table::Contacts, row, "Company No."));
+        let has_company = !is_person(row) || names_one || self.company_of(row)?.is_some();
         if def.needs_company && !has_company {
             return Ok(Err(format!(
                 "Company No. of contact {contact} must be filled: a {} belongs to a company",
@@ -421,7 +421,9 @@ impl Arranger<'_, '_, '_> {
                 self.concern(&contact);
             }
             Some(refusal) => {
-                self.out.troubled.insert((moved.table, moved.no.clone()));
+                let of_record = (moved.table, moved.no.clone());
+                let kept = self.out.troubled.entry(of_record).or_default();
+                kept.push(moved.column);
                 self.trouble(
                     moved.table,
                     &moved.no,
