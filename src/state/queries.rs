@@ -318,6 +318,15 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// What is agreed of one field where no base says it, by contact.
+    pub fn agreed_on(&self, field: &str) -> Result<Vec<(String, String)>, StateError> {
+        let mut query = self
+            .db
+            .prepare("SELECT contact, value FROM agreed WHERE field = ?1 ORDER BY contact")?;
+        let rows = query.query_map([field], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// What is agreed in a party where no base says it.
     pub fn agreed(&self, contact: &str) -> Result<Vec<(String, String)>, StateError> {
         let mut query = self

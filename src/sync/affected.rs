@@ -65,6 +65,10 @@ pub fn affected(
         .into_iter()
         .filter(|key| wanted.insert(*key))
         .collect();
+    wanted.extend(known_companies(
+        tables[Table::Contacts.index()].as_ref(),
+        &contacts,
+    ));
     couplings.focus(&wanted);
     for contact in contacts.iter().chain(&persons) {
         if let Some(party) = couplings.of(*contact) {
@@ -113,6 +117,19 @@ fn companies(seen: Option<&Seen<'_>>, seed: u64) -> Vec<u64> {
         ])
     });
     read.flatten().filter(|key| *key != 0).collect()
+}
+
+/// The companies that contacts named at the last pass.
+fn known_companies(seen: Option<&Seen<'_>>, contacts: &[u64]) -> Vec<u64> {
+    let Some(seen) = seen.filter(|_| !contacts.is_empty()) else {
+        return Vec::new();
+    };
+    let contacts: PrintSet = contacts.iter().copied().collect();
+    let known = seen.index.keys.iter().zip(&seen.index.links);
+    known
+        .filter(|(key, link)| link[0] != 0 && contacts.contains(key))
+        .map(|(_, link)| link[0])
+        .collect()
 }
 
 fn in_order(seen: Option<&Seen<'_>>, set: &mut PrintSet) -> Vec<u64> {

@@ -81,10 +81,10 @@ pub struct Arranged {
     pub filled: BTreeMap<usize, Relation>,
     /// Relations to be taken out: contact and code.
     pub unlinked: BTreeSet<(String, String)>,
-    /// Relations that were asked to be taken out, and are to stay after all: contact and code.
-    pub reasserted: BTreeSet<(String, String)>,
-    /// Records whose problem stays until they change: they are looked at again in every pass.
-    pub troubled: BTreeSet<(Table, String)>,
+    /// Relations that were asked to be taken out, and are to stay after all.
+    pub reasserted: BTreeSet<Relation>,
+    /// Records with columns that could not be followed: their base stays, so that every pass tries again.
+    pub troubled: BTreeMap<(Table, String), Vec<&'static str>>,
     /// Tagged keys of numbers that are no longer disputed.
     pub undisputed: PrintSet,
     /// Parties whose first meeting has a master, by the contact's key.
@@ -288,10 +288,9 @@ pub fn triggers(
             } else if is_new && creates {
                 triggers.newcomers.insert(known.clone());
             }
-            // What was a problem in the last pass is looked at as if it were new.
             let base = match (seen.diff.olds[at] as usize).checked_sub(1) {
-                Some(old) if seen.index.prints[old] != 0 => seen.rows.get(seen.index.rows[old])?,
-                _ => None,
+                Some(old) => seen.rows.get(seen.index.rows[old])?,
+                None => None,
             };
             if watches_primary {
                 triggers.primaries.extend(primary::moved(
@@ -384,7 +383,7 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
         {
             let touched = seen.diff.touched.iter().map(|at| *at as usize);
             arranger.fresh = touched
-                .filter_map(|at| Some((at, read_relation(seen, at, &export.record(at).ok()?))))
+                .filter_map(|at| Some((at, read_relation(&export.record(at).ok()?))))
                 .collect();
         }
         arranger
@@ -429,8 +428,8 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
         plain(key_print(&[no], self.scene.seed))
     }
 
-    /// A table that the pass can write to.
-    fn writable(&self, table: Table) -> Result<&'a Seen<'c>, Refusal> {
+    /// A table whose export says something in this pass.
+    fn speaking(&self, table: Table) -> Result<&'a Seen<'c>, Refusal> {
         let Some(seen) = self.seen(table) else {
             return Err(format!("[tables.{table}] is not configured"));
         };
@@ -440,6 +439,12 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
                 seen.file()
             ));
         }
+        Ok(seen)
+    }
+
+    /// A table that the pass can write to.
+    fn writable(&self, table: Table) -> Result<&'a Seen<'c>, Refusal> {
+        let seen = self.speaking(table)?;
         if seen.route() == Route::Nowhere {
             return Err(format!(
                 "`write_back` is not set for [tables.{table}], so nothing can be written for it"
@@ -498,11 +503,23 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
         Ok(row.as_ref().and_then(|row| row.get(0)).map(canonical))
     }
 
-    /// The company of a person; `None` for a company, and for a person without one.
-    fn company_of(&self, row: &Row) -> Option<String> {
-        let company = canonical(cell(Table::Contacts, row, "Company No."));
+    /// The company of a person; `None` for a company, and for a person without one. What is given to it counts, also
+    /// while its system has not imported that.
+    fn company_of(&self, row: &Row) -> Result<Option<String>, StateError> {
         let own = canonical(cell(Table::Contacts, row, "No."));
-        (is_person(row) && !company.is_empty() && company != own).then_some(company)
+        let field = FieldId::named("Company No.");
+        let given = self.out.given.get(&self.key(&own)).into_iter().flatten();
+        let mut given = given.filter(|(of, ..)| Some(*of) == field);
+        let mut company = match given.next_back() {
+            Some((_, no, _)) => no.clone(),
+            None => canonical(cell(Table::Contacts, row, "Company No.")),
+        };
+        if company.is_empty() {
+            let agreed = self.scene.store.agreed(&own)?.into_iter();
+            let mut agreed = agreed.filter(|(field, _)| field == "Company No.");
+            company = agreed.next().map_or(company, |(_, no)| canonical(&no));
+        }
+        Ok((is_person(row) && !company.is_empty() && company != own).then_some(company))
     }
 
     fn bear(&mut self, birth: Birth) {

@@ -9,6 +9,7 @@ use crate::state::memory::{CreatedRow, GoneRow, Mark, MarkRow};
 
 use super::decide::{Born, Decided, World};
 use super::observe::{Seen, plain};
+use super::relations::removal_name;
 
 /// Turns new records and relations into rows, plan and memory.
 pub(super) fn finish(world: &World<'_>, decided: &mut Decided, problems: &mut Vec<Problem>) {
@@ -149,12 +150,12 @@ fn relate(world: &World<'_>, decided: &mut Decided) {
         decided.memory.unmarked.push(MarkRow {
             mark: Mark::Asked,
             table: seen.table.name().to_owned(),
-            no: name.clone(),
+            no: removal_name(relation),
             body: String::new(),
         });
         decided.memory.returned.push(GoneRow {
             table: seen.table.name().to_owned(),
-            no: name.clone(),
+            no: removal_name(relation),
         });
         append(seen, key, row, new_row, &name, named, &new.reason, decided);
     }

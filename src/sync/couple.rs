@@ -12,6 +12,7 @@ use crate::state::StateError;
 use super::arrange::Arranged;
 use super::diff::{PrintMap, PrintSet};
 use super::observe::{Seen, plain, tagged, untagged};
+use super::relations::removal_name;
 
 /// The column of a contact that says its status.
 pub const STATUS: &str = "Contact Business Relation";
@@ -269,15 +270,24 @@ impl Rows<'_, '_> {
 
     fn is_touched(&self, at: usize) -> bool {
         match at < self.listed {
-            true => self.seen.is_touched(at) || self.arranged.filled.contains_key(&at),
-            // What is in flight is looked at in every pass; what a delta does not list is as it was.
-            false => self.seen.is_full() || at >= self.listed + self.unlisted.len(),
+            true => {
+                self.seen.is_touched(at)
+                    || self.arranged.filled.contains_key(&at)
+                    || self.seen.created.filling.contains_key(&at)
+            }
+            // What is in flight is looked at in every pass, and what was left open; else what a delta does not list is as
+            // it was.
+            false => match self.unlisted.get(at - self.listed) {
+                Some(old) => self.seen.is_full() || self.seen.index.prints[*old] == 0,
+                None => true,
+            },
         }
     }
 
     fn read(&self, at: usize, problems: &mut Vec<Problem>) -> Result<Readable, StateError> {
         let new = self.listed + self.unlisted.len();
-        if let Some(relation) = self.arranged.filled.get(&at) {
+        let filled = self.arranged.filled.get(&at);
+        if let Some(relation) = filled.or(self.seen.created.filling.get(&at)) {
             let relation = Some(relation.clone());
             return Ok(Readable { at, relation });
         }
@@ -302,9 +312,12 @@ pub fn relation_at(seen: &Seen<'_>, at: usize) -> Result<Option<Relation>, State
     let Some(export) = &seen.export else {
         return Ok(None);
     };
+    if let Some(relation) = seen.created.filling.get(&at) {
+        return Ok(Some(relation.clone()));
+    }
     if at < export.records.len() {
         let record = export.record(at).ok();
-        return Ok(record.map(|record| read_relation(seen, at, &record)));
+        return Ok(record.map(|record| read_relation(&record)));
     }
     let unlisted = seen.unlisted();
     match unlisted.get(at - export.records.len()) {
@@ -317,10 +330,9 @@ pub fn relation_at(seen: &Seen<'_>, at: usize) -> Result<Option<Relation>, State
     }
 }
 
-/// A row of the relations export as a relation; one whose system has not imported its number yet has that number.
-pub fn read_relation(seen: &Seen<'_>, at: usize, record: &Record) -> Relation {
-    let filled = seen.created.filled.get(&at);
-    filled.cloned().unwrap_or_else(|| relation_of(record.row()))
+/// A row of the relations export as a relation.
+pub fn read_relation(record: &Record) -> Relation {
+    relation_of(record.row())
 }
 
 /// A row of the relations table as a relation.
@@ -371,7 +383,7 @@ fn read_row(seen: &Seen<'_>, export: &Export, at: usize, problems: &mut Vec<Prob
     }
     Readable {
         at,
-        relation: Some(read_relation(seen, at, &record)),
+        relation: Some(read_relation(&record)),
     }
 }
 
@@ -379,8 +391,9 @@ fn read_row(seen: &Seen<'_>, export: &Export, at: usize, problems: &mut Vec<Prob
 /// edited, who may show another status than their relations give. Counterparts are tagged.
 fn ends_concerned(tables: &[Option<Seen<'_>>], arranged: &Arranged, seed: u64) -> PrintSet {
     let key = |no: &str| plain(key_print(&[no], seed));
-    let leaving = arranged.unlinked.iter().chain(&arranged.reasserted);
-    let mut ends: PrintSet = leaving.map(|(contact, _)| key(contact)).collect();
+    let leaving = arranged.unlinked.iter().map(|(contact, _)| contact);
+    let staying = arranged.reasserted.iter().map(|relation| &relation.contact);
+    let mut ends: PrintSet = leaving.chain(staying).map(|no| key(no)).collect();
     ends.extend(arranged.undisputed.iter().map(|end| match untagged(*end) {
         Some((Table::Contacts, key)) => key,
         _ => *end,
@@ -583,8 +596,10 @@ fn settle(
         };
         let name = (relation.contact.clone(), relation.code.clone());
         let is_new = row.at >= what.touched.len() - arranged.relations.len();
-        let was_asked = gone.contains(&(Table::Relations, format!("{} {}", name.0, name.1)))
-            && !arranged.reasserted.contains(&name);
+        let asked = removal_name(&relation);
+        let mut staying = arranged.reasserted.iter();
+        let was_asked = gone.contains(&(Table::Relations, asked.clone()))
+            && !staying.any(|staying| removal_name(staying) == asked);
         if !is_new && (was_asked || arranged.unlinked.contains(&name)) {
             let contact = plain(key_print(&[&relation.contact], seed));
             couplings.changed_contacts.insert(contact);
@@ -634,6 +649,11 @@ fn settle(
         &|no| exists(Table::Contacts, no),
         &|kind, no| exists(Table::Counterparts(kind), no),
     );
+    let speaks = |table: Table| {
+        tables[table.index()]
+            .as_ref()
+            .is_some_and(|seen| seen.export.is_some())
+    };
     let mut rows: PrintMap<Vec<StatusRow>> = PrintMap::default();
     let setup_codes: Vec<&str> = config
         .setup
@@ -676,11 +696,16 @@ fn settle(
                 continue;
             }
             Standing::Couples(kind) => {
-                let link = tagged(
-                    plain(key_print(&[&relation.no], seed)),
-                    Table::Counterparts(kind),
-                );
-                couplings.links[at][1] = link;
+                let table = Table::Counterparts(kind);
+                let link = tagged(plain(key_print(&[&relation.no], seed)), table);
+                // Records meet when both speak: nobody knows what a silent one would say.
+                if speaks(Table::Contacts) && speaks(table)
+                    || couplings.before.contains(&[contact, link])
+                {
+                    couplings.links[at][1] = link;
+                } else {
+                    couplings.troubled.insert(at);
+                }
             }
             Standing::Carried => {}
             Standing::NoContact(_) if was_deleted(Table::Contacts, &relation.contact) => {

@@ -10,7 +10,7 @@ use crate::merge::deliver::Route;
 use crate::merge::party::Member;
 use crate::merge::plan::{Input, PLAN_VERSION, Plan};
 use crate::merge::{Merged, Party, Values, guard, merge};
-use crate::model::{FieldId, Kind, Problem, Row, Side, Table};
+use crate::model::{FieldId, Form, Kind, Problem, Row, Side, Table, form};
 use crate::state::memory::{GoneRow, HistoryRow, Mark, MarkRow, Memory, RenamedRow};
 use crate::state::queries::SentValue;
 use crate::state::{StateError, Store};
@@ -22,7 +22,7 @@ use super::diff::{PrintMap, PrintSet};
 use super::family::{Families, company_of, given};
 use super::interactions::interactions;
 use super::observe::{Seen, plain};
-use super::relations::{decide_removals, decide_statuses, note_gone, reassert, relation_name};
+use super::relations::{decide_removals, decide_statuses, note_gone, reassert, removal_name};
 use super::seat::{Notes, Seat, agree_at_sight, member, seat};
 use super::stamps::stamp;
 use super::{births, duplicates, own_cells};
@@ -119,6 +119,8 @@ pub struct World<'w> {
     pub arranged: &'w Arranged,
     /// Persons whose companies the pass looks at, in the order of the index.
     pub persons: &'w [u64],
+    /// By key: contacts whose company is agreed on and not shown yet, and the key of that.
+    pub assigned: &'w PrintMap<u64>,
 }
 
 impl World<'_> {
@@ -168,6 +170,9 @@ impl World<'_> {
     fn company_of_person(&self, contact: u64) -> Option<u64> {
         let seen = self.tables[Table::Contacts.index()].as_ref()?;
         let of_row = |row: &Row| company_of(row, self.seed);
+        if let Some(company) = self.assigned.get(&contact) {
+            return Some(*company);
+        }
         let company = match (self.arranged.birth(Table::Contacts, contact), &seen.export) {
             (Some(birth), _) => of_row(&birth.row),
             (None, Some(export))
@@ -265,11 +270,7 @@ pub fn decide(
     for (table, records) in troubled {
         decided.troubled.entry(table).or_default().extend(records);
     }
-    for (table, no) in &arranged.troubled {
-        let seen = world.tables[table.index()].as_ref();
-        let at = seen.and_then(|seen| seen.position(world.key(no)));
-        decided.troubled.entry(*table).or_default().extend(at);
-    }
+    try_again(world, &mut decided)?;
     keep_troubled(world, &mut decided);
     decide_removals(world, &mut decided)?;
     reassert(world, &mut decided);
@@ -294,6 +295,33 @@ pub fn decide(
     decided.memory.history = history(plan);
     plan.halts = guard::check(plan, &counts(world)?, &|table| world.config.limits(table));
     Ok(decided)
+}
+
+/// A record whose columns could not be followed keeps their base, so that the next pass finds the same move again.
+fn try_again(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
+    for ((table, no), columns) in &world.arranged.troubled {
+        let key = world.key(no);
+        let Some(seen) = world.tables[table.index()].as_ref() else {
+            continue;
+        };
+        let Some(at) = seen.position(key) else {
+            continue;
+        };
+        decided.troubled.entry(*table).or_default().insert(at);
+        let base = seen.base(key)?;
+        let export = seen.export.as_ref();
+        let listed = columns
+            .iter()
+            .filter_map(|column| table.column(column))
+            .filter(|column| export.is_some_and(|export| export.columns.has(*column)));
+        let kept = listed.map(|column| {
+            let was = base.as_ref().and_then(|base| base.get(column));
+            (column, Some(was.unwrap_or_default().to_owned()))
+        });
+        let overrides = decided.overrides.entry(*table).or_default();
+        overrides.entry(at).or_default().extend(kept);
+    }
+    Ok(())
 }
 
 /// A record that is a problem although its bytes are as they were gets a new entry in the index, so that it is looked at
@@ -362,10 +390,7 @@ fn note_arranged(world: &World<'_>, decided: &mut Decided) {
     memory
         .numbered
         .extend(numbered.map(|(series, last)| (series.clone(), last.clone())));
-    let reasserted = arranged.reasserted.iter();
-    let reasserted: Vec<String> = reasserted
-        .map(|(contact, code)| format!("{contact} {code}"))
-        .collect();
+    let reasserted: Vec<String> = arranged.reasserted.iter().map(removal_name).collect();
     let limit = u64::from(world.config.merge.in_flight_limit);
     let relations = world.tables[Table::Relations.index()].as_ref();
     let exports = relations.map_or(0, |seen| seen.exports);
@@ -456,11 +481,15 @@ struct Outcome {
     was: Values,
     merged: Merged,
     is_new: bool,
+    is_company: bool,
 }
 
 impl Outcome {
-    /// The new name of a contact that had another one.
+    /// The new name of a contact that had another one; not of a company, whose name no record shows as its contact's.
     fn renamed(&self) -> Option<String> {
+        if self.is_company {
+            return None;
+        }
         let name = FieldId::named("Name")?;
         let merged = self
             .merged
@@ -594,10 +623,15 @@ fn decide_party(
         &mut notes.problems,
     );
     decided.memory.parties.push(contact_no.clone());
+    let kind = FieldId::named("Type").and_then(|field| {
+        let merged = merged.fields.iter().find(|merged| merged.field == field)?;
+        form::caption(Form::ContactType, merged.agreed.as_deref()?)
+    });
     Ok(Some(Outcome {
         no: contact_no,
         was: party.was,
         merged,
+        is_company: kind == Some("Company"),
         is_new: seats[0].is_new,
     }))
 }
@@ -682,7 +716,7 @@ fn gone_unasked(world: &World<'_>, seen: &Seen<'_>) -> Result<u64, StateError> {
     let mut asked = 0;
     for at in &seen.diff.gone {
         let row = seen.rows.get(seen.index.rows[*at as usize])?;
-        let name = row.map(|row| relation_name(&relation_of(&row)));
+        let name = row.map(|row| removal_name(&relation_of(&row)));
         let was_asked = |name| world.gone.contains(&(Table::Relations, name));
         asked += u64::from(name.is_some_and(was_asked));
     }

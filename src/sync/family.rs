@@ -75,11 +75,15 @@ pub(super) fn given(
     let Some(field) = FieldId::named(COMPANY) else {
         return Ok(given);
     };
+    let shows = company_of(shown, world.seed);
+    let mut old = hub.base.as_ref().map(|base| company_of(base, world.seed));
+    // A company that its system has not imported yet is its company all the same.
+    let in_flight = world.assigned.get(&key).filter(|_| old == Some(shows));
+    old = in_flight.copied().or(old);
     let company = match given.get(&field) {
         Some((no, _)) => company_key(Some(no), world.seed),
-        None => company_of(shown, world.seed),
+        None => in_flight.copied().unwrap_or(shows),
     };
-    let old = hub.base.as_ref().map(|base| company_of(base, world.seed));
     if company == 0 || company == key || !world.has_families() {
         return Ok(given);
     }

@@ -1,6 +1,6 @@
 //! Observe: what each configured export shows now, and how that differs from its last reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -16,9 +16,11 @@ use crate::model::{Form, Place, Problem, Row, Table, form};
 use crate::state::memory::{CreatedRow, Mark, MarkRow};
 use crate::state::{Index, Rows, StateError, TableMemory, base};
 
+use super::couple::{read_relation, relation_of};
 use super::diff::{self, Diff, PrintMap, PrintSet};
 use super::keys::Keys;
 use super::locate::{self, Located};
+use super::relations::removal_name;
 
 /// Tags live in the low bits of a key, so that a link can say the kind of what it points at.
 const TAG_BITS: u64 = 0xf;
@@ -78,8 +80,9 @@ pub struct Seen<'c> {
 pub struct Arrivals {
     /// Keys of those that no export has shown yet.
     pub in_flight: PrintSet,
-    /// Relations that the export lists without the number that was written for them, by position.
-    pub filled: BTreeMap<usize, Relation>,
+    /// What is in flight towards listed relation rows, by position: towards those that wait for their number, and those
+    /// that others of their key are to replace.
+    pub filling: BTreeMap<usize, Relation>,
     /// What those have in columns that the model does not know, by number.
     pub carried: BTreeMap<String, Vec<(String, String)>>,
     /// Numbers of those that the export shows now.
@@ -161,8 +164,11 @@ impl Seen<'_> {
                 listed[old] = true;
             }
         }
+        let filling = self.created.filling.keys();
+        let filling: PrintSet = filling.map(|at| self.diff.keys[*at]).collect();
         let exists = |at: &usize| {
             !listed[*at]
+                && !filling.contains(&self.index.keys[*at])
                 && (!self.is_full() || self.created.in_flight.contains(&self.index.keys[*at]))
         };
         (0..self.index.len()).filter(exists).collect()
@@ -250,6 +256,8 @@ pub struct Known {
     pub seed: u64,
     /// What the state notes of single records.
     pub marks: Vec<MarkRow>,
+    /// Relations whose removal was asked for.
+    pub removals: BTreeSet<String>,
 }
 
 /// Reads one table. What cannot be read says nothing and is a problem.
@@ -378,11 +386,15 @@ fn arrive(seen: &mut Seen<'_>, known: &Known, limit: u32, problems: &mut Vec<Pro
                 continue;
             };
             if seen.table == Table::Relations
-                && let Some(filled) = filled_relation(row)
-                && says(at, Table::Relations.column("No.")).is_some_and(|no| no.is_empty())
+                && let Ok(record) = export.record(at)
             {
-                arrivals.filled.insert(at, filled);
-                continue;
+                let (shown, ours) = (read_relation(&record), created_relation(row));
+                let makes_room =
+                    shown.no.is_empty() || known.removals.contains(&removal_name(&shown));
+                if makes_room && shown.no != ours.no {
+                    arrivals.filling.insert(at, ours);
+                    continue;
+                }
             }
             waiting.remove(key);
             if seen.table != Table::Relations
@@ -448,24 +460,19 @@ fn arrive(seen: &mut Seen<'_>, known: &Known, limit: u32, problems: &mut Vec<Pro
     seen.created = arrivals;
 }
 
+/// A relation that we created.
+fn created_relation(created: &CreatedRow) -> Relation {
+    let mut row = Row::unknown(Table::Relations);
+    for (column, value) in &created.cells {
+        if let Some(column) = Table::Relations.column(column) {
+            row.set(column, Some(value.clone()));
+        }
+    }
+    relation_of(&row)
+}
+
 /// The column in which a record that we create carries our number, so that its system may give it another one.
 pub const CORRELATION: &str = "External ID";
-
-/// The relation that was written for a row which waited for its number.
-fn filled_relation(row: &CreatedRow) -> Option<Relation> {
-    let value = |name: &str| {
-        let mut cells = row.cells.iter();
-        let cell = cells.find(|(column, _)| column == name);
-        cell.map(|(_, value)| value.clone())
-            .filter(|value| !value.is_empty())
-    };
-    Some(Relation {
-        contact: value("Contact No.")?,
-        code: value("Business Relation Code")?,
-        link: value("Link to Table"),
-        no: value("No.")?,
-    })
-}
 
 /// Whether a record that came back is called as the one that we created, as far as its system kept the name.
 fn is_called(row: &CreatedRow, name: Option<&str>) -> bool {

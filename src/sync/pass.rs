@@ -7,6 +7,7 @@ use tracing::{info, info_span};
 
 use crate::config::{Config, WriteBack};
 use crate::disk::Disk;
+use crate::exports::key_print;
 use crate::merge::Plan;
 use crate::model::{Problem, Table};
 use crate::state::memory::{Mark, MarkRow};
@@ -250,11 +251,18 @@ pub(super) fn look<'c>(
 ) -> Result<Look<'c>, PassError> {
     let Effects { disk, clock, .. } = *effects;
     let seed = store.seed(fresh_seed(clock))?;
+    let marks = store.marks()?;
+    let asked = marks.iter().filter(|row| row.mark == Mark::Asked);
+    let asked = asked.map(|row| row.no.clone());
+    let relations = Table::Relations.name();
+    let removed = store.gone()?.into_iter();
+    let removed = removed.filter(|row| row.table == relations);
     let known = Known {
         memories: store.tables()?,
         base_folder: store.base_folder(),
         seed,
-        marks: store.marks()?,
+        removals: removed.map(|row| row.no).chain(asked).collect(),
+        marks,
     };
     let size = |table: Table| {
         let path = config.table(table).map(|config| config.export_path());
@@ -326,6 +334,12 @@ impl<'c> View<'c> {
         for seen in tables.iter_mut().flatten() {
             seen.find_keys(&affected.wanted);
         }
+        let key = |no: &str| observe::plain(key_print(&[no], seed));
+        let assigned = store.agreed_on("Company No.")?.into_iter();
+        let assigned = assigned.filter(|(_, company)| !company.trim().is_empty());
+        let assigned = assigned
+            .map(|(contact, company)| (key(&contact), key(&company)))
+            .collect();
         let now = clock.now();
         let world = World {
             config,
@@ -339,6 +353,7 @@ impl<'c> View<'c> {
             marks: &known.marks,
             arranged: &arranged,
             persons: &affected.persons,
+            assigned: &assigned,
         };
         stage("merging parties");
         let mut decided = decide(&world, &affected.contacts, problems)?;
@@ -430,7 +445,7 @@ fn arrange_all(
         _ => None,
     });
     let templates = arrange::templates::read(config, wanted, disk, seed);
-    let key = |no: &str| observe::plain(crate::exports::key_print(&[no], seed));
+    let key = |no: &str| observe::plain(key_print(&[no], seed));
     let renamed = tables[Table::Contacts.index()].as_ref();
     let renamed = renamed.into_iter().flat_map(|seen| &seen.created.renamed);
     let renamed_keys = renamed.map(|(from, to)| (key(from), key(to))).collect();

@@ -11,7 +11,7 @@ use crate::model::{Place, Problem, Table};
 use crate::state::StateError;
 use crate::state::memory::{GoneRow, Mark, MarkRow};
 
-use super::couple::{Removal, STATUS, company_key, relation_of};
+use super::couple::{Removal, STATUS, company_key, read_relation};
 use super::decide::{Decided, World};
 use super::diff::PrintMap;
 use super::observe::{plain, tagged};
@@ -121,7 +121,7 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
         reason,
     } in &world.couplings.removals
     {
-        let name = relation_name(relation);
+        let name = removal_name(relation);
         let uncoupling = Uncoupling {
             contact: relation.contact.clone(),
             code: relation.code.clone(),
@@ -145,17 +145,27 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
                 ));
                 continue;
             }
-            // The row that comes in its place has the same key, and takes it over.
-            Route::Folder if comes_again.contains(&name) => {
+            // Asked for already: its system has not imported it yet.
+            Route::Folder if asked.contains(&name) => continue,
+            // The row that comes in its place has the same key, and takes it over; until then this one may be shown.
+            Route::Folder if comes_again.contains(&relation_name(relation)) => {
                 decided.plan.uncouplings.push(uncoupling);
-                if let Some(old) = at.checked_sub(listed).and_then(|at| unlisted.get(at)) {
-                    let dropped = decided.dropped.entry(Table::Relations).or_default();
-                    dropped.insert(*old);
+                match at.checked_sub(listed).and_then(|at| unlisted.get(at)) {
+                    Some(old) => {
+                        let dropped = decided.dropped.entry(Table::Relations).or_default();
+                        dropped.insert(*old);
+                        decided
+                            .memory
+                            .marked
+                            .push(asked_for(relation, seen.exports));
+                    }
+                    None => decided.memory.gone.push(GoneRow {
+                        table: "relations".to_owned(),
+                        no: name,
+                    }),
                 }
                 continue;
             }
-            // Asked for already: its system has not imported it yet.
-            Route::Folder if asked.contains(&name) => continue,
             Route::Folder if *at >= listed => {}
             Route::Folder => decided.memory.gone.push(GoneRow {
                 table: "relations".to_owned(),
@@ -167,6 +177,9 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
         match at.checked_sub(listed).and_then(|at| unlisted.get(at)) {
             None => {
                 edits.remove.insert(*at);
+                if seen.created.filling.contains_key(at) {
+                    decided.memory.unmarked.push(landed(relation));
+                }
             }
             // It is in flight: what would bring it is followed by what takes it away.
             Some(old) => {
@@ -178,24 +191,37 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
                     .entry(Table::Relations)
                     .or_default()
                     .insert(*old);
-                let mark = |mark: Mark, body: String| MarkRow {
-                    mark,
-                    table: Table::Relations.name().to_owned(),
-                    no: relation_name(relation),
-                    body,
-                };
+                decided.memory.unmarked.push(landed(relation));
+                // A late import of what brought it may still show it for a while.
                 decided
                     .memory
-                    .unmarked
-                    .push(mark(Mark::Created, String::new()));
-                // A late import of what brought it may still show it for a while.
-                let export = seen.exports.to_string();
-                decided.memory.marked.push(mark(Mark::Asked, export));
+                    .marked
+                    .push(asked_for(relation, seen.exports));
             }
         }
         decided.plan.uncouplings.push(uncoupling);
     }
     Ok(())
+}
+
+/// A relation that was taken out before any export showed it.
+fn asked_for(relation: &Relation, exports: u64) -> MarkRow {
+    MarkRow {
+        mark: Mark::Asked,
+        table: Table::Relations.name().to_owned(),
+        no: removal_name(relation),
+        body: exports.to_string(),
+    }
+}
+
+/// A relation that is in flight no longer.
+fn landed(relation: &Relation) -> MarkRow {
+    MarkRow {
+        mark: Mark::Created,
+        table: Table::Relations.name().to_owned(),
+        no: relation_name(relation),
+        body: String::new(),
+    }
 }
 
 /// Relations that were asked to be taken out, and are to stay after all, are written once more: the update that took them out
@@ -204,17 +230,18 @@ pub(super) fn reassert(world: &World<'_>, decided: &mut Decided) {
     let Some(seen) = &world.tables[Table::Relations.index()] else {
         return;
     };
-    for (contact, code) in &world.arranged.reasserted {
+    for relation in &world.arranged.reasserted {
+        let Relation {
+            contact, code, no, ..
+        } = relation;
         let key = plain(key_print(&[contact, code], world.seed));
-        let row = seen.position(key).zip(seen.row(key).ok().flatten());
-        if let Some((at, row)) = row {
-            let no = row.get(3).unwrap_or_default().to_owned();
+        if let Some(at) = seen.position(key) {
             let edits = decided.edits.entry(Table::Relations).or_default();
             let cells = edits.cells.entry(at).or_default();
             // The whole row: it may be gone there by then.
-            let whole = (2..4).filter_map(|column| Some((column, row.get(column)?.to_owned())));
-            cells.extend(whole);
-            let kind = kind_of(&relation_of(&row), &world.config.setup.codes);
+            cells.extend(relation.link.iter().map(|link| (2, link.clone())));
+            cells.push((3, no.clone()));
+            let kind = kind_of(relation, &world.config.setup.codes);
             decided.plan.couplings.push(Recoupling {
                 contact: contact.clone(),
                 code: code.clone(),
@@ -223,12 +250,17 @@ pub(super) fn reassert(world: &World<'_>, decided: &mut Decided) {
                     .flatten()
                     .map_or("", |kind| kind.def().table)
                     .to_owned(),
-                no,
+                no: no.clone(),
                 file: seen.file(),
                 reason: "it was taken apart, and is to stay after all".to_owned(),
             });
         }
     }
+}
+
+/// How a relation that is asked to be removed is named in the state: another number makes it another relation.
+pub fn removal_name(relation: &Relation) -> String {
+    format!("{} {} {}", relation.contact, relation.code, relation.no)
 }
 
 /// How a relation row is named in the state.
@@ -289,12 +321,14 @@ pub(super) fn note_gone(world: &World<'_>, decided: &mut Decided) -> Result<(), 
         .as_ref()
         .filter(|seen| seen.export.is_some())
     {
-        let still: BTreeSet<String> = world
-            .couplings
-            .removals
-            .iter()
-            .map(|removal| relation_name(&removal.relation))
-            .collect();
+        let removals = world.couplings.removals.iter();
+        let removals = removals.map(|removal| removal_name(&removal.relation));
+        // A row that another one is to replace is there, although that other one counts.
+        let replaced = seen.created.filling.keys().filter_map(|at| {
+            let record = seen.export.as_ref()?.record(*at).ok()?;
+            Some(removal_name(&read_relation(&record)))
+        });
+        let still: BTreeSet<String> = removals.chain(replaced).collect();
         if world.couplings.were_read() && seen.is_full() {
             decided.memory.returned.extend(
                 stored
@@ -305,9 +339,9 @@ pub(super) fn note_gone(world: &World<'_>, decided: &mut Decided) -> Result<(), 
             decided
                 .memory
                 .returned
-                .extend(reasserted.map(|(contact, code)| GoneRow {
+                .extend(reasserted.map(|relation| GoneRow {
                     table: "relations".to_owned(),
-                    no: format!("{contact} {code}"),
+                    no: removal_name(relation),
                 }));
         }
     }

@@ -31,7 +31,7 @@ fn a_new_counterpart_gets_a_contact(kind: &Kind) {
     );
     assert_eq!(
         exchange.text("relations.csv"),
-        format!("{RELATION_COLUMNS}{}", kind.relates("CT1", "10"))
+        format!("{RELATION_COLUMNS}{}", kind.relation_of("CT1", "10"))
     );
     assert_eq!(exchange.text(&kind.file()), counterparts);
     let noun = kind.noun();
@@ -84,7 +84,7 @@ fn a_contact_is_created_on_request(kind: &Kind) {
     );
     let bell = format!("CT1,Bell,Oslo,Company,CT1,Bell,{}\n", kind.caption);
     assert_eq!(exchange.text("contacts.csv"), format!("{CONTACTS}{bell}"));
-    let relation = kind.relates("CT1", "20");
+    let relation = kind.relation_of("CT1", "20");
     assert_eq!(
         exchange.text("relations.csv"),
         format!("{RELATION_COLUMNS}{relation}")
@@ -233,7 +233,7 @@ fn b13_a_customer_with_a_contact_name_gets_a_person_as_primary_contact() {
             );
             assert_eq!(
                 exchange.text("relations.csv"),
-                format!("{RELATION_COLUMNS}{}", kind.relates("CT1", "10"))
+                format!("{RELATION_COLUMNS}{}", kind.relation_of("CT1", "10"))
             );
             assert_eq!(
                 logged(&exchange, "CT2"),
@@ -342,7 +342,7 @@ fn b18_a_person_customer_is_its_own_primary_contact_and_is_called_as_that_is() {
     clean(&exchange);
     assert_eq!(
         exchange.text("relations.csv"),
-        format!("{RELATION_COLUMNS}{}", CUSTOMER.relates("CT1", "10"))
+        format!("{RELATION_COLUMNS}{}", CUSTOMER.relation_of("CT1", "10"))
     );
     assert_eq!(
         exchange.text("customers.csv"),
@@ -374,7 +374,7 @@ fn one_contact_more(kind: &Kind) {
     let exchange = office(kind, SERIES, &known, &format!("{COUNTERPARTS}1,One,Oslo\n"));
     exchange.put(
         "relations.csv",
-        format!("{RELATION_COLUMNS}{}", kind.relates("C1", "1")),
+        format!("{RELATION_COLUMNS}{}", kind.relation_of("C1", "1")),
     );
     clean(&exchange);
     exchange.put(&kind.file(), format!("{COUNTERPARTS}1,One,Oslo\n2,Test,\n"));
@@ -382,7 +382,7 @@ fn one_contact_more(kind: &Kind) {
     assert_eq!(summary.plan.creations.len(), 1);
     let test = format!("CT1,Test,,Company,CT1,Test,{}\n", kind.caption);
     assert_eq!(exchange.text("contacts.csv"), format!("{known}{test}"));
-    let relations = kind.relates("C1", "1") + &kind.relates("CT1", "2");
+    let relations = kind.relation_of("C1", "1") + &kind.relation_of("CT1", "2");
     assert_eq!(
         exchange.text("relations.csv"),
         format!("{RELATION_COLUMNS}{relations}")
@@ -410,7 +410,7 @@ fn a_blank_name_is_filled(kind: &Kind) {
         "No.,Name\nC1,\nC2,\n",
         &format!("{columns}10,,DE1\n20,Bell,DE2\n"),
     );
-    let relations = kind.relates("C1", "10") + &kind.relates("C2", "20");
+    let relations = kind.relation_of("C1", "10") + &kind.relation_of("C2", "20");
     exchange.put("relations.csv", format!("{RELATION_COLUMNS}{relations}"));
     clean(&exchange);
     assert_eq!(exchange.text("contacts.csv"), "No.,Name\nC1,\nC2,Bell\n");
@@ -532,7 +532,7 @@ fn a_counterpart_that_has_a_contact_gets_none_and_one_of_the_same_number_does() 
             // Both systems number from 10; only one of the two is related.
             exchange.put(
                 "relations.csv",
-                format!("{RELATION_COLUMNS}{}", other.relates("C1", "10")),
+                format!("{RELATION_COLUMNS}{}", other.relation_of("C1", "10")),
             );
             exchange.put(&kind.file(), format!("{COUNTERPARTS}10,Bell,Oslo\n"));
             exchange.put(&other.file(), format!("{COUNTERPARTS}10,Acme,Rome\n"));
@@ -551,7 +551,7 @@ fn a_counterpart_that_has_a_contact_gets_none_and_one_of_the_same_number_does() 
             .put("contacts.csv", "No.,Name,City\nC1,Acme,Rome\n")
             .put(
                 "relations.csv",
-                format!("{RELATION_COLUMNS}{}", other.relates("C1", "10")),
+                format!("{RELATION_COLUMNS}{}", other.relation_of("C1", "10")),
             )
             .put(&kind.file(), format!("{COUNTERPARTS}10,Bell,Oslo\n"))
             .put(&other.file(), format!("{COUNTERPARTS}10,Acme,Rome\n"));
@@ -564,7 +564,7 @@ fn a_counterpart_that_has_a_contact_gets_none_and_one_of_the_same_number_does() 
 fn a_counterpart_that_a_relation_names_in_vain_gets_no_contact() {
     for kind in &KINDS {
         for relation in [
-            kind.relates("C9", "10"),
+            kind.relation_of("C9", "10"),
             format!("C1,ALT,{},10\n", kind.caption),
         ] {
             let exchange = office(kind, SERIES, "No.,Name,City\nC1,Acme,Rome\n", COUNTERPARTS);
@@ -641,7 +641,7 @@ fn a_newcomer_that_is_gone_or_coupled_when_its_time_comes_gets_nothing() {
         );
         exchange.put(
             "relations.csv",
-            format!("{RELATION_COLUMNS}{}", kind.relates("C1", "20")),
+            format!("{RELATION_COLUMNS}{}", kind.relation_of("C1", "20")),
         );
         exchange.put("contacts.csv", format!("{CONTACTS}{one}"));
         let summary = exchange.summary();
@@ -660,7 +660,7 @@ fn many_newcomers_trip_no_guard() {
         let counterpart = |n: usize| format!("{n},Old {n},Oslo\n");
         let counterparts = COUNTERPARTS.to_owned() + &(0..12).map(counterpart).collect::<String>();
         let exchange = office(kind, SERIES, &contacts, &counterparts);
-        let relation = |n: usize| kind.relates(&format!("C{n}"), &n.to_string());
+        let relation = |n: usize| kind.relation_of(&format!("C{n}"), &n.to_string());
         exchange.put(
             "relations.csv",
             RELATION_COLUMNS.to_owned() + &(0..12).map(relation).collect::<String>(),
@@ -714,7 +714,7 @@ fn a_created_contact_is_in_flight_until_its_system_shows_it() {
         assert!(
             exchange
                 .text(&update("relations", pass))
-                .ends_with(&kind.relates("CT1", "10"))
+                .ends_with(&kind.relation_of("CT1", "10"))
         );
         assert_eq!(
             exchange.text("contacts.csv"),
@@ -744,7 +744,7 @@ fn a_created_contact_is_in_flight_until_its_system_shows_it() {
         exchange.put("contacts.csv", format!("{CONTACTS}{one}{shown}"));
         exchange.put(
             "relations.csv",
-            format!("{RELATION_COLUMNS}{}", kind.relates("CT1", "10")),
+            format!("{RELATION_COLUMNS}{}", kind.relation_of("CT1", "10")),
         );
         let summary = clean(&exchange);
         assert!(!summary.plan.writes(), "{summary:#?}");
@@ -791,7 +791,7 @@ fn a_created_person_is_in_flight_like_its_company() {
         exchange.put("contacts.csv", &company);
         exchange.put(
             "relations.csv",
-            format!("{RELATION_COLUMNS}{}", kind.relates("CT1", "10")),
+            format!("{RELATION_COLUMNS}{}", kind.relation_of("CT1", "10")),
         );
         assert!(!clean(&exchange).plan.writes());
         exchange.put(
@@ -823,7 +823,7 @@ fn a_counterpart_that_couplet_created_gets_no_second_contact() {
                 assert!(!clean(&exchange).plan.writes());
                 exchange.put(
                     "relations.csv",
-                    format!("{RELATION_COLUMNS}{}", kind.relates("C1", kind.first())),
+                    format!("{RELATION_COLUMNS}{}", kind.relation_of("C1", kind.first())),
                 );
                 assert!(!clean(&exchange).plan.writes());
             }
@@ -993,7 +993,7 @@ fn relations_that_couplet_keeps_begin_with_the_first_contact() {
             let kept = exchange.text(file);
             assert_eq!(
                 kept.replace('\r', ""),
-                format!("{RELATION_COLUMNS}{}", kind.relates("CT1", "10"))
+                format!("{RELATION_COLUMNS}{}", kind.relation_of("CT1", "10"))
             );
             assert_in_step(&exchange);
             exchange.put(
@@ -1066,7 +1066,7 @@ fn a_newcomer_whose_primary_contact_works_for_a_company_belongs_to_that_company(
             exchange.put(&kind.file(), format!("{NAMING}10,Acme,55,,P1\n"));
             let summary = clean(&exchange);
             assert!(summary.plan.creations.is_empty(), "{summary:#?}");
-            let relation = kind.relates("C1", "10");
+            let relation = kind.relation_of("C1", "10");
             assert_eq!(
                 exchange.text("relations.csv"),
                 format!("{RELATION_COLUMNS}{relation}")
@@ -1127,7 +1127,7 @@ fn every_form_of_update_carries_what_is_created() {
             assert!(
                 exchange
                     .text("updates/relations_000002.csv")
-                    .contains(&kind.relates("CT1", "10"))
+                    .contains(&kind.relation_of("CT1", "10"))
             );
             assert_in_step(&exchange);
             assert_eq!(
@@ -1183,7 +1183,7 @@ fn a_new_row_follows_the_dialect_of_its_file() {
             exchange.text("relations.csv"),
             format!(
                 "{relations}{}",
-                kind.relates("CT1", "10")
+                kind.relation_of("CT1", "10")
                     .replace(',', "\t")
                     .replace('\n', "\r\n")
             )

@@ -43,7 +43,7 @@ fn c01_a_customer_takes_what_its_contact_has_and_the_rest_from_its_template() {
     );
     assert_eq!(
         exchange.text("relations.csv"),
-        format!("{RELATION_COLUMNS}{}", CUSTOMER.relates("C1", "D1"))
+        format!("{RELATION_COLUMNS}{}", CUSTOMER.relation_of("C1", "D1"))
     );
     // What the template said of shared fields is the contact's too, or the next change would take it away again.
     assert_eq!(
@@ -120,7 +120,7 @@ fn is_created(kind: &Kind) {
     );
     assert_eq!(
         exchange.text("relations.csv"),
-        format!("{RELATION_COLUMNS}{}", kind.relates("C1", first))
+        format!("{RELATION_COLUMNS}{}", kind.relation_of("C1", first))
     );
     let status = ACME.replace("Acme,\n", &format!("Acme,{}\n", kind.caption));
     assert_eq!(exchange.text("contacts.csv"), format!("{CONTACTS}{status}"));
@@ -241,7 +241,7 @@ fn c18_a_person_whose_company_has_a_vendor_gets_none() {
         );
         exchange.put(
             "relations.csv",
-            format!("{RELATION_COLUMNS}{}", kind.relates("C1", "10")),
+            format!("{RELATION_COLUMNS}{}", kind.relation_of("C1", "10")),
         );
         exchange.summary();
         let named = ["C1", &format!("already has {} 10", kind.noun())];
@@ -263,7 +263,7 @@ fn c18_a_person_stands_for_its_company() {
             exchange.text(&kind.file()),
             format!("{COUNTERPARTS}{},Acme,Rome\n", kind.first())
         );
-        let relation = kind.relates("C1", kind.first());
+        let relation = kind.relation_of("C1", kind.first());
         assert_eq!(
             exchange.text("relations.csv"),
             format!("{RELATION_COLUMNS}{relation}")
@@ -289,7 +289,7 @@ fn c20_a_customer_from_a_person_without_company_has_its_details() {
     );
     assert_eq!(
         exchange.text("relations.csv"),
-        format!("{RELATION_COLUMNS}{}", CUSTOMER.relates("P1", "D1"))
+        format!("{RELATION_COLUMNS}{}", CUSTOMER.relation_of("P1", "D1"))
     );
     assert_eq!(exchange.text("contacts.csv"), contacts);
 }
@@ -555,7 +555,7 @@ fn a_relation_that_waits_for_a_number_gets_it() {
             exchange.put("relations.csv", &waiting);
             exchange.summary();
             created(&exchange, kind, "C1", &[], kind.first());
-            let relation = kind.relates("C1", kind.first());
+            let relation = kind.relation_of("C1", kind.first());
             if write_back == "in-place" {
                 assert_eq!(
                     exchange.text("relations.csv"),
@@ -631,7 +631,7 @@ fn a_created_counterpart_is_in_flight_until_its_system_shows_it() {
         exchange.put(&kind.file(), format!("{others}{first},Acme,Paris\n"));
         exchange.put(
             "relations.csv",
-            format!("{RELATION_COLUMNS}{}", kind.relates("C1", first)),
+            format!("{RELATION_COLUMNS}{}", kind.relation_of("C1", first)),
         );
         exchange.put(
             "contacts.csv",
@@ -689,14 +689,14 @@ fn a_counterpart_that_its_system_renumbered_stays_coupled() {
         exchange.put(&kind.file(), format!("{others}X77,Acme,Rome,{first}\n"));
         exchange.put(
             "relations.csv",
-            format!("{RELATION_COLUMNS}{}", kind.relates("C1", first)),
+            format!("{RELATION_COLUMNS}{}", kind.relation_of("C1", first)),
         );
         let summary = clean(&exchange);
         assert!(summary.plan.creations.is_empty(), "{summary:#?}");
         assert_eq!(summary.plan.couplings[0].no, "X77", "{summary:#?}");
         exchange.put(
             "relations.csv",
-            format!("{RELATION_COLUMNS}{}", kind.relates("C1", "X77")),
+            format!("{RELATION_COLUMNS}{}", kind.relation_of("C1", "X77")),
         );
         exchange.put(
             "contacts.csv",
@@ -851,7 +851,7 @@ fn a_number_that_another_kind_has_too_is_not_renumbered_with_it() {
         created(&exchange, &kind, "C1", &[], first);
         // In one pass the new record comes back renumbered and a relation of the other kind names that number.
         exchange.put(&kind.file(), format!("{columns}X77,Acme,Rome,{first}\n"));
-        let relations = kind.relates("C1", first) + &other.relates("C2", first);
+        let relations = kind.relation_of("C1", first) + &other.relation_of("C2", first);
         exchange.put("relations.csv", format!("{RELATION_COLUMNS}{relations}"));
         let summary = clean(&exchange);
         let moved: Vec<(&str, &str)> = summary
@@ -889,7 +889,7 @@ fn a_company_gets_a_counterpart_of_every_kind_in_one_request_file() {
     assert_in_step(&exchange);
     let relations: String = KINDS
         .iter()
-        .map(|kind| kind.relates("C1", kind.first()))
+        .map(|kind| kind.relation_of("C1", kind.first()))
         .collect();
     assert_eq!(
         exchange.text("relations.csv"),
@@ -931,7 +931,7 @@ fn a_contact_that_couplet_created_may_become_more_before_its_system_shows_it() {
             update,
             format!("{COUNTERPARTS}{},Bell,Oslo\n", other.first())
         );
-        let relation = other.relates("CT1", other.first());
+        let relation = other.relation_of("CT1", other.first());
         assert!(
             exchange
                 .text("updates/relations_000003.csv")
@@ -944,7 +944,10 @@ fn a_contact_that_couplet_created_may_become_more_before_its_system_shows_it() {
         );
         exchange.put(
             "relations.csv",
-            format!("{RELATION_COLUMNS}{}{relation}", kind.relates("CT1", "10")),
+            format!(
+                "{RELATION_COLUMNS}{}{relation}",
+                kind.relation_of("CT1", "10")
+            ),
         );
         exchange.put(&other.file(), update);
         let summary = clean(&exchange);

@@ -3,7 +3,10 @@
 use couplet::merge::Rule;
 use couplet::sync::Outcome;
 
-use crate::{BANK, CUSTOMER, KINDS, Party, RELATION_COLUMNS, VENDOR, exchange};
+use crate::{
+    BANK, CUSTOMER, KINDS, Party, RELATION_COLUMNS, VENDOR, cell, edit, exchange, is_in_step,
+    reconciled,
+};
 
 #[test]
 fn e02_a_vendors_name_and_registration_number_reach_the_contact() {
@@ -39,6 +42,52 @@ fn e06_a_contacts_name_reaches_the_bank_account() {
     party.contact_says("Newco").reconciled();
     assert_eq!(party.counterpart(), "Newco");
     party.is_in_step();
+}
+
+/// A company with its counterpart and with person P1, its primary contact; nobody has a mobile phone.
+fn mobile_phone_reaches_the_person(kind: &crate::Kind) {
+    let ledger = "No.,Name,Mobile Phone No.,Primary Contact No.,Contact\n";
+    let exchange = exchange(
+        &[
+            (
+                "contacts",
+                "No.,Name,Type,Company No.,Mobile Phone No.\nC1,Acme,Company,C1,\nP1,Ann,Person,C1,\n",
+            ),
+            (kind.table, &format!("{ledger}{},Acme,,P1,Ann\n", kind.no)),
+            (
+                "relations",
+                &format!("{RELATION_COLUMNS}{}", kind.relation()),
+            ),
+        ],
+        "",
+    );
+    is_in_step_at_first_sight(&exchange);
+    let mobile = "01234567890123456789";
+    edit(&exchange, kind.table, kind.no, "Mobile Phone No.", mobile);
+    let summary = reconciled(&exchange);
+    for contact in ["C1", "P1"] {
+        let shown = cell(&exchange, "contacts", contact, "Mobile Phone No.");
+        assert_eq!(shown, mobile, "{contact}");
+    }
+    let logged = summary.plan.interactions.iter();
+    let contacts: Vec<&str> = logged.map(|draft| draft.contact.as_str()).collect();
+    assert_eq!(contacts, ["C1", "P1"]);
+    is_in_step(&exchange);
+}
+
+fn is_in_step_at_first_sight(exchange: &crate::support::Exchange) {
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+}
+
+#[test]
+fn e10_a_customers_mobile_phone_reaches_the_person_who_is_its_primary_contact() {
+    mobile_phone_reaches_the_person(&CUSTOMER);
+}
+
+#[test]
+fn e11_a_vendors_mobile_phone_reaches_the_person_who_is_its_primary_contact() {
+    mobile_phone_reaches_the_person(&VENDOR);
+    mobile_phone_reaches_the_person(&BANK);
 }
 
 #[test]

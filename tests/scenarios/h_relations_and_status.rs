@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use couplet::model::KINDS;
 use couplet::sync::Outcome;
 
-use crate::support::Exchange;
+use crate::support::{Exchange, SETUP};
 use crate::{BANK, CUSTOMER, Kind, RELATION_COLUMNS, VENDOR, exchange};
 
 const CONTACTS: &str = "No.,Name,Contact Business Relation\n";
@@ -109,7 +109,7 @@ fn h11_a_dry_run_says_the_status_and_writes_nothing() {
 }
 
 /// Every file under a folder, with its bytes.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -165,5 +165,77 @@ fn h14_a_relation_of_a_setup_code_without_a_number_is_carried_and_no_problem() {
         assert_eq!((summary.couplings, summary.files.len()), (0, 0));
         assert_eq!(exchange.text("relations.csv"), relations);
         assert_eq!(exchange.text(&format!("{}.csv", kind.table)), own);
+    }
+}
+
+/// How a business relation code is called afterwards in the exports and in the configuration.
+fn renamed(exchange: &Exchange, config: &str, kind: &Kind) -> String {
+    let relations = exchange.text("relations.csv");
+    let new = relations.replace(&format!(",{},", kind.code), ",RENAMED,");
+    assert_ne!(new, relations);
+    exchange.put("relations.csv", new);
+    config.replace(&format!("\"{}\"", kind.code), "\"RENAMED\"")
+}
+
+fn many_parties(kind: &Kind, count: usize) -> (Exchange, String) {
+    let rows = |row: &dyn Fn(usize) -> String| (10..10 + count).map(row).collect::<String>();
+    let table = kind.table;
+    let config = format!(
+        "{SETUP}[tables.contacts]\nexport = \"contacts.csv\"\nwrite_back = \"in-place\"\n\
+         [tables.{table}]\nexport = \"{table}.csv\"\nwrite_back = \"in-place\"\n\
+         [tables.relations]\nexport = \"relations.csv\"\nwrite_back = \"in-place\"\n"
+    );
+    let exchange = Exchange::of(&config);
+    let contact = |no| format!("C{no},Acme {no},{}\n", kind.caption);
+    let (contacts, own) = (rows(&contact), rows(&|no| format!("{no},Acme {no}\n")));
+    let relations = rows(&|no| kind.relation_of(&format!("C{no}"), &no.to_string()));
+    exchange
+        .put("contacts.csv", format!("{CONTACTS}{contacts}"))
+        .put(&format!("{table}.csv"), format!("No.,Name\n{own}"))
+        .put("relations.csv", format!("{RELATION_COLUMNS}{relations}"));
+    assert_eq!(exchange.summary().couplings, count as u64);
+    (exchange, config)
+}
+
+#[test]
+fn h17_a_code_that_is_renamed_in_the_exports_and_in_the_setup_keeps_its_couplings() {
+    for kind in [CUSTOMER, VENDOR, BANK] {
+        let (exchange, config) = many_parties(&kind, 3);
+        let config = renamed(&exchange, &config, &kind);
+        let names = ["contacts.csv", "relations.csv"];
+        let before = names.map(|name| exchange.text(name));
+        let Outcome::InStep(summary) = exchange.pass_of(&config) else {
+            panic!("it writes")
+        };
+        assert_eq!(summary.couplings, 3);
+        assert!(summary.plan.problems.is_empty(), "{summary:#?}");
+        assert!(summary.plan.interactions.is_empty(), "{summary:#?}");
+        assert_eq!(names.map(|name| exchange.text(name)), before);
+        crate::edit(&exchange, kind.table, "10", "Name", "Newco");
+        exchange.summary_of(&config);
+        assert_eq!(crate::cell(&exchange, "contacts", "C10", "Name"), "Newco");
+    }
+}
+
+#[test]
+fn h17_a_renamed_code_of_many_relations_asks_for_one_approval() {
+    for kind in [CUSTOMER, VENDOR, BANK] {
+        let (exchange, config) = many_parties(&kind, 12);
+        let config = renamed(&exchange, &config, &kind);
+        let id = match exchange.pass_of(&config) {
+            Outcome::Halted { id, .. } => id,
+            Outcome::InStep(_) => continue,
+            other => panic!("{other:#?}"),
+        };
+        let exchange = exchange.configured(&config);
+        let approved = exchange.run(&["approve", &id]);
+        assert_eq!(approved.code, 0, "{approved:?}");
+        let Outcome::InStep(summary) = exchange.pass() else {
+            panic!("it writes")
+        };
+        assert_eq!(summary.couplings, 12);
+        crate::edit(&exchange, kind.table, "10", "Name", "Newco");
+        exchange.summary();
+        assert_eq!(crate::cell(&exchange, "contacts", "C10", "Name"), "Newco");
     }
 }

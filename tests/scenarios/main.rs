@@ -7,7 +7,10 @@ mod support;
 mod a_setup_and_numbers;
 mod b_contacts_from_counterparts;
 mod c_counterparts_from_contacts;
+mod d_links;
 mod e_synchronisation;
+mod f_companies_and_persons;
+mod g_primary_contacts;
 mod h_relations_and_status;
 mod l_duplicates;
 mod office;
@@ -49,16 +52,42 @@ const RELATION_COLUMNS: &str = "Contact No.,Business Relation Code,Link to Table
 impl Kind {
     /// The relation of contact C1 with the counterpart of this kind.
     fn relation(&self) -> String {
-        format!("C1,{},{},{}\n", self.code, self.caption, self.no)
+        self.relation_of("C1", self.no)
+    }
+
+    /// The relation of a contact with a counterpart of this kind.
+    fn relation_of(&self, contact: &str, no: &str) -> String {
+        format!("{contact},{},{},{no}\n", self.code, self.caption)
+    }
+
+    /// What commands and sentences call it.
+    fn noun(&self) -> &'static str {
+        match self.table {
+            "customers" => "customer",
+            "vendors" => "vendor",
+            _ => "bank-account",
+        }
+    }
+
+    /// The key under `[setup]` of its business relation code.
+    fn setup_code(&self) -> &'static str {
+        let of_it = |def: &&couplet::model::KindDef| def.table == self.table;
+        let def = couplet::model::KINDS.iter().find(of_it);
+        def.expect("a kind").setup_code
     }
 }
 
 /// An exchange in place: each table a file of its name. What follows the tables in the configuration is `more`.
 fn exchange(tables: &[(&str, &str)], more: &str) -> Exchange {
+    exchange_through("in-place", tables, more)
+}
+
+/// The same with systems that import update files from a folder, or whatever else `write_back` says.
+fn exchange_through(write_back: &str, tables: &[(&str, &str)], more: &str) -> Exchange {
     let mut config = String::new();
     for (table, _) in tables {
         config.push_str(&format!(
-            "[tables.{table}]\nexport = \"{table}.csv\"\nwrite_back = \"in-place\"\n"
+            "[tables.{table}]\nexport = \"{table}.csv\"\nwrite_back = \"{write_back}\"\n"
         ));
     }
     let exchange = Exchange::new(&format!("{config}{more}"));
@@ -66,6 +95,114 @@ fn exchange(tables: &[(&str, &str)], more: &str) -> Exchange {
         exchange.put(&format!("{table}.csv"), text);
     }
     exchange
+}
+
+/// Nothing is left to do, nor to remember.
+fn is_in_step(exchange: &Exchange) {
+    let outcome = exchange.pass();
+    let (Outcome::InStep(summary) | Outcome::Done(summary)) = outcome else {
+        panic!("{outcome:#?}");
+    };
+    let is_idle = summary.pass.is_none() && !summary.plan.writes();
+    assert!(is_idle, "pass {:?}: {:#?}", summary.pass, summary.plan);
+}
+
+/// A pass without conflicts and problems.
+fn reconciled(exchange: &Exchange) -> Summary {
+    let summary = exchange.summary();
+    let plan = &summary.plan;
+    assert!(plan.conflicts.is_empty(), "{:#?}", plan.conflicts);
+    assert!(plan.problems.is_empty(), "{:#?}", plan.problems);
+    summary
+}
+
+/// The row of a record, as its file has it.
+fn row(exchange: &Exchange, table: &str, no: &str) -> String {
+    let text = exchange.text(&format!("{table}.csv"));
+    let of_it = |row: &&str| row.split(',').next() == Some(no);
+    let row = text.lines().find(of_it);
+    row.unwrap_or_else(|| panic!("no {no} in {text}"))
+        .to_owned()
+}
+
+/// The cell of a record.
+fn cell(exchange: &Exchange, table: &str, no: &str, column: &str) -> String {
+    let text = exchange.text(&format!("{table}.csv"));
+    let mut headers = text.lines().next().expect("headers").split(',');
+    let at = headers.position(|header| header == column).expect(column);
+    let row = row(exchange, table, no);
+    row.split(',').nth(at).expect("a cell").to_owned()
+}
+
+/// Sets the cell of a record, as somebody would in its own system.
+fn edit(exchange: &Exchange, table: &str, no: &str, column: &str, value: &str) {
+    let file = format!("{table}.csv");
+    let text = exchange.text(&file);
+    let mut headers = text.lines().next().expect("headers").split(',');
+    let at = headers.position(|header| header == column).expect(column);
+    let old = row(exchange, table, no);
+    let mut cells: Vec<&str> = old.split(',').collect();
+    cells[at] = value;
+    let new = text.replace(&format!("\n{old}\n"), &format!("\n{}\n", cells.join(",")));
+    exchange.put(&file, new);
+}
+
+/// Adds a row to a table, as its own system would.
+fn add(exchange: &Exchange, table: &str, row: &str) {
+    let file = format!("{table}.csv");
+    exchange.put(&file, format!("{}{row}\n", exchange.text(&file)));
+}
+
+/// The systems import the update files of a pass.
+fn import(exchange: &Exchange, pass: u64) {
+    for table in [
+        "contacts",
+        "customers",
+        "vendors",
+        "bank_accounts",
+        "relations",
+    ] {
+        import_of(exchange, table, pass);
+    }
+}
+
+/// One of them does.
+fn import_of(exchange: &Exchange, table: &str, pass: u64) {
+    let keys = if table == "relations" { 2 } else { 1 };
+    for infix in ["_removed", "", "_new"] {
+        let removes = infix == "_removed";
+        let update = format!("updates/{table}{infix}_{pass:06}.csv");
+        if exchange.path(&update).exists() {
+            import_file(exchange, &format!("{table}.csv"), &update, keys, removes);
+        }
+    }
+}
+
+fn import_file(exchange: &Exchange, file: &str, update: &str, keys: usize, removes: bool) {
+    let rows = |name: &str| -> Vec<Vec<String>> {
+        let text = exchange.text(name);
+        let cells = |row: &str| row.split(',').map(str::to_owned).collect();
+        text.lines().map(cells).collect()
+    };
+    let (mut table, update) = (rows(file), rows(update));
+    let headers = table[0].clone();
+    for new in &update[1..] {
+        let is_it = |row: &Vec<String>| row[..keys] == new[..keys];
+        if removes {
+            table.retain(|row| !is_it(row));
+            continue;
+        }
+        let at = table.iter().position(is_it).unwrap_or_else(|| {
+            table.push(vec![String::new(); headers.len()]);
+            table.len() - 1
+        });
+        for (header, value) in update[0].iter().zip(new) {
+            let column = headers.iter().position(|known| known == header);
+            table[at][column.expect("a known column")].clone_from(value);
+        }
+    }
+    let text: String = table.iter().map(|row| row.join(",") + "\n").collect();
+    exchange.put(file, text);
 }
 
 /// Contact C1 and its counterpart of one kind, each the only record of its file.
@@ -119,10 +256,7 @@ impl Party {
 
     /// A pass without conflicts and problems.
     fn reconciled(&self) -> Summary {
-        let summary = self.exchange.summary();
-        assert!(summary.plan.conflicts.is_empty(), "{summary:#?}");
-        assert!(summary.plan.problems.is_empty(), "{summary:#?}");
-        summary
+        reconciled(&self.exchange)
     }
 
     /// The contact's values now.
@@ -136,16 +270,13 @@ impl Party {
     }
 
     fn values(&self, table: &str, no: &str) -> String {
-        let text = self.exchange.text(&format!("{table}.csv"));
-        let row = text.lines().nth(1).expect("a row");
+        let row = row(&self.exchange, table, no);
         let values = row.strip_prefix(no).and_then(|row| row.strip_prefix(','));
         values.expect("the number comes first").to_owned()
     }
 
     /// Nothing is left to do, nor to remember.
     fn is_in_step(&self) {
-        let outcome = self.exchange.pass();
-        let is_idle = matches!(&outcome, Outcome::InStep(summary) if summary.pass.is_none());
-        assert!(is_idle, "{outcome:#?}");
+        is_in_step(&self.exchange);
     }
 }

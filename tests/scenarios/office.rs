@@ -18,15 +18,6 @@ pub const CONTACTS: &str =
 pub const COUNTERPARTS: &str = "No.,Name,City\n";
 
 impl Kind {
-    /// One record of it, on the command line.
-    pub fn noun(&self) -> &'static str {
-        match self.table {
-            "customers" => "customer",
-            "vendors" => "vendor",
-            _ => "bank-account",
-        }
-    }
-
     /// Its table, on the command line.
     pub fn plural(&self) -> String {
         self.table.replace('_', "-")
@@ -44,20 +35,6 @@ impl Kind {
             "vendors" => "K1",
             _ => "A1",
         }
-    }
-
-    /// The key of its business relation code.
-    pub fn setup_code(&self) -> &'static str {
-        match self.table {
-            "customers" => "bus_rel_code_for_customers",
-            "vendors" => "bus_rel_code_for_vendors",
-            _ => "bus_rel_code_for_bank_accs",
-        }
-    }
-
-    /// The relation of a contact with a counterpart.
-    pub fn relates(&self, contact: &str, no: &str) -> String {
-        format!("{contact},{},{},{no}\n", self.code, self.caption)
     }
 }
 

@@ -68,6 +68,19 @@ impl Exchange {
         }
     }
 
+    /// The same exchange with another configuration.
+    pub fn configured(self, config: &str) -> Exchange {
+        Exchange {
+            config: config.to_owned(),
+            ..self
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
     /// The path of a file in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

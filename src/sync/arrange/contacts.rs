@@ -102,9 +102,9 @@ impl Arranger<'_, '_, '_> {
             self.unmark(Mark::Newcomer, table, no);
             return Ok(());
         }
-        let speak = [Table::Contacts, Table::Relations]
+        let speak = [table, Table::Contacts, Table::Relations]
             .iter()
-            .all(|table| self.seen(*table).is_some_and(|seen| seen.export.is_some()));
+            .all(|table| self.speaking(*table).is_ok());
         let reason = format!("{} {no} is new", kind.def().noun);
         let refusal = match speak {
             false => None,

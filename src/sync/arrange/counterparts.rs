@@ -5,6 +5,7 @@ use crate::merge::FirstMeeting;
 use crate::model::{CONTACT_TYPE, Form, Kind, Table, form};
 
 use super::super::orders::TemplateChoice;
+use super::links::already_has;
 use super::templates::Template;
 use super::{Answer, Arrangement, Arranger, Birth, canonical, cell, is_person};
 
@@ -17,6 +18,9 @@ impl Arranger<'_, '_, '_> {
         choice: &TemplateChoice,
     ) -> Arrangement {
         let def = kind.def();
+        if let Err(refusal) = self.speaking(Table::Contacts) {
+            return Ok(Err(refusal));
+        }
         let Some(asked) = self.row(Table::Contacts, contact)? else {
             return Ok(Err(format!("there is no contact {contact}")));
         };
@@ -28,7 +32,7 @@ impl Arranger<'_, '_, '_> {
             return Ok(Err(refusal));
         }
         // A person with a company stands for it.
-        let (contact, row) = match self.company_of(&asked) {
+        let (contact, row) = match self.company_of(&asked)? {
             None => (contact.to_owned(), asked),
             Some(company) => match self.row(Table::Contacts, &company)? {
                 None => {
@@ -55,6 +59,10 @@ impl Arranger<'_, '_, '_> {
             if let Err(refusal) = self.writable(table) {
                 return Ok(Err(refusal));
             }
+        }
+        // The last check, before a number is taken.
+        if let Some(other) = self.counterpart_of(&contact, kind)? {
+            return Ok(Err(already_has(&contact, kind, &other)));
         }
         let series = template
             .as_ref()

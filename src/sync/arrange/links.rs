@@ -8,6 +8,7 @@ use crate::state::memory::Mark;
 
 use super::super::observe::{Seen, tagged};
 use super::super::orders::Master;
+use super::super::relations::removal_name;
 use super::{
     Answer, Arrangement, Arranger, NewRelation, OwnCell, canonical, cell, is_person, says_yes,
 };
@@ -72,6 +73,12 @@ impl Arranger<'_, '_, '_> {
         master: Master,
     ) -> Arrangement {
         let def = kind.def();
+        // Records that are linked meet for the first time, and who is silent has no word in that.
+        for table in [Table::Contacts, Table::Counterparts(kind)] {
+            if let Err(refusal) = self.speaking(table) {
+                return Ok(Err(refusal));
+            }
+        }
         let Some(row) = self.row(Table::Contacts, contact)? else {
             return Ok(Err(format!("there is no contact {contact}")));
         };
@@ -104,17 +111,16 @@ impl Arranger<'_, '_, '_> {
     }
 
     /// Whether a contact may have (another) counterpart of a kind: none yet, not blocked, with a company where the kind
-    /// needs one (§8.1, in that order).
+    /// needs one (§8.1, in that order). A bank account's relation is looked at when it is made.
     pub(super) fn may_have(&self, contact: &str, row: &Row, kind: Kind) -> Arrangement {
         let def = kind.def();
-        if let Some(no) = self.counterpart_of(contact, kind)? {
-            return Ok(Err(format!(
-                "contact {contact} already has {} {no}",
-                def.noun
-            )));
+        if def.one_per_company
+            && let Some(no) = self.counterpart_of(contact, kind)?
+        {
+            return Ok(Err(already_has(contact, kind, &no)));
         }
         if def.one_per_company
-            && let Some(company) = self.company_of(row)
+            && let Some(company) = self.company_of(row)?
             && let Some(no) = self.counterpart_of(&company, kind)?
         {
             return Ok(Err(format!(
@@ -127,8 +133,8 @@ impl Arranger<'_, '_, '_> {
                 "contact {contact} is blocked for privacy (Privacy Blocked)"
             )));
         }
-        let has_company =
-            !is_person(row) || !form::is_blank(cell(Table::Contacts, row, "Company No."));
+        let names_one = !form::is_blank(cell(Table::Contacts, row, "Company No."));
+        let has_company = !is_person(row) || names_one || self.company_of(row)?.is_some();
         if def.needs_company && !has_company {
             return Ok(Err(format!(
                 "Company No. of contact {contact} must be filled: a {} belongs to a company",
@@ -156,10 +162,7 @@ impl Arranger<'_, '_, '_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         if let Some(other) = self.counterpart_of(contact, kind)? {
-            return Ok(Err(format!(
-                "contact {contact} already has {} {other}",
-                def.noun
-            )));
+            return Ok(Err(already_has(contact, kind, &other)));
         }
         if let Some(other) = self.contact_of(kind, no)? {
             return Ok(Err(format!(
@@ -181,20 +184,20 @@ impl Arranger<'_, '_, '_> {
         let (contact_key, key) = (self.key(contact), self.key(no));
         let name = (contact.to_owned(), code.clone());
         let is_leaving = self.out.unlinked.contains(&name);
-        let asked = (Table::Relations, format!("{contact} {code}"));
-        let was_asked_away = self.scene.gone.contains(&asked);
-        match self
-            .rows_of(contact)?
-            .into_iter()
-            .find(|(_, row)| row.code == code)
-        {
+        let known = self.rows_of(contact)?.into_iter();
+        let mut known = known.filter(|(_, row)| row.code == code);
+        let known = known.next();
+        match known {
+            Some((_, row)) if is_leaving && row.no == no => {
+                self.out.unlinked.remove(&name);
+            }
             _ if is_leaving => self.out.relations.push(NewRelation { relation, reason }),
             Some((_, row)) if row.no == no => {
-                if was_asked_away {
-                    self.out.reasserted.insert(name);
+                if self.is_asked_away(&row) {
+                    self.out.reasserted.insert(row);
                 }
             }
-            Some((_, row)) if was_asked_away => {
+            Some((_, row)) if self.is_asked_away(&row) => {
                 return Ok(Err(format!(
                     "the relation of contact {contact} with {} {} was taken out, and its system has not imported that yet",
                     def.noun, row.no
@@ -222,6 +225,12 @@ impl Arranger<'_, '_, '_> {
         self.couple_keys(contact_key, tagged(key, table));
         self.name_in_columns(contact, kind, no);
         Ok(Ok(()))
+    }
+
+    /// Whether the removal of a relation was asked for by an earlier pass.
+    pub(super) fn is_asked_away(&self, relation: &Relation) -> bool {
+        let name = (Table::Relations, removal_name(relation));
+        self.scene.gone.contains(&name)
     }
 
     fn settle_dispute(&mut self, table: Table, no: &str, key: u64) {
@@ -412,7 +421,9 @@ impl Arranger<'_, '_, '_> {
                 self.concern(&contact);
             }
             Some(refusal) => {
-                self.out.troubled.insert((moved.table, moved.no.clone()));
+                let of_record = (moved.table, moved.no.clone());
+                let kept = self.out.troubled.entry(of_record).or_default();
+                kept.push(moved.column);
                 self.trouble(
                     moved.table,
                     &moved.no,
@@ -478,10 +489,20 @@ impl Arranger<'_, '_, '_> {
         let Some(seen) = self.seen(Table::Relations) else {
             return Ok(Vec::new());
         };
+        // Who came back under another number couples nobody under this one now, and did so at the last pass.
+        let listed = seen.diff.olds.iter();
+        let listed = listed.map(|old| (*old as usize).checked_sub(1));
+        let olds = listed.chain(seen.unlisted().into_iter().map(Some));
+        let before: Vec<u64> = olds
+            .map(|old| old.map_or(0, |old| seen.index.links[old][1]))
+            .collect();
         let links = self.scene.couplings.links.iter().enumerate();
+        let named = links
+            .filter(|(at, link)| link[1] == counterpart || before.get(*at) == Some(&counterpart));
         let mut rows = Vec::new();
-        for (at, _) in links.filter(|(_, link)| link[1] == counterpart) {
-            rows.extend(super::super::couple::relation_at(seen, at)?);
+        for (at, _) in named {
+            let row = super::super::couple::relation_at(seen, at)?;
+            rows.extend(row.filter(|row| row.no == no));
         }
         let codes = &self.scene.config.setup.codes;
         for (_, row) in self.fresh.iter().filter(|(_, row)| row.no == no) {
@@ -491,6 +512,10 @@ impl Arranger<'_, '_, '_> {
         }
         Ok(rows)
     }
+}
+
+pub(super) fn already_has(contact: &str, kind: Kind, no: &str) -> String {
+    format!("contact {contact} already has {} {no}", kind.def().noun)
 }
 
 fn unset_code(kind: Kind) -> String {

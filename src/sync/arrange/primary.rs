@@ -61,7 +61,8 @@ impl Arranger<'_, '_, '_> {
             None => self.find_or_restore(moved)?,
         };
         if let Err(refusal) = result {
-            self.out.troubled.insert((table, moved.no.clone()));
+            let kept = self.out.troubled.entry((table, moved.no.clone()));
+            kept.or_default().extend([PRIMARY_CONTACT, "Contact"]);
             self.trouble(
                 table,
                 &moved.no,
@@ -107,7 +108,7 @@ impl Arranger<'_, '_, '_> {
                 "there is no contact {primary}, its primary contact"
             )));
         };
-        let company = match self.company_of(&person) {
+        let company = match self.company_of(&person)? {
             Some(company) => Some(company),
             None => (!is_person(&person)).then(|| primary.clone()),
         };

@@ -193,10 +193,7 @@ impl Arranger<'_, '_, '_> {
             .rows_of(&relation.contact)?
             .iter()
             .any(|(_, row)| row.code == relation.code);
-        let is_asked_away = self.scene.gone.contains(&(
-            Table::Relations,
-            format!("{} {}", relation.contact, relation.code),
-        ));
+        let is_asked_away = self.is_asked_away(&relation);
         if listed && !is_asked_away {
             return Ok(());
         }
@@ -217,9 +214,7 @@ impl Arranger<'_, '_, '_> {
         let reason = format!("{} {no} came back", table.noun());
         match listed {
             true => {
-                self.out
-                    .reasserted
-                    .insert((relation.contact.clone(), relation.code.clone()));
+                self.out.reasserted.insert(relation);
             }
             false => self.out.relations.push(NewRelation { relation, reason }),
         }
