@@ -311,7 +311,18 @@ mod reference {
             let comes = expected.is_some_and(|expected| is_form_of(form, word, expected, value));
             return if comes { Gets::Nothing } else { Gets::Owed };
         };
-        if is_form_of(form, word, shown, value) || (word.follows && value.trim().is_empty()) {
+        let shows = |text: &str| is_form_of(form, word, shown, text);
+        // What is still on its way, once the side has answered what it shows.
+        let answered = match flight.iter().rposition(|sent| shows(&sent.value)) {
+            Some(at) => at + 1,
+            None if case.agreed.as_deref().is_some_and(shows) => flight.len(),
+            None => 0,
+        };
+        let coming = flight.get(answered..).and_then(<[_]>::last);
+        let is_overtaken = case.decided.is_none()
+            && word.route == Route::Folder
+            && coming.is_some_and(|sent| !is_form_of(form, word, &sent.value, value));
+        if (shows(value) && !is_overtaken) || (word.follows && value.trim().is_empty()) {
             return Gets::Nothing;
         }
         let is_base = word

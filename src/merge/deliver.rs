@@ -104,10 +104,15 @@ pub fn deliver(
     };
     delivery.base = Some(shown.to_owned());
     let follows_blank = side.direction == Direction::ToCounterpart && form::is_blank(value);
-    if side.capacity.shows(shown, value) || follows_blank {
+    let left: Vec<_> = side.in_flight().skip(acknowledged).collect();
+    // What it shows is right, and what is on its way to it would take that away again.
+    let is_overtaken = route == Route::Folder
+        && left
+            .last()
+            .is_some_and(|newest| !side.capacity.shows(&newest.value, value));
+    if follows_blank || (side.capacity.shows(shown, value) && !is_overtaken) {
         return delivery;
     }
-    let left: Vec<_> = side.in_flight().skip(acknowledged).collect();
     if let Some(newest) = left.last()
         && side.capacity.shows(&newest.value, value)
         && matches!(heard.flight, Flight::Waiting | Flight::Acknowledged(_))

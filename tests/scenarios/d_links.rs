@@ -80,7 +80,7 @@ fn refused(exchange: &Exchange, arguments: &[&str]) -> String {
 }
 
 fn refused_link(exchange: &Exchange, contact: &str, kind: &Kind, no: &str) -> String {
-    refused(exchange, &["links", "add", contact, &kind.noun(), no])
+    refused(exchange, &["links", "add", contact, kind.noun(), no])
 }
 
 /// The same exchange without the business relation code of a kind.
@@ -146,7 +146,7 @@ fn d04_a_link_whose_master_is_the_contact_overwrites_the_counterpart() {
             let exchange = about_to_be_linked(&kind);
             let noun = kind.noun();
             let before = exchange.text("relations.csv");
-            let link = ["links", "add", "C1", &noun, FREE];
+            let link = ["links", "add", "C1", noun, FREE];
             let out = done(&exchange, &[&link[..], arguments].concat());
             assert_eq!(out, format!("contact C1 is coupled with {noun} {FREE}\n"));
             let relation = kind.relation_of("C1", FREE);
@@ -199,7 +199,7 @@ fn d06_a_person_is_linked_itself_and_takes_the_customers_name() {
             "links",
             "add",
             person,
-            &noun,
+            noun,
             FREE,
             "--master",
             "counterpart",
@@ -226,7 +226,7 @@ fn d06_a_person_is_linked_itself_and_takes_the_customers_name() {
 fn a_counterpart_overwrites_the_contact(kind: &Kind) {
     let exchange = about_to_be_linked(kind);
     let noun = kind.noun();
-    let link = ["links", "add", "C1", &noun, FREE, "--master", "counterpart"];
+    let link = ["links", "add", "C1", noun, FREE, "--master", "counterpart"];
     done(&exchange, &link);
     all_show(&exchange, kind, "Newco,Rome,1");
     is_in_step(&exchange);
@@ -254,7 +254,7 @@ fn a_linked_contact_is_listed(kind: &Kind, contact: &str) {
         "links",
         "add",
         contact,
-        &noun,
+        noun,
         FREE,
         "--master",
         "counterpart",
@@ -266,10 +266,10 @@ fn a_linked_contact_is_listed(kind: &Kind, contact: &str) {
         let out = done(&exchange, &list);
         let lines: Vec<&str> = out.lines().collect();
         let words: Vec<&str> = lines[0].split_whitespace().collect();
-        assert_eq!(words, [contact, &noun, FREE, "coupled", "Ledger"]);
+        assert_eq!(words, [contact, noun, FREE, "coupled", "Ledger"]);
         assert_eq!(lines[1..], ["1 link"]);
     }
-    let list = ["--format", "json", "links", "list", "--table", &noun];
+    let list = ["--format", "json", "links", "list", "--table", noun];
     let out = done(&exchange, &list);
     let listed: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     let expected = serde_json::json!({ "links": [{
@@ -499,7 +499,7 @@ fn d17_a_link_needs_a_relations_table_that_can_be_written() {
             why.contains("`write_back` is not set for [tables.relations]"),
             "{why}"
         );
-        let why = refused(&exchange, &["links", "remove", "C1", &noun]);
+        let why = refused(&exchange, &["links", "remove", "C1", noun]);
         assert!(
             why.contains("`write_back` is not set for [tables.relations]"),
             "{why}"
@@ -570,11 +570,11 @@ fn d18_a_dry_run_says_what_a_link_would_do_and_writes_nothing() {
         let exchange = ledger(&kind, &kind.relation(), "in-place");
         exchange.run(&["status"]);
         let before = crate::h_relations_and_status::files(&exchange.path(""));
-        let out = done(&exchange, &["links", "add", "C2", &noun, FREE, "--dry-run"]);
+        let out = done(&exchange, &["links", "add", "C2", noun, FREE, "--dry-run"]);
         assert!(out.contains(FREE) && out.contains("Other"), "{out}");
-        let out = done(&exchange, &["links", "remove", "C1", &noun, "--dry-run"]);
+        let out = done(&exchange, &["links", "remove", "C1", noun, "--dry-run"]);
         assert!(out.contains(kind.no), "{out}");
-        let why = exchange.run(&["links", "add", "C1", &noun, FREE, "--dry-run"]);
+        let why = exchange.run(&["links", "add", "C1", noun, FREE, "--dry-run"]);
         assert_eq!(why.code, 1, "{why:?}");
         let after = crate::h_relations_and_status::files(&exchange.path(""));
         assert!(before == after, "{} writes in a dry run", kind.table);
@@ -591,7 +591,7 @@ fn d19_a_link_that_is_removed_leaves_both_records_and_couples_no_longer() {
             kind.caption
         );
         let own = row(&exchange, kind.table, kind.no);
-        let out = done(&exchange, &["links", "remove", "c1", &noun]);
+        let out = done(&exchange, &["links", "remove", "c1", noun]);
         let expected = format!("contact C1 is no longer coupled with {noun} {}\n", kind.no);
         assert_eq!(out, expected);
         assert_eq!(
@@ -612,12 +612,12 @@ fn d19_a_link_that_is_removed_leaves_both_records_and_couples_no_longer() {
         edit(&exchange, kind.table, kind.no, "Name", "Gone");
         edit(&exchange, "contacts", "C1", "Name", "Newco");
         assert!(matches!(exchange.pass(), Outcome::InStep(_)));
-        let why = refused(&exchange, &["links", "remove", "C1", &noun]);
+        let why = refused(&exchange, &["links", "remove", "C1", noun]);
         assert!(why.contains(&format!("contact C1 has no {noun}")), "{why}");
-        let why = refused(&exchange, &["links", "remove", "C404", &noun]);
+        let why = refused(&exchange, &["links", "remove", "C404", noun]);
         assert!(why.contains("there is no contact C404"), "{why}");
         // They may be linked again, as records that never met.
-        done(&exchange, &["links", "add", "C1", &noun, kind.no]);
+        done(&exchange, &["links", "add", "C1", noun, kind.no]);
         assert_eq!(cell(&exchange, kind.table, kind.no, "Name"), "Newco");
         is_in_step(&exchange);
     }
@@ -631,7 +631,7 @@ fn d19_a_conflict_ends_when_its_link_is_removed() {
         edit(&exchange, kind.table, kind.no, "Name", "One");
         edit(&exchange, "contacts", "C1", "Name", "Two");
         assert_eq!(exchange.summary().plan.conflicts.len(), 1);
-        done(&exchange, &["links", "remove", "C1", &noun]);
+        done(&exchange, &["links", "remove", "C1", noun]);
         let after = reconciled(&exchange);
         assert!(!after.plan.writes(), "{after:#?}");
         assert_eq!(cell(&exchange, kind.table, kind.no, "Name"), "One");
@@ -658,7 +658,7 @@ fn d20_a_link_in_a_folder_exchange_couples_before_its_systems_import_it() {
     for kind in KINDS {
         let noun = kind.noun();
         let exchange = ledger(&kind, "", "updates");
-        done(&exchange, &["links", "add", "C1", &noun, FREE]);
+        done(&exchange, &["links", "add", "C1", noun, FREE]);
         let table = kind.table;
         let written = ["contacts", table, "relations"].map(|table| format!("{table}_000002.csv"));
         let mut written = written.to_vec();
@@ -708,7 +708,7 @@ fn d20_a_link_that_its_system_does_not_import_is_a_problem() {
     for kind in KINDS {
         for waiting in [String::new(), format!("C1,{},,\n", kind.code)] {
             let exchange = ledger(&kind, &waiting, "updates");
-            done(&exchange, &["links", "add", "C1", &kind.noun(), FREE]);
+            done(&exchange, &["links", "add", "C1", kind.noun(), FREE]);
             let mut told = Vec::new();
             for export in 1..=5 {
                 add(&exchange, "relations", &format!("C2,LAW{export},,"));
@@ -732,7 +732,7 @@ fn d20_a_removed_link_in_a_folder_exchange_couples_no_longer_before_its_system_i
         reconciled(&exchange);
         is_in_step(&exchange);
         let listed = exchange.text("relations.csv");
-        done(&exchange, &["links", "remove", "C1", &noun]);
+        done(&exchange, &["links", "remove", "C1", noun]);
         let removals: Vec<String> = exports(&exchange)
             .into_keys()
             .filter(|path| path.contains("relations_removed"))
@@ -763,7 +763,7 @@ fn d20_a_removed_link_in_a_folder_exchange_couples_no_longer_before_its_system_i
         assert_eq!(reconciled(&exchange).couplings, 0);
         is_in_step(&exchange);
         // And may be made again.
-        done(&exchange, &["links", "add", "C1", &noun, kind.no]);
+        done(&exchange, &["links", "add", "C1", noun, kind.no]);
         let summary = reconciled(&exchange);
         assert_eq!(summary.couplings, 1);
     }
@@ -776,22 +776,22 @@ fn d20_a_link_whose_removal_is_not_imported_yet_comes_back_and_another_one_has_t
         let exchange = ledger(&kind, &kind.relation(), "updates");
         import(&exchange, 1);
         reconciled(&exchange);
-        done(&exchange, &["links", "remove", "C1", &noun]);
+        done(&exchange, &["links", "remove", "C1", noun]);
         let why = refused_link(&exchange, "C1", &kind, FREE);
         assert!(why.contains("has not imported that yet"), "{why}");
-        done(&exchange, &["links", "add", "C1", &noun, kind.no]);
+        done(&exchange, &["links", "add", "C1", noun, kind.no]);
         assert_eq!(reconciled(&exchange).couplings, 1);
         // The removal is imported first, and what brings the relation back after it.
         import(&exchange, 3);
         import(&exchange, 4);
         assert_eq!(reconciled(&exchange).couplings, 1);
         is_in_step(&exchange);
-        done(&exchange, &["links", "remove", "C1", &noun]);
+        done(&exchange, &["links", "remove", "C1", noun]);
         import(&exchange, 5);
         reconciled(&exchange);
         import(&exchange, 6);
         reconciled(&exchange);
-        done(&exchange, &["links", "add", "C1", &noun, FREE]);
+        done(&exchange, &["links", "add", "C1", noun, FREE]);
         assert_eq!(reconciled(&exchange).couplings, 1);
     }
 }
@@ -839,7 +839,7 @@ fn d20_a_relation_whose_counterpart_gets_another_number_stays_while_it_is_import
             )
             .with(&format!("[setup]\n{series} = \"N1\"\n"));
             exchange.summary();
-            let create = ["create", &kind.noun(), "--contact", "C1"];
+            let create = ["create", kind.noun(), "--contact", "C1"];
             assert_eq!(done(&exchange, &create), "N1\n");
             if relation_comes_first {
                 import_of(&exchange, "relations", 2);
@@ -875,7 +875,7 @@ fn d20_another_relation_of_a_code_whose_removal_is_not_imported_yet_couples() {
         let exchange = ledger(&kind, &kind.relation(), "updates");
         import(&exchange, 1);
         reconciled(&exchange);
-        done(&exchange, &["links", "remove", "C1", &kind.noun()]);
+        done(&exchange, &["links", "remove", "C1", kind.noun()]);
         reconciled(&exchange);
         edit(&exchange, "relations", "C1", "No.", FREE);
         let summary = reconciled(&exchange);
@@ -891,8 +891,8 @@ fn d20_a_link_that_is_removed_while_it_is_in_flight_is_taken_back() {
     for kind in KINDS {
         let noun = kind.noun();
         let exchange = ledger(&kind, "", "updates");
-        done(&exchange, &["links", "add", "C1", &noun, FREE]);
-        done(&exchange, &["links", "remove", "C1", &noun]);
+        done(&exchange, &["links", "add", "C1", noun, FREE]);
+        done(&exchange, &["links", "remove", "C1", noun]);
         assert_eq!(reconciled(&exchange).couplings, 0);
         is_in_step(&exchange);
         import(&exchange, 2);
@@ -918,14 +918,14 @@ fn d21_relations_may_lack_the_column_of_the_table() {
             "",
         );
         exchange.summary();
-        done(&exchange, &["links", "add", "C1", &kind.noun(), FREE]);
+        done(&exchange, &["links", "add", "C1", kind.noun(), FREE]);
         let relation = format!("C1,{},{FREE}\n", kind.code);
         assert_eq!(
             exchange.text("relations.csv"),
             format!("{relations}{relation}")
         );
         is_in_step(&exchange);
-        done(&exchange, &["links", "remove", "C1", &kind.noun()]);
+        done(&exchange, &["links", "remove", "C1", kind.noun()]);
         assert_eq!(exchange.text("relations.csv"), relations);
     }
 }
@@ -937,7 +937,7 @@ fn d21_a_link_fills_the_row_that_waits_for_a_number() {
     for kind in KINDS {
         for link in ["", kind.caption] {
             let exchange = ledger(&kind, &format!("C1,{},{link},\n", kind.code), "in-place");
-            done(&exchange, &["links", "add", "C1", &kind.noun(), FREE]);
+            done(&exchange, &["links", "add", "C1", kind.noun(), FREE]);
             assert_eq!(
                 exchange.text("relations.csv"),
                 format!(
@@ -953,8 +953,8 @@ fn d21_a_link_fills_the_row_that_waits_for_a_number() {
             why.contains("already has a relation with the code"),
             "{why}"
         );
-        done(&exchange, &["links", "remove", "C1", &kind.noun()]);
-        done(&exchange, &["links", "add", "C1", &kind.noun(), FREE]);
+        done(&exchange, &["links", "remove", "C1", kind.noun()]);
+        done(&exchange, &["links", "add", "C1", kind.noun(), FREE]);
         is_in_step(&exchange);
     }
 }

@@ -918,20 +918,18 @@ fn f18_a_person_in_a_folder_exchange_follows_its_company_before_anything_is_impo
 }
 
 #[test]
-#[ignore = "what is in flight is not taken back: a side that shows the agreed value gets nothing, although an older \
-            value is still in flight towards it, and counts as having answered that one"]
 fn f18_a_company_that_changes_back_before_its_person_was_imported_takes_it_along() {
     for kind in KINDS {
         let exchange = family_by_updates(&kind, "");
         edit(&exchange, kind.table, kind.no, "Phone No.", "2");
         let first = reconciled(&exchange).pass.expect("a pass");
         edit(&exchange, kind.table, kind.no, "Phone No.", "1");
-        let second = reconciled(&exchange).pass.expect("a pass");
-        is_in_step(&exchange);
+        let second = reconciled(&exchange);
+        assert!(second.plan.writes(), "or the first update would come last");
         import_of(&exchange, "contacts", first);
-        assert!(!reconciled(&exchange).plan.writes());
-        import_of(&exchange, "contacts", second);
-        assert!(!reconciled(&exchange).plan.writes());
+        import_of(&exchange, "contacts", second.pass.expect("a pass"));
+        let after = reconciled(&exchange);
+        assert!(!after.plan.writes() && after.plan.conflicts.is_empty());
         assert_eq!(shows(&exchange, "C1", "Phone No."), "1");
         assert_eq!(shows(&exchange, "P1", "Phone No."), "1");
         is_in_step(&exchange);

@@ -389,7 +389,7 @@ fn g11_a_relation_is_made_with_the_code_of_the_setup() {
             "",
         );
         exchange.summary();
-        let ran = exchange.run(&["links", "add", "C1", &kind.noun(), "77"]);
+        let ran = exchange.run(&["links", "add", "C1", kind.noun(), "77"]);
         assert_eq!(ran.code, 0, "{ran:?}");
         assert_eq!(
             row(&exchange, "relations", "C1"),
@@ -539,7 +539,7 @@ fn g18_a_person_alone_that_becomes_the_primary_contact_of_an_unlinked_vendor_get
 fn g20_the_relation_of_a_persons_company_is_restored_for_a_vendor() {
     for kind in [VENDOR, CUSTOMER] {
         let exchange = ledger(&kind, "", &kind.relation_of("C1", "77"));
-        let ran = exchange.run(&["links", "remove", "C1", &kind.noun()]);
+        let ran = exchange.run(&["links", "remove", "C1", kind.noun()]);
         assert_eq!(ran.code, 0, "{ran:?}");
         edit(&exchange, kind.table, "77", "Primary Contact No.", "P1");
         assert_eq!(reconciled(&exchange).couplings, 1);
