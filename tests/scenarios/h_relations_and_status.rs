@@ -239,3 +239,66 @@ fn h17_a_renamed_code_of_many_relations_asks_for_one_approval() {
         assert_eq!(crate::cell(&exchange, "contacts", "C10", "Name"), "Newco");
     }
 }
+
+/// Two contacts, each with a customer, and the status of each.
+fn two_customers() -> Exchange {
+    let tables = [
+        (
+            "contacts",
+            "No.,Name,Contact Business Relation\nA,Acme,Customer\nB,Beta,Customer\n",
+        ),
+        ("customers", "No.,Name\n10,Acme\n20,Beta\n"),
+        (
+            "relations",
+            "Contact No.,Business Relation Code,Link to Table,No.\nA,CUST,Customer,10\nB,CUST,Customer,20\n",
+        ),
+    ];
+    let exchange = crate::exchange(&tables, "");
+    assert_eq!(crate::reconciled(&exchange).couplings, 2);
+    exchange
+}
+
+#[test]
+fn h19_a_contact_that_another_was_merged_into_keeps_its_status() {
+    let exchange = two_customers();
+    // B's relation was deleted, and its system merged B into A.
+    exchange.put(
+        "contacts.csv",
+        "No.,Name,Contact Business Relation\nA,Acme,Customer\n",
+    );
+    exchange.put(
+        "relations.csv",
+        "Contact No.,Business Relation Code,Link to Table,No.\nA,CUST,Customer,10\n",
+    );
+    let summary = crate::reconciled(&exchange);
+    assert_eq!(summary.couplings, 1);
+    assert_eq!(
+        crate::cell(&exchange, "contacts", "A", "Contact Business Relation"),
+        "Customer"
+    );
+    assert_eq!(
+        crate::row(&exchange, "customers", "20"),
+        "20,Beta",
+        "deletions never cross"
+    );
+    crate::is_in_step(&exchange);
+}
+
+#[test]
+fn h21_of_two_merged_parties_the_survivor_keeps_name_and_number() {
+    let exchange = two_customers();
+    // Customer 10 was merged into 20, and contact A into B, with their relations.
+    exchange.put(
+        "contacts.csv",
+        "No.,Name,Contact Business Relation\nB,Beta,Customer\n",
+    );
+    exchange.put("customers.csv", "No.,Name\n20,Beta\n");
+    exchange.put(
+        "relations.csv",
+        "Contact No.,Business Relation Code,Link to Table,No.\nB,CUST,Customer,20\n",
+    );
+    let summary = crate::reconciled(&exchange);
+    assert_eq!(summary.couplings, 1);
+    assert_eq!(crate::row(&exchange, "contacts", "B"), "B,Beta,Customer");
+    crate::is_in_step(&exchange);
+}

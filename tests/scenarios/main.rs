@@ -12,9 +12,12 @@ mod e_synchronisation;
 mod f_companies_and_persons;
 mod g_primary_contacts;
 mod h_relations_and_status;
+mod i_deletions;
 mod l_duplicates;
+mod m_validation;
 mod office;
 mod p_derived;
+mod relations_elsewhere;
 
 use couplet::sync::{Outcome, Summary};
 use support::Exchange;

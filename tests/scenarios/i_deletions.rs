@@ -1,0 +1,243 @@
+//! I. Deletions: they never cross. What disappears takes along its relations, and the cells that named it as primary contact;
+//! what returns gets them back where both ends are still free.
+
+use crate::support::Exchange;
+use crate::{
+    BANK, CUSTOMER, KINDS, Kind, RELATION_COLUMNS, VENDOR, add, cell, edit, exchange_through,
+    import, is_in_step, reconciled, row,
+};
+
+const WAYS: [&str; 2] = ["in-place", "updates"];
+
+/// Company C1 with person P1, its counterpart with P1 as primary contact, and records that nobody is coupled with.
+fn family(kind: &Kind, write_back: &str) -> Exchange {
+    let (columns, primary, none) = match kind.table {
+        "bank_accounts" => ("No.,Name,City", "", ""),
+        _ => (
+            "No.,Name,City,Contact,Primary Contact No.",
+            ",Ann Lee,P1",
+            ",,",
+        ),
+    };
+    let counterparts = format!(
+        "{columns}\n{},Acme,Rome{primary}\nX9,Other,Bern{none}\n",
+        kind.no
+    );
+    let contacts = "No.,Name,City,Type,Company No.\nC1,Acme,Rome,Company,C1\nP1,Ann Lee,Rome,Person,C1\nC9,Nobody,Oslo,Company,C9\n";
+    let relations = format!("{RELATION_COLUMNS}{}C9,PROS,,\n", kind.relation());
+    let tables = [
+        ("contacts", contacts),
+        (kind.table, counterparts.as_str()),
+        ("relations", &relations),
+    ];
+    let exchange = exchange_through(write_back, &tables, "");
+    assert_eq!(reconciled(&exchange).couplings, 1);
+    exchange
+}
+
+/// Takes a record out of an export, and gives back its row.
+fn delete(exchange: &Exchange, table: &str, no: &str) -> String {
+    let gone = row(exchange, table, no);
+    let file = format!("{table}.csv");
+    let text = exchange.text(&file).replace(&format!("{gone}\n"), "");
+    exchange.put(&file, text);
+    gone
+}
+
+/// A pass, whose updates its systems import where they go into a folder.
+fn settled(exchange: &Exchange, write_back: &str) {
+    for _ in 0..3 {
+        let summary = exchange.summary();
+        match (write_back, summary.pass) {
+            ("updates", Some(pass)) => import(exchange, pass),
+            _ => {}
+        }
+    }
+    is_in_step(exchange);
+}
+
+#[test]
+fn i01_a_contact_without_relations_is_gone_and_nothing_else_is() {
+    for kind in KINDS {
+        let exchange = family(&kind, "in-place");
+        let counterparts = exchange.text(&format!("{}.csv", kind.table));
+        delete(&exchange, "contacts", "C9");
+        let summary = reconciled(&exchange);
+        assert_eq!(summary.couplings, 1);
+        assert_eq!(exchange.text(&format!("{}.csv", kind.table)), counterparts);
+        assert!(!exchange.text("contacts.csv").contains("C9,"));
+        is_in_step(&exchange);
+    }
+}
+
+#[test]
+fn i03_a_deleted_contact_leaves_its_counterpart() {
+    for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
+        let exchange = family(kind, way);
+        let before = row(&exchange, kind.table, kind.no);
+        delete(&exchange, "contacts", "C1");
+        // Its person is still there, and in want of its company.
+        let summary = exchange.summary();
+        assert_eq!(summary.plan.uncouplings.len(), 1, "{}", kind.table);
+        if way == "updates" {
+            import(&exchange, summary.pass.expect("a pass"));
+        }
+        assert_eq!(row(&exchange, kind.table, kind.no), before);
+        assert!(!exchange.text("relations.csv").contains("C1,"));
+        assert!(exchange.text("relations.csv").contains("C9,PROS"));
+        let again = exchange.summary();
+        let problems: Vec<_> = again
+            .plan
+            .problems
+            .iter()
+            .map(|p| p.kind.as_str())
+            .collect();
+        assert_eq!(problems, ["no-company"], "it stays told");
+        edit(&exchange, "contacts", "P1", "Company No.", "");
+        assert!(exchange.summary().plan.problems.is_empty());
+    }
+}
+
+#[test]
+fn i05_a_deleted_customer_leaves_the_contact_that_was_made_anew() {
+    for kind in KINDS {
+        let exchange = family(&kind, "in-place").with("[setup]\ncontact_nos = \"N1\"\n");
+        delete(&exchange, "contacts", "C1");
+        delete(&exchange, "contacts", "P1");
+        assert_eq!(exchange.summary().couplings, 0);
+        let table = kind.table.replace('_', "-");
+        let made = exchange.run(&["create", "contacts", "--from", &table, "--no", kind.no]);
+        assert_eq!(made.code, 0, "{made:?}");
+        assert_eq!(made.out, format!("N1  {} {}\n", kind.noun(), kind.no));
+        delete(&exchange, kind.table, kind.no);
+        let summary = exchange.summary();
+        assert_eq!(summary.plan.uncouplings.len(), 1);
+        assert!(row(&exchange, "contacts", "N1").contains(",Acme,Rome,"));
+        assert!(!exchange.text("relations.csv").contains("N1,"));
+        is_in_step(&exchange);
+    }
+}
+
+#[test]
+fn i07_a_deleted_counterpart_leaves_its_contact() {
+    for (kind, way) in [BANK, CUSTOMER, VENDOR]
+        .iter()
+        .flat_map(|kind| WAYS.map(|way| (kind, way)))
+    {
+        let exchange = family(kind, way);
+        let contacts = exchange.text("contacts.csv");
+        delete(&exchange, kind.table, kind.no);
+        let summary = reconciled(&exchange);
+        assert_eq!((summary.couplings, summary.plan.uncouplings.len()), (0, 1));
+        assert_eq!(exchange.text("contacts.csv"), contacts);
+        settled(&exchange, way);
+    }
+}
+
+fn the_primary_contact_is_deleted(kind: &Kind) {
+    for way in WAYS {
+        let exchange = family(kind, way);
+        let person = delete(&exchange, "contacts", "P1");
+        settled(&exchange, way);
+        let primary = |column: &str| cell(&exchange, kind.table, kind.no, column);
+        assert_eq!(
+            (primary("Contact"), primary("Primary Contact No.")),
+            Default::default()
+        );
+        assert_eq!(primary("Name"), "Acme", "the party goes on");
+        // It is entered again: what its deletion took is given back.
+        add(&exchange, "contacts", &person);
+        settled(&exchange, way);
+        assert_eq!(primary("Contact"), "Ann Lee");
+        assert_eq!(primary("Primary Contact No."), "P1");
+    }
+}
+
+#[test]
+fn i08_a_deleted_primary_contact_blanks_the_customers_two_cells_until_it_returns() {
+    the_primary_contact_is_deleted(&CUSTOMER);
+}
+
+#[test]
+fn i09_a_deleted_primary_contact_blanks_the_vendors_two_cells_until_it_returns() {
+    the_primary_contact_is_deleted(&VENDOR);
+}
+
+#[test]
+fn i11_what_depends_on_a_deleted_company_in_other_tables_is_its_own_systems_affair() {
+    // Industry groups, web sources and comments are not among the exports; rows of the relations that link to nothing are, and
+    // go with the contact.
+    let exchange = family(&CUSTOMER, "in-place");
+    delete(&exchange, "contacts", "C9");
+    reconciled(&exchange);
+    assert!(!exchange.text("relations.csv").contains("C9,"));
+}
+
+#[test]
+fn i12_what_returns_regains_its_relation_and_is_merged_again() {
+    for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
+        for table in ["contacts", kind.table] {
+            let exchange = family(kind, way);
+            let no = if table == "contacts" { "C1" } else { kind.no };
+            let gone = delete(&exchange, table, no);
+            let summary = exchange.summary();
+            if way == "updates" {
+                import(&exchange, summary.pass.expect("a pass"));
+            }
+            assert_eq!(exchange.summary().couplings, 0);
+            add(&exchange, table, &gone);
+            settled(&exchange, way);
+            assert_eq!(exchange.summary().couplings, 1, "{table} {way}");
+            assert!(
+                exchange
+                    .text("relations.csv")
+                    .contains(kind.relation().trim())
+            );
+            edit(&exchange, "contacts", "C1", "City", "Turin");
+            settled(&exchange, way);
+            assert_eq!(cell(&exchange, kind.table, kind.no, "City"), "Turin");
+        }
+    }
+}
+
+#[test]
+fn i13_what_returns_while_its_removal_is_still_in_flight_stays_coupled() {
+    for kind in KINDS {
+        let exchange = family(&kind, "updates");
+        let gone = delete(&exchange, kind.table, kind.no);
+        let first = exchange.summary().pass.expect("a pass");
+        add(&exchange, kind.table, &gone);
+        let second = exchange.summary();
+        assert_eq!(second.couplings, 1);
+        import(&exchange, first);
+        import(&exchange, second.pass.expect("a pass"));
+        settled(&exchange, "updates");
+        assert_eq!(exchange.summary().couplings, 1);
+    }
+}
+
+#[test]
+fn i14_what_returns_to_a_place_that_is_taken_stays_uncoupled() {
+    for kind in KINDS {
+        let exchange = family(&kind, "in-place");
+        let gone = delete(&exchange, "contacts", "C1");
+        exchange.summary();
+        let linked = exchange.run(&["links", "add", "C9", kind.noun(), kind.no]);
+        assert_eq!(linked.code, 0, "{linked:?}");
+        add(&exchange, "contacts", &gone);
+        let summary = reconciled(&exchange);
+        assert_eq!(summary.couplings, 1);
+        assert!(!exchange.text("relations.csv").contains("C1,"));
+        is_in_step(&exchange);
+    }
+}
+
+#[test]
+fn i15_the_number_of_a_deleted_contact_is_not_given_again() {
+    let exchange = family(&CUSTOMER, "in-place").with("[setup]\ncontact_nos = \"C1\"\n");
+    delete(&exchange, "contacts", "C1");
+    delete(&exchange, "contacts", "P1");
+    exchange.summary();
+    let made = exchange.run(&["create", "contact", "--name", "New"]);
+    assert_eq!(made.out, "C2\n", "{made:?}");
+}
