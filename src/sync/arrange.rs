@@ -20,10 +20,12 @@ use crate::model::{FieldId, Form, Kind, Place, Problem, Row, Table, form};
 use crate::state::memory::{Mark, MarkRow};
 use crate::state::{StateError, Store};
 
-use super::couple::{Couplings, read_relation};
+use super::arrivals::CORRELATION;
+use super::couple::Couplings;
 use super::diff::{PrintMap, PrintSet};
-use super::observe::{CORRELATION, Seen, plain, tagged, untagged};
+use super::observe::{Seen, plain, tagged, untagged};
 use super::orders::Order;
+use super::relation_rows::read_relation;
 
 use templates::Template;
 

@@ -7,9 +7,10 @@ use crate::merge::plan::{Creation, Recoupling};
 use crate::model::{Kind, Place, Problem, Row, Table, form};
 use crate::state::memory::{CreatedRow, GoneRow, Mark, MarkRow};
 
-use super::decide::{Born, Decided, World};
+use super::decide::{Born, Decided};
 use super::observe::{Seen, plain};
 use super::relations::removal_name;
+use super::world::World;
 
 /// Turns new records and relations into rows, plan and memory.
 pub(super) fn finish(world: &World<'_>, decided: &mut Decided, problems: &mut Vec<Problem>) {

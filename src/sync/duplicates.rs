@@ -6,9 +6,10 @@ use crate::config::{Config, SearchFor};
 use crate::merge::duplicates::{Duplicate, SearchStrings, duplicates};
 use crate::model::{Form, Row, Table, form};
 
-use super::decide::{Decided, World, number};
+use super::decide::{Decided, number};
 use super::observe::Seen;
 use super::pass::{Effects, PassError, look};
+use super::world::World;
 
 /// The duplicates of contacts that the pass creates, and of those that changed where that is configured. Reads all contacts
 /// then; a pass that has neither reads none.

@@ -9,9 +9,9 @@ use crate::model::{FieldId, Row, Table, form};
 use crate::state::StateError;
 
 use super::couple::company_key;
-use super::decide::World;
 use super::diff::PrintMap;
 use super::seat::Seat;
+use super::world::World;
 
 /// The companies that a pass changes or creates, by key.
 #[derive(Debug, Default)]

@@ -8,8 +8,8 @@ use crate::merge::plan::{Change, Creation, InteractionDraft, Plan, Recoupling, U
 use crate::model::{Row, Table};
 use crate::state::StateError;
 
-use super::decide::World;
 use super::observe::{Seen, plain};
+use super::world::World;
 
 /// What happened to one party.
 #[derive(Default)]

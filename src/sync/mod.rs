@@ -3,8 +3,10 @@
 pub mod affected;
 pub mod apply;
 pub mod arrange;
+pub mod arrivals;
 mod births;
 mod consequences;
+mod counts;
 pub mod couple;
 pub mod daemon;
 pub mod dates;
@@ -20,12 +22,15 @@ pub mod log;
 pub mod observe;
 pub mod orders;
 mod own_cells;
+mod party;
 pub mod pass;
 pub mod recover;
+pub mod relation_rows;
 mod relations;
 pub mod requests;
 mod seat;
 pub mod spread;
 mod stamps;
+pub mod world;
 
 pub use pass::{Clock, Effects, Outcome, PassError, Request, Summary, SystemClock, reconcile};

@@ -9,9 +9,10 @@ use crate::state::memory::{AnswerRow, SentRow};
 
 use super::arrange::OwnCell;
 use super::consequences::unlisted_row;
-use super::decide::{Decided, World};
+use super::decide::Decided;
 use super::diff::{PrintMap, PrintSet};
 use super::observe::{Seen, tagged};
+use super::world::World;
 
 /// A cell of a record as its export shows it, and what it is to say.
 pub(super) struct Cell<'c> {

@@ -17,10 +17,11 @@ use super::affected::affected;
 use super::apply::{Applied, ApplyError, apply};
 use super::arrange::{self, Arranged, OrderOutcome, Scene};
 use super::couple::{Couplings, couple};
-use super::decide::{Decided, World, decide};
+use super::decide::{Decided, decide};
 use super::observe::{self, Known, Seen, observe};
 use super::orders::Order;
 use super::spread::side_by_side;
+use super::world::World;
 use super::{log, recover};
 
 /// The time, as an argument.

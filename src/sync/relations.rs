@@ -11,11 +11,13 @@ use crate::model::{Place, Problem, Table};
 use crate::state::StateError;
 use crate::state::memory::{GoneRow, Mark, MarkRow};
 
-use super::couple::{Removal, STATUS, company_key, read_relation};
-use super::decide::{Decided, World};
+use super::couple::{Removal, STATUS, company_key};
+use super::decide::Decided;
 use super::diff::PrintMap;
 use super::observe::{plain, tagged};
 use super::own_cells::{self, Cell};
+use super::relation_rows::read_relation;
+use super::world::World;
 
 /// Writes the status of contacts whose relations changed, or who show another one (`business-central.md` §6.2).
 pub(super) fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {

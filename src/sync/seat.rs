@@ -15,8 +15,8 @@ use crate::model::{Direction, FieldId, Form, Problem, Row, Side, Table};
 use crate::state::StateError;
 
 use super::dates;
-use super::decide::World;
 use super::observe::Seen;
+use super::world::World;
 
 /// What is noted on the way, beside the decisions.
 pub(super) struct Notes {

@@ -9,8 +9,9 @@ use crate::model::Table;
 use crate::state::StateError;
 
 use super::dates::{self, Part};
-use super::decide::{Decided, World};
+use super::decide::Decided;
 use super::observe::plain;
+use super::world::World;
 
 /// The columns that say when a record was last modified.
 const STAMPS: [(&str, Part); 3] = [

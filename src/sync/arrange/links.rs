@@ -283,7 +283,7 @@ impl Arranger<'_, '_, '_> {
         let links = self.scene.couplings.links.iter().enumerate();
         let mut rows = Vec::new();
         for at in links.filter(|(_, link)| link[0] == key).map(|(at, _)| at) {
-            if let Some(row) = super::super::couple::relation_at(seen, at)? {
+            if let Some(row) = super::super::relation_rows::relation_at(seen, at)? {
                 rows.push((at, row));
             }
         }
@@ -501,7 +501,7 @@ impl Arranger<'_, '_, '_> {
             .filter(|(at, link)| link[1] == counterpart || before.get(*at) == Some(&counterpart));
         let mut rows = Vec::new();
         for (at, _) in named {
-            let row = super::super::couple::relation_at(seen, at)?;
+            let row = super::super::relation_rows::relation_at(seen, at)?;
             rows.extend(row.filter(|row| row.no == no));
         }
         let codes = &self.scene.config.setup.codes;

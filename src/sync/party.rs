@@ -1,0 +1,249 @@
+//! One party of a pass: its records take their seats, it is merged, and what follows is noted.
+
+use std::collections::BTreeMap;
+
+use crate::merge::party::Member;
+use crate::merge::{Merged, Party, Values, merge};
+use crate::model::{FieldId, Form, Kind, Problem, Side, Table, form};
+use crate::state::StateError;
+use crate::state::memory::GoneRow;
+use crate::state::queries::SentValue;
+
+use super::consequences::{conflict, record_base, record_party};
+use super::couple::Counterparts;
+use super::decide::Decided;
+use super::family::{Families, company_of, given};
+use super::seat::{Notes, Seat, agree_at_sight, member, seat};
+use super::world::World;
+
+/// A party as its merge left it.
+pub(super) struct Outcome {
+    pub(super) no: String,
+    pub(super) was: Values,
+    pub(super) merged: Merged,
+    pub(super) is_new: bool,
+    is_company: bool,
+}
+
+impl Outcome {
+    /// The new name of a contact that had another one; not of a company, whose name no record shows as its contact's.
+    pub(super) fn renamed(&self) -> Option<String> {
+        if self.is_company {
+            return None;
+        }
+        let name = FieldId::named("Name")?;
+        let merged = self
+            .merged
+            .fields
+            .iter()
+            .find(|merged| merged.field == name)?;
+        let new = merged.agreed.clone().filter(|_| !merged.held)?;
+        let before = merged.before.as_ref().or(self.was.get(&name));
+        before.filter(|before| **before != new)?;
+        Some(new)
+    }
+}
+
+pub(super) fn decide_party(
+    world: &World<'_>,
+    contact: u64,
+    families: &Families,
+    decided: &mut Decided,
+    notes: &mut Notes,
+) -> Result<Option<Outcome>, StateError> {
+    let Counterparts { before, now } = world.couplings.of(contact).cloned().unwrap_or_default();
+    let was_coupled = before.iter().any(Option::is_some);
+    let is_coupled = now.iter().any(Option::is_some);
+    // An uncoupled contact is a party of its own; it meets the first counterpart as if it were new.
+    let Some(hub) = seat(
+        world,
+        Side::Contact,
+        contact,
+        was_coupled || !is_coupled,
+        notes,
+    )?
+    else {
+        return Ok(None);
+    };
+    if hub.seen.export.is_some() && !hub.is_new && !hub.seen.exists(contact) {
+        decided.memory.parties.push(hub.no.clone());
+        return Ok(None);
+    }
+    miss_company(world, contact, &hub, notes);
+    let mut seats = vec![hub];
+    for kind in Kind::all() {
+        let key = now[kind.0 as usize];
+        if let Some(left) = before[kind.0 as usize].filter(|left| Some(*left) != key) {
+            part(world, kind, left, decided)?;
+        }
+        if let Some(key) = key {
+            let met = before[kind.0 as usize] == Some(key);
+            seats.extend(seat(world, Side::Counterpart(kind), key, met, notes)?);
+        }
+    }
+    let contact_no = seats[0].no.clone();
+    let known_as = world.former(Table::Contacts, &contact_no).to_owned();
+    let is_pending = world.pending.contains(&known_as);
+    if is_pending && !seats[0].met {
+        decided.memory.parted.push(GoneRow {
+            table: "contacts".to_owned(),
+            no: contact_no.clone(),
+        });
+    }
+    let exceptions: BTreeMap<FieldId, String> = match is_pending {
+        true => world
+            .store
+            .agreed(&known_as)?
+            .into_iter()
+            .filter_map(|(field, value)| Some((FieldId::named(&field)?, value)))
+            .collect(),
+        false => BTreeMap::new(),
+    };
+    let given = given(world, families, contact, &seats[0], &exceptions)?;
+    let may_agree = !is_pending && given.is_empty() && world.config.may_agree_at_sight();
+    if may_agree && agree_at_sight(&seats) {
+        for seat in &seats {
+            record_base(seat, Vec::new(), decided);
+        }
+        return Ok(None);
+    }
+    let members: Vec<Member<'_>> = seats.iter().map(member).collect();
+    let mut party = Party {
+        members,
+        agreed: BTreeMap::new(),
+        decided: BTreeMap::new(),
+        given,
+        was: was(&seats[0]),
+        is_new: seats[0].is_new,
+    };
+    if seats[0].met {
+        for field in FieldId::all() {
+            let of_base = party
+                .members
+                .iter()
+                .find_map(|member| member.cells.get(&field)?.base.clone());
+            if let Some(agreed) = exceptions.get(&field).cloned().or(of_base) {
+                party.agreed.insert(field, agreed);
+            }
+        }
+    }
+    let master = world.arranged.masters.get(&contact);
+    let rules = |field: FieldId| {
+        let tables = party_tables(&seats);
+        let mut rules = world.config.field_rules(&tables, field);
+        if let Some(master) = master {
+            rules.first_meeting = *master;
+        }
+        rules
+    };
+    let limit = world.config.merge.in_flight_limit;
+    let mut merged = merge(&party, &rules, limit);
+    if is_pending {
+        for (field, value, print) in world.store.decided(&known_as)? {
+            let Some(field) = FieldId::named(&field) else {
+                continue;
+            };
+            let fresh = merged.fields.iter().find(|merge| merge.field == field);
+            let about = fresh
+                .and_then(|merge| conflict(&seats, &party, merge))
+                .map(|conflict| conflict.print());
+            if about.as_ref() == Some(&print) {
+                party.decided.insert(field, value);
+            }
+        }
+        if !party.decided.is_empty() {
+            merged = merge(&party, &rules, limit);
+        }
+    }
+    record_party(
+        &seats,
+        &party,
+        &merged,
+        &exceptions,
+        decided,
+        &mut notes.problems,
+    );
+    decided.memory.parties.push(contact_no.clone());
+    let kind = FieldId::named("Type").and_then(|field| {
+        let merged = merged.fields.iter().find(|merged| merged.field == field)?;
+        form::caption(Form::ContactType, merged.agreed.as_deref()?)
+    });
+    Ok(Some(Outcome {
+        no: contact_no,
+        was: party.was,
+        merged,
+        is_company: kind == Some("Company"),
+        is_new: seats[0].is_new,
+    }))
+}
+
+/// What a contact showed before it met its first counterpart.
+fn was(hub: &Seat<'_>) -> Values {
+    let Some(base) = hub.base.as_ref().filter(|_| !hub.met) else {
+        return Values::new();
+    };
+    let said = FieldId::all().filter_map(|field| {
+        let column = Table::Contacts.column_of(field)?;
+        Some((field, base.get(column)?.to_owned()))
+    });
+    said.collect()
+}
+
+/// A person whose company does not exist is a problem, and otherwise as any other contact (`business-central.md` §13).
+fn miss_company(world: &World<'_>, contact: u64, hub: &Seat<'_>, notes: &mut Notes) {
+    let (Some(row), Some(at)) = (&hub.shown, hub.at) else {
+        return;
+    };
+    let company = company_of(row, world.seed);
+    let exists = hub.seen.exists(company)
+        || world.arranged.birth(Table::Contacts, company).is_some()
+        || hub
+            .seen
+            .created
+            .renamed
+            .iter()
+            .any(|(from, _)| world.key(from) == company);
+    // Only keys that were asked for can be found.
+    let is_known = world.has_families() || hub.seen.memory.is_none();
+    let is_in_flight = |value: &SentValue| value.field == "Company No." && !value.sent.acknowledged;
+    if company == 0
+        || company == contact
+        || exists
+        || !is_known
+        || hub.sent.iter().any(is_in_flight)
+    {
+        return;
+    }
+    let mut place = hub.seen.place(at);
+    place.key = Some(hub.no.clone());
+    place.column = Some("Company No.".to_owned());
+    notes.problems.push(Problem::new(
+        place,
+        "no-company",
+        "its company is not among the contacts",
+        "export the company, or correct the Company No.; until then nothing is inherited",
+    ));
+    notes.trouble(Table::Contacts, at);
+}
+
+fn party_tables(seats: &[Seat<'_>]) -> Vec<Table> {
+    seats.iter().map(|seat| seat.side.table()).collect()
+}
+
+/// A counterpart that left the party: what was in flight towards it is nobody's any more.
+fn part(world: &World<'_>, kind: Kind, key: u64, decided: &mut Decided) -> Result<(), StateError> {
+    let table = Table::Counterparts(kind);
+    let Some(seen) = world.tables[table.index()].as_ref() else {
+        return Ok(());
+    };
+    if let Some(no) = seen
+        .base(key)?
+        .and_then(|row| row.get(0).map(str::to_owned))
+    {
+        decided.memory.parted.push(GoneRow {
+            table: table.name().to_owned(),
+            no,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Everything that a decision looks at.
+
+use std::collections::BTreeSet;
+
+use crate::config::Config;
+use crate::exports::key_print;
+use crate::merge::coupling::kind_of;
+use crate::model::{Kind, Row, Table};
+use crate::state::Store;
+use crate::state::memory::MarkRow;
+
+use super::arrange::Arranged;
+use super::couple::Couplings;
+use super::diff::PrintMap;
+use super::family::company_of;
+use super::observe::{Seen, plain};
+
+/// Everything that a decision looks at.
+pub struct World<'w> {
+    /// Configuration.
+    pub config: &'w Config,
+    /// The pass's time.
+    pub now: &'w jiff::Zoned,
+    /// Tables, by [`Table::index`].
+    pub tables: &'w [Option<Seen<'w>>],
+    /// Couplings.
+    pub couplings: &'w Couplings,
+    /// The state, read only.
+    pub store: &'w Store,
+    /// The seed of its hashes.
+    pub seed: u64,
+    /// Contacts whose parties have something pending, by number.
+    pub pending: &'w BTreeSet<String>,
+    /// Records that are gone, those of this pass included.
+    pub gone: &'w BTreeSet<(Table, String)>,
+    /// What the state notes of single records.
+    pub marks: &'w [MarkRow],
+    /// What the pass does beside merging.
+    pub arranged: &'w Arranged,
+    /// Persons whose companies the pass looks at, in the order of the index.
+    pub persons: &'w [u64],
+    /// By key: contacts whose company is agreed on and not shown yet, and the key of that.
+    pub assigned: &'w PrintMap<u64>,
+}
+
+impl World<'_> {
+    /// The key of a number.
+    pub(super) fn key(&self, no: &str) -> u64 {
+        plain(key_print(&[no], self.seed))
+    }
+
+    /// The number under which the state knows a record: who came back under another one is known under ours.
+    pub(super) fn former<'n>(&'n self, table: Table, no: &'n str) -> &'n str {
+        let seen = self.tables[table.index()].as_ref();
+        let renamed = seen.into_iter().flat_map(|seen| &seen.created.renamed);
+        let mut of_it = renamed.filter(|(_, to)| to == no);
+        of_it.next().map_or(no, |(from, _)| from)
+    }
+
+    /// Whether a contact's key is the one of another that came back under this number.
+    pub(super) fn is_renamed(&self, from: u64, to: u64) -> bool {
+        let seen = self.tables[Table::Contacts.index()].as_ref();
+        let mut renamed = seen.into_iter().flat_map(|seen| &seen.created.renamed);
+        renamed.any(|(ours, theirs)| self.key(ours) == from && self.key(theirs) == to)
+    }
+
+    /// Whether persons may take something over from companies in this pass: not when contacts are read for the first time,
+    /// unless some are new.
+    pub(super) fn has_families(&self) -> bool {
+        let seen = self.tables[Table::Contacts.index()].as_ref();
+        seen.is_some_and(|seen| seen.memory.is_some()) || !self.arranged.births.is_empty()
+    }
+
+    /// The contact of a counterpart that the pass creates.
+    pub(super) fn contact_of_new(&self, kind: Kind, no: &str) -> String {
+        let relations = self.arranged.relations.iter().map(|new| &new.relation);
+        let mut of_it = relations
+            .chain(self.arranged.filled.values())
+            .filter(|relation| {
+                let of = kind_of(relation, &self.config.setup.codes);
+                of == Ok(Some(kind)) && relation.no == no
+            });
+        of_it
+            .next()
+            .map(|relation| relation.contact.clone())
+            .unwrap_or_default()
+    }
+
+    /// The key of the company of a contact that is none itself.
+    pub(super) fn company_of_person(&self, contact: u64) -> Option<u64> {
+        let seen = self.tables[Table::Contacts.index()].as_ref()?;
+        let of_row = |row: &Row| company_of(row, self.seed);
+        if let Some(company) = self.assigned.get(&contact) {
+            return Some(*company);
+        }
+        let company = match (self.arranged.birth(Table::Contacts, contact), &seen.export) {
+            (Some(birth), _) => of_row(&birth.row),
+            (None, Some(export))
+                if seen.position(contact).is_some_and(|at| seen.is_touched(at)) =>
+            {
+                let at = seen.position(contact)?;
+                of_row(export.record(at).ok()?.row())
+            }
+            _ => seen.index.links[seen.old_position(contact)?][0],
+        };
+        let given = self.arranged.given.contains_key(&contact);
+        (company != 0 && company != contact || given).then_some(company)
+    }
+}
