@@ -1,11 +1,13 @@
 //! Arrange: what orders and rules ask for, checked in order, becomes new records, relations and cells of the pass. Writes
 //! nothing: what is arranged is merged, planned and guarded like everything else.
 
+mod columns;
 mod contacts;
 mod counterparts;
 mod links;
 mod numbers;
 mod primary;
+mod renames;
 mod returns;
 pub mod templates;
 
@@ -209,7 +211,7 @@ pub struct Triggers {
     newcomers: BTreeSet<(Table, String)>,
     returned: BTreeSet<(Table, String)>,
     primaries: Vec<primary::Moved>,
-    columns: Vec<links::ColumnMove>,
+    columns: Vec<columns::ColumnMove>,
     renamed: bool,
     unwritten: bool,
     gone: bool,
@@ -264,7 +266,7 @@ pub fn triggers(
         let watches_primary = kind
             .filter(|kind| kind.def().has_primary_contact && config.setup.code(*kind).is_some())
             .is_some_and(|_| seen.memory.is_some());
-        let relation_columns = links::relation_columns(seen);
+        let relation_columns = columns::relation_columns(seen);
         let watches =
             creates || watches_primary || !relation_columns.is_empty() || !gone.is_empty();
         if seen.table == Table::Relations || !watches {
@@ -304,7 +306,7 @@ pub fn triggers(
             }
             for column in &relation_columns {
                 let moved =
-                    links::column_move(seen.table, &known.1, column, record.row(), base.as_ref());
+                    columns::column_move(seen.table, &known.1, column, record.row(), base.as_ref());
                 triggers.columns.extend(moved);
             }
         }

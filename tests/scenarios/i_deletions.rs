@@ -48,9 +48,8 @@ fn delete(exchange: &Exchange, table: &str, no: &str) -> String {
 fn settled(exchange: &Exchange, write_back: &str) {
     for _ in 0..3 {
         let summary = exchange.summary();
-        match (write_back, summary.pass) {
-            ("updates", Some(pass)) => import(exchange, pass),
-            _ => {}
+        if let ("updates", Some(pass)) = (write_back, summary.pass) {
+            import(exchange, pass);
         }
     }
     is_in_step(exchange);

@@ -1,67 +1,15 @@
 //! Links with existing records, and what takes them apart (`business-central.md` §6, §8.1).
 
+use crate::merge::FirstMeeting;
 use crate::merge::coupling::{Relation, kind_of};
-use crate::merge::{FirstMeeting, Rule};
-use crate::model::{CONTACT_RELATION, KINDS, Kind, Row, Table, form};
+use crate::model::{Kind, Row, Table, form};
 use crate::state::StateError;
 use crate::state::memory::Mark;
 
-use super::super::observe::{Seen, tagged};
+use super::super::observe::tagged;
 use super::super::orders::Master;
 use super::super::relations::removal_name;
-use super::{
-    Answer, Arrangement, Arranger, NewRelation, OwnCell, canonical, cell, is_person, says_yes,
-};
-
-/// A relation that stands in a column of another table, and that changed there.
-#[derive(Clone, Debug)]
-pub(super) struct ColumnMove {
-    table: Table,
-    no: String,
-    column: &'static str,
-    from: String,
-    to: String,
-}
-
-/// The columns of a table in which relations stand.
-pub(super) fn relation_columns(seen: &Seen<'_>) -> Vec<&'static str> {
-    let Some(export) = &seen.export else {
-        return Vec::new();
-    };
-    let names: Vec<&'static str> = match seen.table {
-        Table::Contacts => KINDS.iter().map(|kind| kind.relation_column).collect(),
-        Table::Counterparts(_) => vec![CONTACT_RELATION],
-        Table::Relations | Table::Templates(_) | Table::Requests => Vec::new(),
-    };
-    let has = |name: &&'static str| {
-        let pinned = seen.config.pins(name);
-        pinned
-            && seen
-                .table
-                .column(name)
-                .is_some_and(|column| export.columns.has(column))
-    };
-    names.into_iter().filter(has).collect()
-}
-
-/// What became of one of these columns.
-pub(super) fn column_move(
-    table: Table,
-    no: &str,
-    column: &&'static str,
-    row: &Row,
-    base: Option<&Row>,
-) -> Option<ColumnMove> {
-    let from = base.map_or(String::new(), |base| canonical(cell(table, base, column)));
-    let to = canonical(cell(table, row, column));
-    (from != to).then(|| ColumnMove {
-        table,
-        no: no.to_owned(),
-        column,
-        from,
-        to,
-    })
-}
+use super::{Answer, Arrangement, Arranger, NewRelation, cell, is_person, says_yes};
 
 impl Arranger<'_, '_, '_> {
     /// Couples a contact with an existing counterpart, every check in order (§8.1).
@@ -223,7 +171,7 @@ impl Arranger<'_, '_, '_> {
         self.settle_dispute(Table::Contacts, contact, contact_key);
         self.settle_dispute(table, no, key);
         self.couple_keys(contact_key, tagged(key, table));
-        self.name_in_columns(contact, kind, no);
+        self.name_in_columns(contact, kind, no, true);
         Ok(Ok(()))
     }
 
@@ -240,30 +188,6 @@ impl Arranger<'_, '_, '_> {
         {
             self.out.undisputed.insert(tagged(key, table));
             self.unmark(Mark::Disputed, table, no);
-        }
-    }
-
-    /// Where relations stand in columns of other tables, the cell is the relation there.
-    fn name_in_columns(&mut self, contact: &str, kind: Kind, no: &str) {
-        let table = Table::Counterparts(kind);
-        let sides = [
-            (table, no, CONTACT_RELATION, contact),
-            (Table::Contacts, contact, kind.def().relation_column, no),
-        ];
-        for (table, of, column, value) in sides {
-            let has = self
-                .seen(table)
-                .is_some_and(|seen| relation_columns(seen).contains(&column));
-            if has {
-                self.out.cells.push(OwnCell {
-                    table,
-                    no: of.to_owned(),
-                    column,
-                    value: value.to_owned(),
-                    rule: Rule::Relation,
-                    contact: contact.to_owned(),
-                });
-            }
         }
     }
 
@@ -339,178 +263,7 @@ impl Arranger<'_, '_, '_> {
         if self.of_counterpart.get(&counterpart) == Some(&contact) {
             self.of_counterpart.remove(&counterpart);
         }
-        let sides = [
-            (table, &relation.no, CONTACT_RELATION),
-            (
-                Table::Contacts,
-                &relation.contact,
-                kind.def().relation_column,
-            ),
-        ];
-        for (table, of, column) in sides {
-            let has = self
-                .seen(table)
-                .is_some_and(|seen| relation_columns(seen).contains(&column));
-            if has {
-                self.out.cells.push(OwnCell {
-                    table,
-                    no: of.clone(),
-                    column,
-                    value: String::new(),
-                    rule: Rule::Relation,
-                    contact: relation.contact.clone(),
-                });
-            }
-        }
-    }
-
-    /// A column in which a relation stands was changed: the old relation goes, the new one comes.
-    pub(super) fn follow_column(&mut self, moved: &ColumnMove) -> Result<(), StateError> {
-        let ends = |other: &str| match moved.table {
-            Table::Counterparts(kind) => Some((kind, other.to_owned(), moved.no.clone())),
-            _ => KINDS
-                .iter()
-                .position(|kind| kind.relation_column == moved.column)
-                .map(|at| (Kind(at as u8), moved.no.clone(), other.to_owned())),
-        };
-        if !moved.from.is_empty()
-            && let Some((kind, contact, no)) = ends(&moved.from)
-            && self.counterpart_of(&contact, kind)?.as_deref() == Some(no.as_str())
-        {
-            let codes = &self.scene.config.setup.codes;
-            let rows = self.rows_of(&contact)?.into_iter().map(|(_, row)| row);
-            let rows: Vec<Relation> = rows
-                .filter(|row| row.no == no && kind_of(row, codes) == Ok(Some(kind)))
-                .collect();
-            for row in rows {
-                self.part(&row, kind);
-            }
-            self.concern(&contact);
-        }
-        if moved.to.is_empty() {
-            return Ok(());
-        }
-        let Some((kind, contact, no)) = ends(&moved.to) else {
-            return Ok(());
-        };
-        if self.scene.config.setup.code(kind).is_none()
-            || self.counterpart_of(&contact, kind)?.as_deref() == Some(no.as_str())
-        {
-            return Ok(());
-        }
-        let missing = match (
-            self.row(Table::Contacts, &contact)?,
-            self.row(Table::Counterparts(kind), &no)?,
-        ) {
-            (None, _) => Some(format!("there is no contact {contact}")),
-            (_, None) => Some(format!("there is no {} {no}", kind.def().noun)),
-            _ => None,
-        };
-        let reason = format!(
-            "the {} of {} {} says so",
-            moved.column,
-            moved.table.noun(),
-            moved.no
-        );
-        let refusal = match missing {
-            Some(missing) => Some(missing),
-            None => self.relate(&contact, kind, &no, reason)?.err(),
-        };
-        match refusal {
-            None => {
-                self.concern(&contact);
-            }
-            Some(refusal) => {
-                let of_record = (moved.table, moved.no.clone());
-                let kept = self.out.troubled.entry(of_record).or_default();
-                kept.push(moved.column);
-                self.trouble(
-                    moved.table,
-                    &moved.no,
-                    "refused-relation",
-                    refusal,
-                    "correct the column; until then it couples nothing",
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Records that came back under another number take their relations along.
-    pub(super) fn follow_renames(&mut self) -> Result<(), StateError> {
-        let codes = self.scene.config.setup.codes.clone();
-        for seen in self.scene.tables.iter().flatten() {
-            for (from, to) in &seen.created.renamed {
-                self.unmark(Mark::Created, seen.table, from);
-                self.rename_taken(seen.table, from, to)?;
-                let rows: Vec<Relation> = match seen.table {
-                    Table::Contacts => self
-                        .rows_of(from)?
-                        .into_iter()
-                        .map(|(_, row)| row)
-                        .collect(),
-                    Table::Counterparts(kind) => self.rows_naming(kind, from)?,
-                    Table::Relations | Table::Templates(_) | Table::Requests => continue,
-                };
-                for row in rows {
-                    let Ok(Some(kind)) = kind_of(&row, &codes) else {
-                        continue;
-                    };
-                    let (contact, no) = match seen.table {
-                        Table::Contacts => (to.clone(), row.no.clone()),
-                        _ => (row.contact.clone(), to.clone()),
-                    };
-                    let is_there = self
-                        .rows_of(&contact)?
-                        .iter()
-                        .any(|(_, known)| known.code == row.code && known.no == no);
-                    self.part(&row, kind);
-                    let relation = Relation {
-                        contact: contact.clone(),
-                        no: no.clone(),
-                        ..row
-                    };
-                    let (contact_key, key) = (self.concern(&contact), self.key(&no));
-                    self.couple_keys(contact_key, tagged(key, Table::Counterparts(kind)));
-                    if !is_there {
-                        let reason = format!("{} {from} came back as {to}", seen.table.noun());
-                        self.out.relations.push(NewRelation { relation, reason });
-                    }
-                }
-                self.renumber_references(seen.table, from, to)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The relation rows that name a counterpart.
-    pub(super) fn rows_naming(&self, kind: Kind, no: &str) -> Result<Vec<Relation>, StateError> {
-        let counterpart = tagged(self.key(no), Table::Counterparts(kind));
-        let Some(seen) = self.seen(Table::Relations) else {
-            return Ok(Vec::new());
-        };
-        // Who came back under another number couples nobody under this one now, and did so at the last pass.
-        let listed = seen.diff.olds.iter();
-        let listed = listed.map(|old| (*old as usize).checked_sub(1));
-        let olds = listed.chain(seen.unlisted().into_iter().map(Some));
-        let before: Vec<u64> = olds
-            .map(|old| old.map_or(0, |old| seen.index.links[old][1]))
-            .collect();
-        let links = self.scene.couplings.links.iter().enumerate();
-        let named = links
-            .filter(|(at, link)| link[1] == counterpart || before.get(*at) == Some(&counterpart));
-        let mut rows = Vec::new();
-        for (at, _) in named {
-            let row = super::super::relation_rows::relation_at(seen, at)?;
-            rows.extend(row.filter(|row| row.no == no));
-        }
-        let codes = &self.scene.config.setup.codes;
-        for (_, row) in self.fresh.iter().filter(|(_, row)| row.no == no) {
-            if !rows.contains(row) && kind_of(row, codes) == Ok(Some(kind)) {
-                rows.push(row.clone());
-            }
-        }
-        Ok(rows)
+        self.name_in_columns(&relation.contact, kind, &relation.no, false);
     }
 }
 

@@ -1,10 +1,9 @@
 //! What a disappearance takes along, and what a return gives back (`product.md` §6, `business-central.md` §11.1).
 
-use crate::merge::Rule;
 use crate::merge::coupling::{Relation, kind_of};
-use crate::model::{FieldId, Kind, Table, form};
+use crate::model::{Kind, Table, form};
 use crate::state::StateError;
-use crate::state::memory::{CreatedRow, Mark, MarkRow, Taken};
+use crate::state::memory::{CreatedRow, Mark, Taken};
 
 use super::super::couple::PRIMARY_CONTACT;
 use super::super::observe::tagged;
@@ -82,7 +81,7 @@ impl Arranger<'_, '_, '_> {
     }
 
     /// The records of a kind whose primary contact a contact is, with what they show.
-    fn naming_as_primary(
+    pub(super) fn naming_as_primary(
         &self,
         kind: Kind,
         contact: u64,
@@ -217,90 +216,6 @@ impl Arranger<'_, '_, '_> {
                 self.out.reasserted.insert(relation);
             }
             false => self.out.relations.push(NewRelation { relation, reason }),
-        }
-        Ok(())
-    }
-
-    /// What records that are gone took along is given back under the number that it has then.
-    pub(super) fn rename_taken(
-        &mut self,
-        table: Table,
-        from: &str,
-        to: &str,
-    ) -> Result<(), StateError> {
-        let marks = self.scene.marks;
-        for mark in marks.iter().filter(|row| row.mark == Mark::Taken) {
-            let mut taken: Vec<Taken> = serde_json::from_str(&mark.body)?;
-            let before = taken.clone();
-            for taken in &mut taken {
-                let no = match (taken, table) {
-                    (Taken::Relation([contact, ..]), Table::Contacts) => contact,
-                    (Taken::Relation([.., no]), Table::Counterparts(_)) => no,
-                    (Taken::Cell([_, _, column, value]), Table::Contacts)
-                        if column == PRIMARY_CONTACT =>
-                    {
-                        value
-                    }
-                    _ => continue,
-                };
-                if *no == from {
-                    to.clone_into(no);
-                }
-            }
-            if taken != before {
-                self.out.marked.push(MarkRow {
-                    body: serde_json::to_string(&taken)?,
-                    ..mark.clone()
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// What refers to a record under the number that we gave it gets the number that its system gave it.
-    pub(super) fn renumber_references(
-        &mut self,
-        table: Table,
-        from: &str,
-        to: &str,
-    ) -> Result<(), StateError> {
-        if table != Table::Contacts {
-            return Ok(());
-        }
-        let key = self.key(from);
-        let mut naming: Vec<(Table, String)> = Vec::new();
-        for kind in Kind::all().filter(|kind| kind.def().has_primary_contact) {
-            let of_kind = self.naming_as_primary(kind, key)?.into_iter();
-            naming.extend(of_kind.map(|(no, _)| (Table::Counterparts(kind), no)));
-        }
-        // Those too whose systems have not imported yet that it is their primary contact.
-        for (table, no) in self.scene.store.awaiting(PRIMARY_CONTACT, from)? {
-            naming.extend(Table::named(&table).map(|table| (table, no)));
-        }
-        naming.sort();
-        naming.dedup();
-        for (table, no) in naming {
-            self.own_cell(table, &no, PRIMARY_CONTACT, to.to_owned(), to);
-        }
-        let (Some(seen), Some(field)) = (self.seen(Table::Contacts), FieldId::named("Company No."))
-        else {
-            return Ok(());
-        };
-        let links = seen.index.links.iter().enumerate();
-        let persons = links
-            .filter(|(_, link)| link[0] == key)
-            .map(|(at, _)| seen.index.keys[at]);
-        for person in persons.collect::<Vec<_>>() {
-            let person = match self.scene.renamed_keys.get(&person) {
-                Some(renamed) => *renamed,
-                None => person,
-            };
-            self.out.concerned.push(person);
-            self.out
-                .given
-                .entry(person)
-                .or_default()
-                .push((field, to.to_owned(), Rule::Relation));
         }
         Ok(())
     }

@@ -1,0 +1,174 @@
+//! Records that came back from their system under another number: whatever named them follows (`product.md` §6).
+
+use crate::merge::Rule;
+use crate::merge::coupling::{Relation, kind_of};
+use crate::model::{FieldId, Kind, Table};
+use crate::state::StateError;
+use crate::state::memory::{Mark, MarkRow, Taken};
+
+use super::super::couple::PRIMARY_CONTACT;
+use super::super::observe::tagged;
+use super::{Arranger, NewRelation};
+
+impl Arranger<'_, '_, '_> {
+    /// Records that came back under another number take their relations along.
+    pub(super) fn follow_renames(&mut self) -> Result<(), StateError> {
+        let codes = self.scene.config.setup.codes.clone();
+        for seen in self.scene.tables.iter().flatten() {
+            for (from, to) in &seen.created.renamed {
+                self.unmark(Mark::Created, seen.table, from);
+                self.rename_taken(seen.table, from, to)?;
+                let rows: Vec<Relation> = match seen.table {
+                    Table::Contacts => self
+                        .rows_of(from)?
+                        .into_iter()
+                        .map(|(_, row)| row)
+                        .collect(),
+                    Table::Counterparts(kind) => self.rows_naming(kind, from)?,
+                    Table::Relations | Table::Templates(_) | Table::Requests => continue,
+                };
+                for row in rows {
+                    let Ok(Some(kind)) = kind_of(&row, &codes) else {
+                        continue;
+                    };
+                    let (contact, no) = match seen.table {
+                        Table::Contacts => (to.clone(), row.no.clone()),
+                        _ => (row.contact.clone(), to.clone()),
+                    };
+                    let is_there = self
+                        .rows_of(&contact)?
+                        .iter()
+                        .any(|(_, known)| known.code == row.code && known.no == no);
+                    self.part(&row, kind);
+                    let relation = Relation {
+                        contact: contact.clone(),
+                        no: no.clone(),
+                        ..row
+                    };
+                    let (contact_key, key) = (self.concern(&contact), self.key(&no));
+                    self.couple_keys(contact_key, tagged(key, Table::Counterparts(kind)));
+                    if !is_there {
+                        let reason = format!("{} {from} came back as {to}", seen.table.noun());
+                        self.out.relations.push(NewRelation { relation, reason });
+                    }
+                }
+                self.renumber_references(seen.table, from, to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The relation rows that name a counterpart.
+    pub(super) fn rows_naming(&self, kind: Kind, no: &str) -> Result<Vec<Relation>, StateError> {
+        let counterpart = tagged(self.key(no), Table::Counterparts(kind));
+        let Some(seen) = self.seen(Table::Relations) else {
+            return Ok(Vec::new());
+        };
+        // Who came back under another number couples nobody under this one now, and did so at the last pass.
+        let listed = seen.diff.olds.iter();
+        let listed = listed.map(|old| (*old as usize).checked_sub(1));
+        let olds = listed.chain(seen.unlisted().into_iter().map(Some));
+        let before: Vec<u64> = olds
+            .map(|old| old.map_or(0, |old| seen.index.links[old][1]))
+            .collect();
+        let links = self.scene.couplings.links.iter().enumerate();
+        let named = links
+            .filter(|(at, link)| link[1] == counterpart || before.get(*at) == Some(&counterpart));
+        let mut rows = Vec::new();
+        for (at, _) in named {
+            let row = super::super::relation_rows::relation_at(seen, at)?;
+            rows.extend(row.filter(|row| row.no == no));
+        }
+        let codes = &self.scene.config.setup.codes;
+        for (_, row) in self.fresh.iter().filter(|(_, row)| row.no == no) {
+            if !rows.contains(row) && kind_of(row, codes) == Ok(Some(kind)) {
+                rows.push(row.clone());
+            }
+        }
+        Ok(rows)
+    }
+
+    /// What records that are gone took along is given back under the number that it has then.
+    pub(super) fn rename_taken(
+        &mut self,
+        table: Table,
+        from: &str,
+        to: &str,
+    ) -> Result<(), StateError> {
+        let marks = self.scene.marks;
+        for mark in marks.iter().filter(|row| row.mark == Mark::Taken) {
+            let mut taken: Vec<Taken> = serde_json::from_str(&mark.body)?;
+            let before = taken.clone();
+            for taken in &mut taken {
+                let no = match (taken, table) {
+                    (Taken::Relation([contact, ..]), Table::Contacts) => contact,
+                    (Taken::Relation([.., no]), Table::Counterparts(_)) => no,
+                    (Taken::Cell([_, _, column, value]), Table::Contacts)
+                        if column == PRIMARY_CONTACT =>
+                    {
+                        value
+                    }
+                    _ => continue,
+                };
+                if *no == from {
+                    to.clone_into(no);
+                }
+            }
+            if taken != before {
+                self.out.marked.push(MarkRow {
+                    body: serde_json::to_string(&taken)?,
+                    ..mark.clone()
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What refers to a record under the number that we gave it gets the number that its system gave it.
+    pub(super) fn renumber_references(
+        &mut self,
+        table: Table,
+        from: &str,
+        to: &str,
+    ) -> Result<(), StateError> {
+        if table != Table::Contacts {
+            return Ok(());
+        }
+        let key = self.key(from);
+        let mut naming: Vec<(Table, String)> = Vec::new();
+        for kind in Kind::all().filter(|kind| kind.def().has_primary_contact) {
+            let of_kind = self.naming_as_primary(kind, key)?.into_iter();
+            naming.extend(of_kind.map(|(no, _)| (Table::Counterparts(kind), no)));
+        }
+        // Those too whose systems have not imported yet that it is their primary contact.
+        for (table, no) in self.scene.store.awaiting(PRIMARY_CONTACT, from)? {
+            naming.extend(Table::named(&table).map(|table| (table, no)));
+        }
+        naming.sort();
+        naming.dedup();
+        for (table, no) in naming {
+            self.own_cell(table, &no, PRIMARY_CONTACT, to.to_owned(), to);
+        }
+        let (Some(seen), Some(field)) = (self.seen(Table::Contacts), FieldId::named("Company No."))
+        else {
+            return Ok(());
+        };
+        let links = seen.index.links.iter().enumerate();
+        let persons = links
+            .filter(|(_, link)| link[0] == key)
+            .map(|(at, _)| seen.index.keys[at]);
+        for person in persons.collect::<Vec<_>>() {
+            let person = match self.scene.renamed_keys.get(&person) {
+                Some(renamed) => *renamed,
+                None => person,
+            };
+            self.out.concerned.push(person);
+            self.out
+                .given
+                .entry(person)
+                .or_default()
+                .push((field, to.to_owned(), Rule::Relation));
+        }
+        Ok(())
+    }
+}
