@@ -220,3 +220,40 @@ impl Store {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_of_any_older_version_opens_and_keeps_what_it_knew() {
+        for version in 1..STATE_VERSION {
+            let folder = tempfile::tempdir().expect("a folder");
+            let db = Connection::open(folder.path().join("couplet.db")).expect("a database");
+            for step in &MIGRATIONS[..version as usize] {
+                db.execute_batch(step).expect("a migration");
+            }
+            db.pragma_update(None, "user_version", version)
+                .expect("a version");
+            db.execute("INSERT INTO meta VALUES('seed', '2a')", [])
+                .expect("a row");
+            drop(db);
+            let store = Store::open(folder.path()).expect("it opens");
+            assert_eq!(store.version().expect("a version"), STATE_VERSION);
+            assert_eq!(store.seed(0).expect("a seed"), 0x2a);
+            assert!(store.marks().expect("marks").is_empty());
+            assert_eq!(store.last_number("CT1").expect("a number"), None);
+        }
+    }
+
+    #[test]
+    fn a_state_of_a_newer_version_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = Connection::open(folder.path().join("couplet.db")).expect("a database");
+        db.pragma_update(None, "user_version", STATE_VERSION + 1)
+            .expect("a version");
+        drop(db);
+        let opened = Store::open(folder.path());
+        assert!(matches!(opened, Err(StateError::Newer { .. })));
+    }
+}
