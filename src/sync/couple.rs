@@ -151,20 +151,11 @@ pub fn couple(
         couplings.now.clone_from(&couplings.before);
         return Ok(couplings);
     };
-    let rows = Rows {
-        seen: relations,
-        listed: export.records.len(),
-        unlisted: relations.unlisted(),
-        arranged,
-    };
+    let rows = Rows::new(relations, export, arranged);
     couplings.links = rows.old_links();
     let ends = ends_concerned(tables, arranged, seed);
-    let has_news = (rows.listed..rows.len()).any(|at| rows.is_touched(at));
-    if relations.diff.touched.is_empty()
-        && relations.diff.gone.is_empty()
-        && ends.is_empty()
-        && !has_news
-    {
+    let has_news = rows.touched().contains(&true);
+    if relations.diff.gone.is_empty() && ends.is_empty() && !has_news {
         couplings.now = in_force(&couplings.links);
         return Ok(couplings);
     }
@@ -197,7 +188,7 @@ pub fn couple(
         wanted.insert(plain(key_print(&[&relation.contact], seed)));
         wanted.insert(plain(key_print(&[&relation.no], seed)));
     }
-    let touched: Vec<bool> = (0..rows.len()).map(|at| rows.is_touched(at)).collect();
+    let touched: Vec<bool> = rows.touched().to_vec();
     for seen in tables.iter_mut().flatten() {
         if seen.table != Table::Relations {
             seen.find_keys(&wanted);

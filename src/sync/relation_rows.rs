@@ -15,9 +15,35 @@ pub(super) struct Rows<'r, 'c> {
     /// Where the unlisted ones stand in the index.
     pub(super) unlisted: Vec<usize>,
     pub(super) arranged: &'r Arranged,
+    /// Which rows are looked at anew.
+    touched: Vec<bool>,
 }
 
-impl Rows<'_, '_> {
+impl<'r, 'c> Rows<'r, 'c> {
+    pub(super) fn new(seen: &'r Seen<'c>, export: &Export, arranged: &'r Arranged) -> Rows<'r, 'c> {
+        let mut rows = Rows {
+            seen,
+            listed: export.records.len(),
+            unlisted: seen.unlisted(),
+            arranged,
+            touched: Vec::new(),
+        };
+        let mut touched = vec![false; rows.len()];
+        let listed = seen.diff.touched.iter().map(|at| *at as usize);
+        let filled = arranged.filled.keys().chain(seen.created.filling.keys());
+        for at in listed.chain(filled.copied()) {
+            touched[at] = true;
+        }
+        for (at, old) in rows.unlisted.iter().enumerate() {
+            // What is in flight is looked at in every pass, and what was left open; else what a delta does not list is as
+            // it was.
+            touched[rows.listed + at] = seen.is_full() || seen.index.prints[*old] == 0;
+        }
+        touched[rows.listed + rows.unlisted.len()..].fill(true);
+        rows.touched = touched;
+        rows
+    }
+
     pub(super) fn len(&self) -> usize {
         self.listed + self.unlisted.len() + self.arranged.relations.len()
     }
@@ -39,19 +65,12 @@ impl Rows<'_, '_> {
     }
 
     pub(super) fn is_touched(&self, at: usize) -> bool {
-        match at < self.listed {
-            true => {
-                self.seen.is_touched(at)
-                    || self.arranged.filled.contains_key(&at)
-                    || self.seen.created.filling.contains_key(&at)
-            }
-            // What is in flight is looked at in every pass, and what was left open; else what a delta does not list is as
-            // it was.
-            false => match self.unlisted.get(at - self.listed) {
-                Some(old) => self.seen.is_full() || self.seen.index.prints[*old] == 0,
-                None => true,
-            },
-        }
+        self.touched[at]
+    }
+
+    /// Which rows are looked at anew, by position.
+    pub(super) fn touched(&self) -> &[bool] {
+        &self.touched
     }
 
     pub(super) fn read(
