@@ -65,6 +65,7 @@ fn report(outcome: &Result<Outcome, PassError>) {
                 info!(
                     pass,
                     cells = summary.plan.changes.len(),
+                    created = summary.plan.creations.len(),
                     conflicts,
                     problems,
                     "pass made"
