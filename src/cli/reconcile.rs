@@ -122,6 +122,9 @@ pub fn carry_out_as(
             value["orders"] = json!(summary.outcomes);
             context.out.json(&value);
             let mut text: String = told(&summary.outcomes);
+            if text.is_empty() && !context.out.is_quiet() {
+                eprintln!("nothing was left to do");
+            }
             for warning in duplicates(summary) {
                 eprintln!("warning: {warning}");
             }
