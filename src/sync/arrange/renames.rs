@@ -17,7 +17,6 @@ impl Arranger<'_, '_, '_> {
         for seen in self.scene.tables.iter().flatten() {
             for (from, to) in &seen.created.renamed {
                 self.unmark(Mark::Created, seen.table, from);
-                self.rename_taken(seen.table, from, to)?;
                 let rows: Vec<Relation> = match seen.table {
                     Table::Contacts => self
                         .rows_of(from)?
@@ -55,7 +54,7 @@ impl Arranger<'_, '_, '_> {
                 self.renumber_references(seen.table, from, to)?;
             }
         }
-        Ok(())
+        self.rename_taken()
     }
 
     /// The relation rows that name a counterpart.
@@ -88,39 +87,62 @@ impl Arranger<'_, '_, '_> {
         Ok(rows)
     }
 
-    /// What records that are gone took along is given back under the number that it has then.
-    pub(super) fn rename_taken(
-        &mut self,
-        table: Table,
-        from: &str,
-        to: &str,
-    ) -> Result<(), StateError> {
-        let marks = self.scene.marks;
-        for mark in marks.iter().filter(|row| row.mark == Mark::Taken) {
-            let mut taken: Vec<Taken> = serde_json::from_str(&mark.body)?;
-            let before = taken.clone();
-            for taken in &mut taken {
-                let no = match (taken, table) {
-                    (Taken::Relation([contact, ..]), Table::Contacts) => contact,
-                    (Taken::Relation([.., no]), Table::Counterparts(_)) => no,
-                    (Taken::Cell([_, _, column, value]), Table::Contacts)
-                        if column == PRIMARY_CONTACT =>
-                    {
-                        value
+    /// What records that are gone took along is given back under the numbers that it has then.
+    fn rename_taken(&mut self) -> Result<(), StateError> {
+        let codes = &self.scene.config.setup.codes;
+        let renamed = |table: Table, no: &str| -> Option<String> {
+            let seen = self.seen(table)?;
+            let mut of_table = seen.created.renamed.iter();
+            of_table
+                .find(|(from, _)| from == no)
+                .map(|(_, to)| to.clone())
+        };
+        let rename = |table: Table, no: &mut String| {
+            if let Some(to) = renamed(table, no) {
+                *no = to;
+            }
+        };
+        let mut marked: Vec<MarkRow> = Vec::new();
+        for mark in self
+            .scene
+            .marks
+            .iter()
+            .filter(|row| row.mark == Mark::Taken)
+        {
+            let before: Vec<Taken> = serde_json::from_str(&mark.body)?;
+            let mut after = before.clone();
+            for taken in &mut after {
+                match taken {
+                    Taken::Relation([contact, code, link, no]) => {
+                        let relation = Relation {
+                            contact: contact.clone(),
+                            code: code.clone(),
+                            link: Some(link.clone()).filter(|link| !link.is_empty()),
+                            no: no.clone(),
+                        };
+                        rename(Table::Contacts, contact);
+                        if let Ok(Some(kind)) = kind_of(&relation, codes) {
+                            rename(Table::Counterparts(kind), no);
+                        }
                     }
-                    _ => continue,
-                };
-                if *no == from {
-                    to.clone_into(no);
+                    Taken::Cell([table, no, column, value]) => {
+                        if column == PRIMARY_CONTACT {
+                            rename(Table::Contacts, value);
+                        }
+                        if let Some(table) = Table::named(table) {
+                            rename(table, no);
+                        }
+                    }
                 }
             }
-            if taken != before {
-                self.out.marked.push(MarkRow {
-                    body: serde_json::to_string(&taken)?,
+            if after != before {
+                marked.push(MarkRow {
+                    body: serde_json::to_string(&after)?,
                     ..mark.clone()
                 });
             }
         }
+        self.out.marked.extend(marked);
         Ok(())
     }
 
@@ -137,15 +159,9 @@ impl Arranger<'_, '_, '_> {
         let key = self.key(from);
         let mut naming: Vec<(Table, String)> = Vec::new();
         for kind in Kind::all().filter(|kind| kind.def().has_primary_contact) {
-            let of_kind = self.naming_as_primary(kind, key)?.into_iter();
+            let of_kind = self.naming_as_primary(kind, from)?.into_iter();
             naming.extend(of_kind.map(|(no, _)| (Table::Counterparts(kind), no)));
         }
-        // Those too whose systems have not imported yet that it is their primary contact.
-        for (table, no) in self.scene.store.awaiting(PRIMARY_CONTACT, from)? {
-            naming.extend(Table::named(&table).map(|table| (table, no)));
-        }
-        naming.sort();
-        naming.dedup();
         for (table, no) in naming {
             self.own_cell(table, &no, PRIMARY_CONTACT, to.to_owned(), to);
         }

@@ -1,13 +1,18 @@
 //! What a disappearance takes along, and what a return gives back (`product.md` §6, `business-central.md` §11.1).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::merge::coupling::{Relation, kind_of};
-use crate::model::{Kind, Table, form};
+use crate::model::{Kind, Row, Table, form};
 use crate::state::StateError;
-use crate::state::memory::{CreatedRow, Mark, Taken};
+use crate::state::memory::{CreatedRow, Mark, MarkRow, Taken};
 
 use super::super::couple::PRIMARY_CONTACT;
 use super::super::observe::tagged;
-use super::{Arranger, Birth, NewRelation, canonical, cell};
+use super::{Arranger, Birth, NewRelation, canonical, cell, set};
+
+/// The cells of a counterpart that name its primary contact.
+const PRIMARY_CELLS: [&str; 2] = [PRIMARY_CONTACT, "Contact"];
 
 impl Arranger<'_, '_, '_> {
     /// Notes what the records that are gone take along: their relations, and where they were the primary contact.
@@ -40,7 +45,7 @@ impl Arranger<'_, '_, '_> {
                     })
                     .collect();
                 if seen.table == Table::Contacts {
-                    self.leave_counterparts(&no, key, &mut taken)?;
+                    self.leave_counterparts(&no, &mut taken)?;
                     self.leave_persons(key)?;
                 }
                 if !taken.is_empty() {
@@ -56,13 +61,12 @@ impl Arranger<'_, '_, '_> {
     fn leave_counterparts(
         &mut self,
         contact: &str,
-        key: u64,
         taken: &mut Vec<Taken>,
     ) -> Result<(), StateError> {
         for kind in Kind::all().filter(|kind| kind.def().has_primary_contact) {
-            for (no, row) in self.naming_as_primary(kind, key)? {
+            for (no, row) in self.naming_as_primary(kind, contact)? {
                 let table = Table::Counterparts(kind);
-                for column in [PRIMARY_CONTACT, "Contact"] {
+                for column in PRIMARY_CELLS {
                     let value = cell(table, &row, column).to_owned();
                     if form::is_blank(&value) {
                         continue;
@@ -80,39 +84,50 @@ impl Arranger<'_, '_, '_> {
         Ok(())
     }
 
-    /// The records of a kind whose primary contact a contact is, with what they show.
+    /// The records of a kind whose primary contact a contact is, with what they show; and those whose systems have not imported
+    /// yet that it is, with what they will show then.
     pub(super) fn naming_as_primary(
         &self,
         kind: Kind,
-        contact: u64,
-    ) -> Result<Vec<(String, crate::model::Row)>, StateError> {
+        contact: &str,
+    ) -> Result<Vec<(String, Row)>, StateError> {
         let table = Table::Counterparts(kind);
         let Some(seen) = self.seen(table) else {
             return Ok(Vec::new());
         };
-        let known = seen.index.links.iter().enumerate();
-        let known = known
-            .filter(|(_, link)| link[0] == contact)
-            .map(|(at, _)| seen.index.keys[at]);
-        let touched = seen
-            .diff
-            .touched
-            .iter()
-            .map(|at| seen.diff.keys[*at as usize]);
-        let mut found = Vec::new();
-        for key in known.chain(touched) {
+        let contact_key = self.key(contact);
+        let known = seen.index.links.iter().zip(&seen.index.keys);
+        let known = known.filter(|(link, _)| link[0] == contact_key);
+        let touched = seen.diff.touched.iter();
+        let touched = touched.map(|at| seen.diff.keys[*at as usize]);
+        let store = self.scene.store;
+        let awaiting = store.awaiting(PRIMARY_CONTACT, contact)?.into_iter();
+        let awaiting: BTreeSet<String> = awaiting
+            .filter(|(of, _)| of == table.name())
+            .map(|(_, no)| no)
+            .collect();
+        let mut found: BTreeMap<String, Row> = BTreeMap::new();
+        for key in known.map(|(_, key)| *key).chain(touched) {
             let Some(row) = seen.row(key)? else { continue };
-            let no = canonical(cell(table, &row, "No."));
             let primary = canonical(cell(table, &row, PRIMARY_CONTACT));
-            if !primary.is_empty()
-                && self.key(&primary) == contact
-                && found.iter().all(|(known, _)| *known != no)
-            {
-                found.push((no, row));
+            if !primary.is_empty() && self.key(&primary) == contact_key {
+                found.insert(canonical(cell(table, &row, "No.")), row);
             }
         }
-        found.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(found)
+        for no in awaiting {
+            let Some(mut row) = self.row(table, &no)? else {
+                continue;
+            };
+            for value in store.sent(table.name(), &no, seen.exports)? {
+                if PRIMARY_CELLS.contains(&value.field.as_str()) && !value.sent.acknowledged {
+                    set(table, &mut row, &value.field, &value.sent.value);
+                }
+            }
+            if canonical(cell(table, &row, PRIMARY_CONTACT)) == contact {
+                found.insert(no, row);
+            }
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// Persons whose company is gone are looked at, since that is a problem of theirs.
@@ -130,13 +145,14 @@ impl Arranger<'_, '_, '_> {
     /// A record that comes back regains what its disappearance took, where both ends are still free.
     pub(super) fn give_back(&mut self, table: Table, no: &str) -> Result<(), StateError> {
         let name = table.name();
-        let mark = self
-            .scene
-            .marks
-            .iter()
-            .find(|row| row.mark == Mark::Taken && row.table == name && row.no == no);
-        let Some(mark) = mark else { return Ok(()) };
+        let is_it = |row: &&MarkRow| row.mark == Mark::Taken && row.table == name && row.no == no;
+        // What was renamed in this pass counts.
+        let renamed = self.out.marked.iter().find(is_it);
+        let Some(mark) = renamed.or_else(|| self.scene.marks.iter().find(is_it)) else {
+            return Ok(());
+        };
         let taken: Vec<Taken> = serde_json::from_str(&mark.body)?;
+        self.out.marked.retain(|row| !is_it(&row));
         self.unmark(Mark::Taken, table, no);
         for taken in taken {
             match taken {
@@ -150,10 +166,9 @@ impl Arranger<'_, '_, '_> {
                     self.relate_again(relation, table, no)?;
                 }
                 Taken::Cell([of, of_no, column, value]) => {
-                    let columns = [PRIMARY_CONTACT, "Contact"];
                     let (Some(of), Some(column)) = (
                         Table::named(&of),
-                        columns.into_iter().find(|known| *known == column),
+                        PRIMARY_CELLS.into_iter().find(|known| *known == column),
                     ) else {
                         continue;
                     };

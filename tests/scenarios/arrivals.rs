@@ -1,0 +1,194 @@
+//! Records that we created come back from their systems: altered, renumbered together, or with our number given to somebody
+//! else; and what happens to their numbers while systems have not imported them.
+
+use crate::office::{SERIES, clean, create, office_to};
+use crate::support::Exchange;
+use crate::{
+    CUSTOMER, KINDS, Kind, RELATION_COLUMNS, VENDOR, add, cell, edit, exchange_through, import, row,
+};
+
+const CONTACTS: &str = "No.,Name,City,Type,Company No.,External ID\nC1,Acme,Rome,Company,C1,\n";
+const COUNTERPARTS: &str = "No.,Name,City\n9,Nine,Bonn\n";
+
+/// A relation that links to nothing, so that its export never becomes empty.
+const PROSPECT: &str = "C1,PROS,,\n";
+
+/// An office whose systems import update files, with a counterpart that was created from C1 and is in flight.
+fn created(kind: &Kind) -> (Exchange, u64) {
+    let exchange = office_to(kind, SERIES, CONTACTS, COUNTERPARTS, "updates");
+    exchange.put("relations.csv", format!("{RELATION_COLUMNS}{PROSPECT}"));
+    clean(&exchange);
+    let ran = create(&exchange, kind, "C1", &[]);
+    assert_eq!(ran.out, format!("{}\n", kind.first()), "{ran:?}");
+    (exchange, 2)
+}
+
+#[test]
+fn a_number_that_went_to_somebody_else_couples_nobody_until_a_person_says_so() {
+    for kind in &KINDS {
+        let (exchange, pass) = created(kind);
+        import(&exchange, pass);
+        edit(&exchange, kind.table, kind.first(), "Name", "Quite Another");
+        for _ in 0..2 {
+            let summary = exchange.summary();
+            assert_eq!(summary.couplings, 0);
+            let problems = summary.plan.problems.iter();
+            let problems: Vec<_> = problems.map(|problem| problem.kind.as_str()).collect();
+            assert_eq!(problems, ["number-taken"]);
+        }
+        assert!(row(&exchange, "contacts", "C1").contains("Acme"));
+        let linked = exchange.run(&["links", "add", "C1", kind.noun(), kind.first()]);
+        assert_eq!(linked.code, 0, "{linked:?}");
+        assert_eq!(clean(&exchange).couplings, 1);
+    }
+}
+
+#[test]
+fn the_relation_with_somebody_else_can_be_taken_out() {
+    for kind in &KINDS {
+        let (exchange, pass) = created(kind);
+        import(&exchange, pass);
+        edit(&exchange, kind.table, kind.first(), "Name", "Quite Another");
+        exchange.summary();
+        let removed = exchange.run(&["links", "remove", "C1", kind.noun()]);
+        assert_eq!(removed.code, 0, "{removed:?}");
+        import(&exchange, 4);
+        assert_eq!(
+            exchange.text("relations.csv"),
+            format!("{RELATION_COLUMNS}{PROSPECT}")
+        );
+        let summary = clean(&exchange);
+        assert_eq!(summary.couplings, 0);
+        // The contact is free for another one.
+        let again = create(&exchange, kind, "C1", &[]);
+        assert_eq!(again.code, 0, "{again:?}");
+        assert_ne!(again.out.trim(), kind.first());
+    }
+}
+
+#[test]
+fn what_a_system_alters_while_it_imports_a_new_record_is_its_word() {
+    for kind in &KINDS {
+        let (exchange, pass) = created(kind);
+        import(&exchange, pass);
+        edit(&exchange, kind.table, kind.first(), "City", "ROMA");
+        let summary = clean(&exchange);
+        import(&exchange, summary.pass.expect("a pass"));
+        clean(&exchange);
+        assert_eq!(cell(&exchange, "contacts", "C1", "City"), "ROMA");
+        assert_eq!(cell(&exchange, kind.table, kind.first(), "City"), "ROMA");
+    }
+}
+
+#[test]
+fn what_a_gone_contact_took_is_given_back_under_all_the_numbers_that_its_counterparts_got() {
+    let tables = [
+        ("contacts", "No.,Name\nC1,Acme\nC9,Nine\n"),
+        ("customers", "No.,Name,External ID\n9,Nine,\n"),
+        ("vendors", "No.,Name,External ID\n9,Nine,\n"),
+        (
+            "relations",
+            "Contact No.,Business Relation Code,Link to Table,No.\nC9,PROS,,\n",
+        ),
+    ];
+    // Both kinds are numbered from the same series, as some ledgers do.
+    let exchange = exchange_through("updates", &tables, "")
+        .with("[setup]\ncustomer_nos = \"A1\"\nvendor_nos = \"A1\"\n");
+    clean(&exchange);
+    for noun in ["customer", "vendor"] {
+        let ran = exchange.run(&["create", noun, "--contact", "C1"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    exchange.put("contacts.csv", "No.,Name\nC9,Nine\n");
+    exchange.summary();
+    // Both ledgers import what was created under numbers of their own, in the same night.
+    add(&exchange, "customers", "X1,Acme,A1");
+    let vendor = exchange.text("updates/vendors_000003.csv");
+    let ours = vendor
+        .lines()
+        .nth(1)
+        .expect("a vendor")
+        .split(',')
+        .next()
+        .expect("its number");
+    add(&exchange, "vendors", &format!("Y1,Acme,{ours}"));
+    exchange.summary();
+    add(&exchange, "contacts", "C1,Acme");
+    let summary = exchange.summary();
+    let coupled: Vec<_> = summary
+        .plan
+        .couplings
+        .iter()
+        .map(|new| new.no.as_str())
+        .collect();
+    assert_eq!(coupled, ["X1", "Y1"], "{:#?}", summary.plan);
+}
+
+/// A counterpart whose company and person contacts were created in one pass, and wait to be imported.
+fn family(kind: &Kind) -> (Exchange, u64) {
+    let counterparts = "No.,Name,City,Contact,Primary Contact No.\n9,Nine,Bonn,,\n";
+    let exchange = office_to(kind, SERIES, CONTACTS, counterparts, "updates");
+    clean(&exchange);
+    add(&exchange, kind.table, "10,Beta,Oslo,Ann Lee,");
+    let summary = clean(&exchange);
+    assert_eq!(summary.plan.creations.len(), 2);
+    (exchange, summary.pass.expect("a pass"))
+}
+
+#[test]
+fn a_company_and_its_person_that_are_renumbered_together_are_both_followed_by_what_was_taken() {
+    for kind in [CUSTOMER, VENDOR] {
+        let (exchange, pass) = family(&kind);
+        // The counterpart's system imports that CT2 is its primary contact; then the record is deleted there.
+        crate::import_of(&exchange, kind.table, pass);
+        clean(&exchange);
+        assert_eq!(
+            cell(&exchange, kind.table, "10", "Primary Contact No."),
+            "CT2"
+        );
+        let gone = row(&exchange, kind.table, "10");
+        let file = format!("{}.csv", kind.table);
+        exchange.put(
+            &file,
+            exchange.text(&file).replace(&format!("{gone}\n"), ""),
+        );
+        exchange.summary();
+        // The CRM imports both under numbers of its own, in one export.
+        let rows = "X1,Beta,Oslo,Company,X1,CT1\nX2,Ann Lee,Oslo,Person,X1,CT2\n";
+        exchange.put("contacts.csv", format!("{CONTACTS}{rows}"));
+        exchange.summary();
+        add(&exchange, kind.table, &gone.replace("CT2", "X2"));
+        let summary = exchange.summary();
+        assert_eq!(summary.couplings, 1, "{summary:#?}");
+        assert_eq!(summary.plan.couplings[0].contact, "X1");
+    }
+}
+
+#[test]
+fn a_primary_contact_that_is_deleted_before_its_number_was_imported_is_named_by_nobody() {
+    for kind in [CUSTOMER, VENDOR] {
+        let (exchange, pass) = family(&kind);
+        // The CRM imports at once, the counterpart's system does not.
+        crate::import_of(&exchange, "contacts", pass);
+        crate::import_of(&exchange, "relations", pass);
+        clean(&exchange);
+        let person = row(&exchange, "contacts", "CT2");
+        let without = exchange
+            .text("contacts.csv")
+            .replace(&format!("{person}\n"), "");
+        exchange.put("contacts.csv", &without);
+        let second = exchange.summary().pass.expect("a pass");
+        crate::import_of(&exchange, kind.table, pass);
+        crate::import_of(&exchange, kind.table, second);
+        assert_eq!(cell(&exchange, kind.table, "10", "Primary Contact No."), "");
+        clean(&exchange);
+        // It returns, and is the primary contact again.
+        add(&exchange, "contacts", &person);
+        let third = clean(&exchange).pass.expect("a pass");
+        crate::import_of(&exchange, kind.table, third);
+        assert_eq!(
+            cell(&exchange, kind.table, "10", "Primary Contact No."),
+            "CT2"
+        );
+    }
+}
