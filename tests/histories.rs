@@ -175,6 +175,8 @@ struct World {
     edits: BTreeMap<String, Edit>,
     /// Values that a person chose, with the time of the pass that carried it out.
     chosen: Vec<(String, usize)>,
+    /// Values that a person decided against.
+    overruled: BTreeSet<String>,
     holds: bool,
     now: usize,
     seen: Seen,
@@ -226,6 +228,7 @@ impl World {
             updates: Default::default(),
             edits: BTreeMap::new(),
             chosen: Vec::new(),
+            overruled: BTreeSet::new(),
             holds: on_conflict == "\"hold\"",
             now: 0,
             seen: Seen::default(),
@@ -513,14 +516,17 @@ impl World {
             let (from, to) = (self.typed_at(&change.from), self.typed_at(&change.to));
             if change.rule == Rule::Decided {
                 self.chosen.push((change.to.clone(), self.now));
+                self.overruled.insert(change.from.clone());
             }
             let is_chosen = self
                 .chosen
                 .iter()
                 .any(|(value, at)| *value == change.to && *at >= from);
             // A cleared cell does not tell when it was cleared.
+            // What a person has decided against may go, also for what was typed before it.
+            let is_overruled = self.overruled.contains(&change.from);
             prop_assert!(
-                change.to.is_empty() || from <= to || is_chosen,
+                change.to.is_empty() || from <= to || is_chosen || is_overruled,
                 "reverted: {change:?}"
             );
         }
