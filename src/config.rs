@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, all of whose errors are reported at once, each with its place.
 
+pub mod exchange;
 pub mod glob;
 mod reader;
 pub mod setup;
@@ -7,7 +8,6 @@ pub mod setup;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -16,6 +16,7 @@ use crate::merge::guard::{Limit, Limits};
 use crate::merge::{FieldRules, FirstMeeting, Policy};
 use crate::model::{CONTACT_RELATION, FieldId, KINDS, Kind, Side, Table};
 
+pub use exchange::{Announce, AnswerFormat, Arrival, Exchange, OnGap, Ready, Run};
 pub use reader::ConfigError;
 use reader::{Reader, Source, fold, listed, nearest};
 pub use setup::{CreateContacts, SearchFor, Setup};
@@ -29,8 +30,10 @@ pub struct Config {
     pub setup: Setup,
     /// Who wins, and how long to wait.
     pub merge: Merge,
-    /// How long a file must be unchanged to be complete, where nothing better tells.
-    pub settle: Duration,
+    /// How folders are looked at.
+    pub run: Run,
+    /// The exchange with people and with systems that can only write and read files.
+    pub exchange: Exchange,
     /// The interaction log's file, and what its entries carry.
     pub interactions: Interactions,
     tables: BTreeMap<Table, TableConfig>,
@@ -121,6 +124,8 @@ pub struct TableConfig {
     pub update: Update,
     /// What an emptied cell means.
     pub empty: Empty,
+    /// How its files come, and how ours are announced.
+    pub arrival: Arrival,
     /// How dates of modification are written.
     pub dates: Option<String>,
     on_conflict: Option<Policy>,
@@ -240,9 +245,8 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
     let setup = Setup::read(&root.table("setup"), &root.table("series"));
     let merge = read_merge(&root.table("merge"));
     let limits = read_limits(&root.table("guards"), DEFAULT_LIMITS);
-    let run = root.table("run");
-    let settle = run.duration("settle").unwrap_or(Duration::from_secs(2));
-    run.finish();
+    let run = Run::read(&root.table("run"));
+    let exchange = Exchange::read(&root.table("exchange"), folder);
     let log = root.table("interactions");
     let interactions = read_interactions(&log, folder);
     let tables_reader = root.table("tables");
@@ -254,7 +258,8 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
         state: state?,
         setup,
         merge,
-        settle,
+        run,
+        exchange,
         interactions,
         tables,
         limits,
@@ -489,6 +494,13 @@ fn read_table(
     let guards = reader.table("guards");
     let own_limits = guards.exists().then(|| read_limits(&guards, limits));
     let dates = reader.text("dates");
+    let arrival = Arrival::read(reader);
+    if arrival.drop && write_back == WriteBack::InPlace {
+        reader.error(
+            "drop",
+            "a dropped file is archived, so nothing can be written in place; name a folder for update files",
+        );
+    }
     let mut pins = read_pins(reader, table);
     pins.columns.extend(read_relation_columns(reader, table));
     reader.finish();
@@ -500,6 +512,7 @@ fn read_table(
         contents,
         update,
         empty,
+        arrival,
         dates,
         on_conflict,
         fields,

@@ -71,6 +71,19 @@ pub struct Identity {
     pub changed: i128,
 }
 
+/// What stands under a name in a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A file that no other name leads to.
+    File,
+    /// A file that stands under other names too.
+    Linked,
+    /// A folder.
+    Folder,
+    /// A link, a pipe, a device.
+    Other,
+}
+
 /// A file that is being written.
 pub trait Draft: Write {
     /// Makes everything written durable.
@@ -85,8 +98,18 @@ pub trait Disk: Sync {
     /// The identity of what stands at a path; `None` where nothing does.
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>>;
 
+    /// What stands in a folder, sorted, without following links; nothing where the folder does not exist.
+    fn entries(&self, folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>>;
+
     /// Files of a folder, sorted; nothing where the folder does not exist.
-    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let entries = self.entries(folder)?.into_iter();
+        let files = entries.filter(|(_, entry)| matches!(entry, Entry::File | Entry::Linked));
+        Ok(files.map(|(path, _)| path).collect())
+    }
+
+    /// Bytes that can still be written to the disk of a folder; `None` where nobody can say.
+    fn free(&self, folder: &Path) -> Option<u64>;
 
     /// Creates a file that does not exist yet, with mode and owner of `like` where that exists.
     fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>>;
@@ -157,21 +180,33 @@ impl Disk for RealDisk {
         }
     }
 
-    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+    fn entries(&self, folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let mut paths = Vec::new();
+        let mut found = Vec::new();
         for entry in entries {
             let entry = entry?;
-            if entry.metadata().is_ok_and(|metadata| metadata.is_file()) {
-                paths.push(entry.path());
+            // What is gone between the two looks was never there.
+            if let Ok(metadata) = entry.metadata() {
+                found.push((entry.path(), entry_of(&metadata)));
             }
         }
-        paths.sort();
-        Ok(paths)
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(found)
+    }
+
+    #[cfg(unix)]
+    fn free(&self, folder: &Path) -> Option<u64> {
+        let room = rustix::fs::statvfs(folder).ok()?;
+        Some(room.f_bavail.saturating_mul(room.f_frsize))
+    }
+
+    #[cfg(not(unix))]
+    fn free(&self, _folder: &Path) -> Option<u64> {
+        None
     }
 
     fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
@@ -228,6 +263,27 @@ impl Disk for RealDisk {
     fn commit_point(&self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn entry_of(metadata: &fs::Metadata) -> Entry {
+    if metadata.is_dir() {
+        return Entry::Folder;
+    }
+    match (metadata.is_file(), links(metadata)) {
+        (true, 0 | 1) => Entry::File,
+        (true, _) => Entry::Linked,
+        (false, _) => Entry::Other,
+    }
+}
+
+#[cfg(unix)]
+fn links(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(metadata)
+}
+
+#[cfg(not(unix))]
+fn links(_metadata: &fs::Metadata) -> u64 {
+    1
 }
 
 #[cfg(unix)]

@@ -37,6 +37,25 @@ impl Exit {
             Exit::Config => 78,
         }
     }
+
+    /// The one that counts where both apply.
+    pub fn weightier(self, other: Exit) -> Exit {
+        const ORDER: [Exit; 8] = [
+            Exit::Done,
+            Exit::Waiting,
+            Exit::Changes,
+            Exit::Failed,
+            Exit::Halted,
+            Exit::Locked,
+            Exit::Usage,
+            Exit::Config,
+        ];
+        let weight = |exit: Exit| ORDER.iter().position(|known| *known == exit);
+        match weight(self) >= weight(other) {
+            true => self,
+            false => other,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

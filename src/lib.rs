@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod config;
 pub mod disk;
+pub mod exchange;
 pub mod exit;
 pub mod exports;
 pub mod merge;

@@ -15,6 +15,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         "sync",
         &["model", "merge", "disk", "exports", "state", "config"],
     ),
+    (
+        "exchange",
+        &[
+            "model", "merge", "disk", "exports", "state", "config", "sync",
+        ],
+    ),
     ("exit", &[]),
 ];
 
@@ -98,7 +104,7 @@ fn decisions_have_no_effects() {
 
 #[test]
 fn only_the_disk_writes_files_of_others() {
-    for name in ["exports", "sync", "config"] {
+    for name in ["exports", "sync", "config", "exchange"] {
         for (path, code) in room(name) {
             for writer in [
                 "fs::write",

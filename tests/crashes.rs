@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use couplet::config::{self, Config};
-use couplet::disk::{Disk, Draft, Identity, ReadAt, RealDisk};
+use couplet::disk::{Disk, Draft, Entry, Identity, ReadAt, RealDisk};
 use couplet::model::Kind;
 use couplet::state::Store;
 use couplet::sync::orders::{Master, Order, TemplateChoice};
@@ -124,8 +124,11 @@ impl Disk for Wired {
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
         RealDisk.identity(path)
     }
-    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        RealDisk.list(folder)
+    fn entries(&self, folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
+        RealDisk.entries(folder)
+    }
+    fn free(&self, folder: &Path) -> Option<u64> {
+        RealDisk.free(folder)
     }
     fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
         let inner = self.0.effect("create", |_| RealDisk.create(path, like))?;

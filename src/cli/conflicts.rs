@@ -6,9 +6,9 @@ use serde_json::json;
 
 use crate::exit::Exit;
 use crate::merge::plan::{Claim, Quoted};
-use crate::merge::validation::validate;
-use crate::model::{FieldId, Side, Table};
+use crate::model::{FieldId, Table};
 use crate::state::queries::OpenConflict;
+use crate::sync::decisions::{self, Choice, Undecidable};
 
 use super::output::count;
 use super::{Answer, Context, Failure};
@@ -240,42 +240,15 @@ fn by_ids<'c>(
 }
 
 fn decision(open: &OpenConflict, resolve: &Resolve) -> Result<String, Failure> {
-    if let Some(value) = &resolve.value {
-        let field = &open.conflict.field;
-        validate(field, value)
-            .map_err(|invalid| Failure::Refused(format!("{field} of {}: {invalid}", open.id)))?;
-        return Ok(value.clone());
-    }
-    let take = resolve.take.as_deref().unwrap_or_default();
-    let conflict = &open.conflict;
-    if take == "base" {
-        return conflict.agreed.clone().ok_or_else(|| {
-            Failure::Refused(format!(
-                "{}: the sides never agreed on {}, so there is no base to take",
-                open.id, conflict.field
-            ))
-        });
-    }
-    let side = Side::named(take).ok_or_else(|| {
-        Failure::Usage(format!(
+    let choice = match (&resolve.value, &resolve.take) {
+        (Some(value), _) => Choice::Value(value),
+        (None, take) => Choice::Take(take.as_deref().unwrap_or_default()),
+    };
+    decisions::value(open, choice).map_err(|undecidable| match undecidable {
+        Undecidable::Refused(reason) => Failure::Refused(reason),
+        Undecidable::NoSide(take) => Failure::Usage(format!(
             "--take {take}: say contact, customer, vendor, bank-account or base"
-        ))
-    })?;
-    let claim = conflict
-        .claims
-        .iter()
-        .find(|claim| claim.side == side)
-        .ok_or_else(|| {
-            Failure::Refused(format!(
-                "{}: the party of contact {} has no {side}",
-                open.id, conflict.contact
-            ))
-        })?;
-    claim.shows.clone().ok_or_else(|| {
-        Failure::Refused(format!(
-            "{}: {side} {} says nothing of {} now",
-            open.id, claim.no, conflict.field
-        ))
+        )),
     })
 }
 

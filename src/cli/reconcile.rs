@@ -9,16 +9,22 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
+use crate::config::Config;
 use crate::disk::RealDisk;
+use crate::exchange::{AsItStands, preview, round};
 use crate::exit::Exit;
 use crate::merge::Plan;
 use crate::merge::duplicates::{Duplicate, STRINGS};
 use crate::merge::plan::PLAN_VERSION;
 use crate::model::{Problem, Table};
+use crate::state::drops::{DropRow, Receipt, RowClass, Standing};
+use crate::state::{Lock, StateError, Store};
 use crate::sync::arrange::{Answer as Did, OrderOutcome};
+use crate::sync::inbox;
 use crate::sync::observe::shown_path;
 use crate::sync::orders::Order;
-use crate::sync::{Effects, Outcome, Request, Summary, SystemClock, reconcile};
+use crate::sync::requests::RowAnswer;
+use crate::sync::{Effects, Outcome, PassError, Request, Summary, SystemClock, reconcile};
 
 use super::output::{count, grouped};
 use super::{Answer, Context, Failure};
@@ -53,16 +59,41 @@ pub fn run(context: &Context, args: &Args) -> Answer {
         exactly,
         ..Request::default()
     };
-    let outcome = make(context, &request)?;
-    if let (Some(path), Outcome::DryRun(summary)) = (&args.plan, &outcome) {
+    let made = make(context, &request)?;
+    if let (Some(path), Outcome::DryRun(summary)) = (&args.plan, &made.outcome) {
         save_plan(path, &summary.plan)?;
     }
-    print(context, &outcome, args.plan.as_ref());
-    Ok(exit(&outcome, args.exit_code))
+    let mut value = json_of(&made.outcome);
+    value["drops"] = made.answered.iter().map(drop_json).collect();
+    value["further"] = made.further.iter().map(json_of).collect();
+    context.out.json(&value);
+    let outcomes: Vec<&Outcome> = std::iter::once(&made.outcome)
+        .chain(&made.further)
+        .collect();
+    for outcome in &outcomes {
+        print(context, outcome, args.plan.as_ref());
+    }
+    context.out.text(&drops(&made.answered));
+    let is_left = |row: &DropRow| row.receipt.as_ref().is_some_and(is_left_to_mend);
+    let exits = outcomes.iter().map(|outcome| exit(outcome, args.exit_code));
+    let last = exits.fold(Exit::Done, Exit::weightier);
+    Ok(match made.answered.iter().any(is_left) {
+        true => last.weightier(Exit::Waiting),
+        false => last,
+    })
+}
+
+/// What a command's pass came to, with the rounds that took in what else was dropped.
+struct Made {
+    outcome: Outcome,
+    /// Drops that were answered.
+    answered: Vec<DropRow>,
+    /// How the rounds after the first ended.
+    further: Vec<Outcome>,
 }
 
 /// Makes a pass, with a spinner where it takes long.
-fn make(context: &Context, request: &Request) -> Result<Outcome, Failure> {
+fn make(context: &Context, request: &Request) -> Result<Made, Failure> {
     let config = context.config()?;
     let progress = progress(context);
     let stage = |text: &str| progress.set_message(text.to_owned());
@@ -71,9 +102,53 @@ fn make(context: &Context, request: &Request) -> Result<Outcome, Failure> {
         clock: &SystemClock,
         stage: &stage,
     };
-    let outcome = reconcile(&config, &effects, request);
+    let made = match request.dry_run {
+        true => look_only(&config, &effects, request),
+        false => exchange(&config, &effects, request),
+    };
     progress.finish_and_clear();
-    Ok(outcome?)
+    Ok(made?)
+}
+
+/// What a pass would do with everything that stands in the folders now.
+fn look_only(config: &Config, effects: &Effects<'_>, request: &Request) -> Result<Made, PassError> {
+    let store = match Store::look(&config.state)? {
+        Some(store) => store,
+        None => Store::in_memory(&config.state)?,
+    };
+    let request = Request {
+        intake: preview(config, effects.disk, &store, &AsItStands)?,
+        ..request.clone()
+    };
+    Ok(Made {
+        outcome: reconcile(config, effects, &request)?,
+        answered: Vec::new(),
+        further: Vec::new(),
+    })
+}
+
+/// Makes rounds until everything that was dropped has been read.
+fn exchange(config: &Config, effects: &Effects<'_>, request: &Request) -> Result<Made, PassError> {
+    effects
+        .disk
+        .create_folder(&config.state)
+        .map_err(StateError::file(&config.state))?;
+    let _lock = Lock::take(&config.state)?;
+    let mut store = Store::open(&config.state)?;
+    let first = round(config, effects, &mut store, request.clone(), &AsItStands)?;
+    let mut made = Made {
+        outcome: first.outcome,
+        answered: first.answered,
+        further: Vec::new(),
+    };
+    let mut is_more = first.is_more;
+    while is_more {
+        let next = round(config, effects, &mut store, Request::default(), &AsItStands)?;
+        is_more = next.is_more;
+        made.answered.extend(next.answered);
+        made.further.push(next.outcome);
+    }
+    Ok(made)
 }
 
 fn exit(outcome: &Outcome, changes_count: bool) -> Exit {
@@ -100,8 +175,8 @@ pub fn carry_out(
         orders,
         ..Request::default()
     };
-    carry_out_as(context, &request, &|outcomes| {
-        let answers = outcomes.iter().filter_map(|outcome| match outcome {
+    carry_out_as(context, &request, &|summary| {
+        let answers = summary.outcomes.iter().filter_map(|outcome| match outcome {
             OrderOutcome::Done(answers) => Some(answers),
             OrderOutcome::Refused(_) => None,
         });
@@ -109,19 +184,26 @@ pub fn carry_out(
     })
 }
 
-/// Makes a pass with orders; `told` says what became of them.
-pub fn carry_out_as(
+/// Makes a pass that carries out a requests file; `told` says what became of its rows.
+pub fn carry_out_rows(
     context: &Context,
     request: &Request,
-    told: &dyn Fn(&[OrderOutcome]) -> String,
+    told: &dyn Fn(&[RowAnswer]) -> String,
 ) -> Answer {
-    let outcome = make(context, request)?;
+    carry_out_as(context, request, &|summary| told(&summary.rows))
+}
+
+fn carry_out_as(context: &Context, request: &Request, told: &dyn Fn(&Summary) -> String) -> Answer {
+    let outcome = make(context, request)?.outcome;
     let refused = match &outcome {
         Outcome::Done(summary) | Outcome::InStep(summary) => {
             let mut value = to_json("done", summary);
             value["orders"] = json!(summary.outcomes);
+            if !request.rows.is_empty() {
+                value["rows"] = json!(summary.rows);
+            }
             context.out.json(&value);
-            let mut text: String = told(&summary.outcomes);
+            let mut text: String = told(summary);
             if text.is_empty() && !context.out.is_quiet() {
                 eprintln!("nothing was left to do");
             }
@@ -132,14 +214,17 @@ pub fn carry_out_as(
                 text.push_str(&done(summary, true));
             }
             context.out.text(&text);
-            let refused = |outcome: &OrderOutcome| matches!(outcome, OrderOutcome::Refused(_));
-            summary.outcomes.iter().any(refused)
+            was_refused(summary)
+        }
+        Outcome::DryRun(summary) if !request.rows.is_empty() => {
+            context.out.json(&json_of(&outcome));
+            print(context, &outcome, None);
+            context.out.text(&told(summary));
+            was_refused(summary)
         }
         other => {
+            context.out.json(&json_of(other));
             print(context, other, None);
-            if let (Outcome::DryRun(summary), true) = (other, request.each_for_itself) {
-                context.out.text(&told(&summary.outcomes));
-            }
             false
         }
     };
@@ -149,6 +234,63 @@ pub fn carry_out_as(
         Exit::Waiting => Exit::Done,
         exit => exit,
     })
+}
+
+/// What became of drops, a line each.
+fn drops(answered: &[DropRow]) -> String {
+    let mut text = String::new();
+    let mut superseded = 0;
+    for row in answered {
+        let Some(receipt) = &row.receipt else {
+            continue;
+        };
+        let said = match receipt.standing {
+            Standing::Accepted => count(receipt.rows, "row", "rows"),
+            Standing::Partly | Standing::Rejected => {
+                format!("see {}", shown_path(&inbox::reason(row)))
+            }
+            Standing::Duplicate | Standing::Stale => receipt.reason.clone(),
+            Standing::Superseded => {
+                superseded += 1;
+                continue;
+            }
+        };
+        let file = shown_path(&inbox::dropped(row));
+        let _ = writeln!(text, "  {file}: {}, {said}", receipt.standing.word());
+    }
+    if superseded > 0 {
+        let files = count(superseded, "file was", "files were");
+        let _ = writeln!(text, "  {files} superseded by newer ones");
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("Drops\n{text}"),
+    }
+}
+
+fn drop_json(row: &DropRow) -> serde_json::Value {
+    json!({
+        "drop": row.id,
+        "table": row.table,
+        "file": shown_path(&inbox::dropped(row)),
+        "status": row.receipt.as_ref().map(|receipt| receipt.standing),
+        "rows": row.receipt.as_ref().map(|receipt| receipt.rows),
+    })
+}
+
+/// Whether a person has to mend something of a drop.
+fn is_left_to_mend(receipt: &Receipt) -> bool {
+    matches!(receipt.standing, Standing::Partly | Standing::Rejected)
+}
+
+/// Whether an order or a row was refused.
+fn was_refused(summary: &Summary) -> bool {
+    let refused = |outcome: &OrderOutcome| matches!(outcome, OrderOutcome::Refused(_));
+    let by_row = summary
+        .rows
+        .iter()
+        .any(|row| row.class == RowClass::Refused);
+    summary.outcomes.iter().any(refused) || by_row
 }
 
 /// Whether something waits for a person.
@@ -202,44 +344,39 @@ fn save_plan(path: &PathBuf, plan: &Plan) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|error| refused(error.to_string()))
 }
 
-fn print(context: &Context, outcome: &Outcome, saved: Option<&PathBuf>) {
+/// An outcome for programs.
+fn json_of(outcome: &Outcome) -> serde_json::Value {
     match outcome {
-        Outcome::Outdated { reasons } => {
-            context
-                .out
-                .json(&json!({ "outcome": "outdated", "reasons": reasons }));
-            for reason in reasons {
-                eprintln!("error: {reason}");
-            }
-            eprintln!("nothing was written; make a new plan");
-        }
-        Outcome::Refused { reasons } => {
-            context
-                .out
-                .json(&json!({ "outcome": "refused", "reasons": reasons }));
-            for reason in reasons {
-                eprintln!("error: {reason}");
-            }
-            eprintln!("nothing was written");
-        }
-        Outcome::InStep(summary) => {
-            context.out.json(&to_json("in-step", summary));
-            context.out.text(&in_step(summary));
-        }
-        Outcome::DryRun(summary) => {
-            context.out.json(&to_json("dry-run", summary));
-            context.out.text(&dry_run(summary, context.verbose, saved));
-        }
-        Outcome::Done(summary) => {
-            context.out.json(&to_json("done", summary));
-            context.out.text(&done(summary, context.verbose));
-        }
+        Outcome::Outdated { reasons } => json!({ "outcome": "outdated", "reasons": reasons }),
+        Outcome::Refused { reasons } => json!({ "outcome": "refused", "reasons": reasons }),
+        Outcome::InStep(summary) => to_json("in-step", summary),
+        Outcome::DryRun(summary) => to_json("dry-run", summary),
+        Outcome::Done(summary) => to_json("done", summary),
         Outcome::Halted { id, summary } => {
             let mut value = to_json("halted", summary);
             value["halt"] = json!(id);
-            context.out.json(&value);
-            context.out.text(&halted(id, summary));
+            value
         }
+    }
+}
+
+/// An outcome for people.
+fn print(context: &Context, outcome: &Outcome, saved: Option<&PathBuf>) {
+    let lines = |reasons: &[String], end: &str| {
+        for reason in reasons {
+            eprintln!("error: {reason}");
+        }
+        eprintln!("{end}");
+    };
+    match outcome {
+        Outcome::Outdated { reasons } => lines(reasons, "nothing was written; make a new plan"),
+        Outcome::Refused { reasons } => lines(reasons, "nothing was written"),
+        Outcome::InStep(summary) => context.out.text(&in_step(summary)),
+        Outcome::DryRun(summary) => {
+            context.out.text(&dry_run(summary, context.verbose, saved));
+        }
+        Outcome::Done(summary) => context.out.text(&done(summary, context.verbose)),
+        Outcome::Halted { id, summary } => context.out.text(&halted(id, summary)),
     }
 }
 

@@ -1,9 +1,10 @@
 //! `couplet run`: the daemon.
 
 use crate::disk::{Disk as _, RealDisk};
+use crate::exchange::daemon;
 use crate::exit::Exit;
 use crate::state::{Lock, StateError};
-use crate::sync::{Effects, SystemClock, daemon};
+use crate::sync::{Effects, SystemClock};
 
 use super::{Answer, Context, Failure};
 

@@ -6,6 +6,10 @@ use serde_json::json;
 
 use crate::exit::Exit;
 
+use crate::state::drops::DropRow;
+use crate::sync::inbox;
+use crate::sync::observe::shown_path;
+
 use super::output::{count, grouped};
 use super::{Answer, Context};
 
@@ -15,6 +19,13 @@ pub fn run(context: &Context) -> Answer {
     let passes = store.passes(1)?;
     let (tables, in_flight, debts) = (store.tables()?, store.in_flight()?, store.debts()?);
     let (conflicts, problems, halts) = (store.conflicts()?, store.problems()?, store.halts()?);
+    // A file that a person has mended or thrown away has been seen to.
+    let failed: Vec<DropRow> = store
+        .failed_drops()?
+        .into_iter()
+        .filter(|row| inbox::to_mend(row).exists())
+        .collect();
+    let waiting = store.open_drops()?;
     let open = problems.iter().filter(|known| !known.accepted).count() as u64;
     let mut text = String::new();
     match passes.first() {
@@ -67,6 +78,17 @@ pub fn run(context: &Context) -> Answer {
         conflicts.len()
     );
     let _ = writeln!(text, "Problems:  {open} open (`couplet problems list`)");
+    for row in &failed {
+        let _ = writeln!(
+            text,
+            "Failed:    {} ({} says why)",
+            shown_path(&inbox::to_mend(row)),
+            shown_path(&inbox::reason(row))
+        );
+    }
+    for row in &waiting {
+        let _ = writeln!(text, "Waiting:   {}", shown_path(&inbox::dropped(row)));
+    }
     for halt in &halts {
         let approved = if halt.approved_at.is_some() {
             ", approved for the next pass"
@@ -92,9 +114,18 @@ pub fn run(context: &Context) -> Answer {
         "conflicts": conflicts,
         "problems": problems,
         "halts": halts,
+        "failed": failed.iter().map(|row| json!({
+            "drop": row.id,
+            "file": shown_path(&inbox::to_mend(row)),
+            "reason": shown_path(&inbox::reason(row)),
+        })).collect::<Vec<_>>(),
+        "waiting": waiting.iter().map(|row| shown_path(&inbox::dropped(row))).collect::<Vec<_>>(),
     }));
     Ok(
-        match (halts.is_empty(), conflicts.is_empty() && open == 0) {
+        match (
+            halts.is_empty(),
+            conflicts.is_empty() && failed.is_empty() && open == 0,
+        ) {
             (false, _) => Exit::Halted,
             (true, false) => Exit::Waiting,
             (true, true) => Exit::Done,

@@ -10,8 +10,17 @@ pub fn pattern(path: &Path) -> Option<(PathBuf, Regex)> {
     if !name.contains(['*', '?']) {
         return None;
     }
+    Some((path.parent()?.to_owned(), expression(name)?))
+}
+
+/// Whether a name matches a pattern, as a whole.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    expression(pattern).is_some_and(|expression| expression.is_match(name))
+}
+
+fn expression(pattern: &str) -> Option<Regex> {
     let mut expression = String::from("^");
-    for c in name.chars() {
+    for c in pattern.chars() {
         match c {
             '*' => expression.push_str(".*"),
             '?' => expression.push('.'),
@@ -19,7 +28,7 @@ pub fn pattern(path: &Path) -> Option<(PathBuf, Regex)> {
         }
     }
     expression.push('$');
-    Some((path.parent()?.to_owned(), Regex::new(&expression).ok()?))
+    Regex::new(&expression).ok()
 }
 
 #[cfg(test)]

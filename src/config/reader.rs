@@ -232,7 +232,7 @@ impl<'s, 't> Reader<'s, 't> {
         found
     }
 
-    /// A length of time such as `2s`, `500ms`, `1m`.
+    /// A length of time such as `2s`, `500ms`, `1m`, `90d`.
     pub fn duration(&self, key: &str) -> Option<Duration> {
         let text = self.text(key)?;
         let split = text
@@ -243,6 +243,7 @@ impl<'s, 't> Reader<'s, 't> {
             "s" => 1_000,
             "m" => 60_000,
             "h" => 3_600_000,
+            "d" => 86_400_000,
             _ => 0,
         };
         let millis = text[..split]

@@ -4,6 +4,7 @@ pub mod columns;
 pub mod csv;
 pub mod dialect;
 pub mod encoding;
+mod excerpt;
 pub mod export;
 pub mod grammar;
 pub mod json;

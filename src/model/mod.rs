@@ -1,5 +1,6 @@
 //! The nouns: tables, kinds of counterpart, fields, rows, problems, interactions. No effects.
 
+pub mod excerpt;
 pub mod field;
 pub mod form;
 pub mod interaction;
@@ -9,6 +10,7 @@ pub mod row;
 pub mod side;
 pub mod table;
 
+pub use excerpt::Excerpt;
 pub use field::{CONTACT_FIELDS, Field, FieldId, Form};
 pub use interaction::InteractionLogEntry;
 pub use kind::{Direction, KINDS, Kind, KindDef, Share};

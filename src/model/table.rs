@@ -230,7 +230,7 @@ fn columns(table: Table) -> Vec<ColumnDef> {
 }
 
 /// What a row of a requests file says; further columns are fields of a contact that it asks to create.
-const REQUEST_COLUMNS: [&str; 8] = [
+const REQUEST_COLUMNS: [&str; 11] = [
     "Action",
     "Table",
     "Contact No.",
@@ -239,6 +239,9 @@ const REQUEST_COLUMNS: [&str; 8] = [
     "Template Code",
     "From",
     "Company No.",
+    "Conflict",
+    "Version",
+    "Decision",
 ];
 
 fn shares(kind: Kind) -> impl Iterator<Item = ColumnDef> {

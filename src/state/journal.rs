@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::disk::Disk;
 use crate::model::InteractionLogEntry;
 
+use super::drops::receive;
 use super::error::StateError;
 use super::memory::{Mark, Memory, RenamedRow, Target};
 use super::store::Store;
@@ -324,6 +325,7 @@ impl Store {
                     memory.problems.len() as i64
                 ],
             )?;
+            receive(db, &memory.receipts, Some(memory.pass))?;
             if memory.approved.is_some() || !memory.tables.is_empty() {
                 db.execute("DELETE FROM halts", [])?;
             }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::merge::plan::{Change, Conflict, Debt, InteractionDraft};
 use crate::model::Problem;
 
+use super::drops::ReceiptRow;
+
 /// One table's last reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableMemory {
@@ -263,6 +265,9 @@ pub struct Memory {
     pub numbered: Vec<(String, String)>,
     /// Records that came back under other numbers.
     pub renamed: Vec<RenamedRow>,
+    /// What became of the drops that it read.
+    #[serde(default)]
+    pub receipts: Vec<ReceiptRow>,
     /// The approved halt that let the pass through.
     pub approved: Option<String>,
     /// Interaction template and user of the entries.

@@ -3,6 +3,7 @@
 //! One commit of the database is the commit of everything: it names the generation of each table's base files.
 
 pub mod base;
+pub mod drops;
 pub mod error;
 pub mod journal;
 pub mod lock;

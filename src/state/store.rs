@@ -16,7 +16,7 @@ pub struct Store {
 }
 
 /// Version of the state that this program writes. Older ones are migrated, newer ones refused.
-pub const STATE_VERSION: u32 = 2;
+pub const STATE_VERSION: u32 = 3;
 
 /// What each version added, oldest first: a state of version N has run the first N.
 const MIGRATIONS: &[&str] = &["
@@ -73,6 +73,13 @@ CREATE TABLE history(pass INTEGER NOT NULL, table_name TEXT NOT NULL, no TEXT NO
 CREATE INDEX history_record ON history(table_name, no);
 CREATE TABLE numbers(series TEXT PRIMARY KEY, last TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE logged_numbers(no TEXT PRIMARY KEY) WITHOUT ROWID;
+",
+"
+CREATE TABLE drops(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, inbox TEXT NOT NULL, name TEXT NOT NULL, sequence INTEGER,
+  is_part INTEGER NOT NULL, claimed_at TEXT NOT NULL, pass INTEGER, receipt TEXT, published INTEGER NOT NULL);
+CREATE INDEX drops_open ON drops(id) WHERE published = 0;
+CREATE INDEX drops_table ON drops(table_name, id);
 "];
 
 impl Store {

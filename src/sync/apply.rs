@@ -261,7 +261,9 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
             if !edits.cells.is_empty() || !edits.append.is_empty() || !edits.unlisted.is_empty() {
                 let (edits, new) = separable(edits);
                 let contents = |edits: Cow<'a, Edits>| match (seen.config.update, &edits) {
-                    (Update::Full, Cow::Borrowed(edits)) => JobContents::Spliced(edits),
+                    (Update::Full, Cow::Borrowed(edits)) if seen.is_full() => {
+                        JobContents::Spliced(edits)
+                    }
                     (Update::Records | Update::Full, _) => {
                         JobContents::Update(edits, UpdateContents::Records)
                     }
@@ -527,7 +529,10 @@ fn remember_table(
         sequence: seen.sequence,
         shape: seen.shape,
         settings: seen.config.settings_print(seen.table),
-        records: (export.records.len() - edits.remove.len() + edits.append.len()) as u64,
+        records: match seen.is_part {
+            true => old.records,
+            false => (export.records.len() - edits.remove.len() + edits.append.len()) as u64,
+        },
         exports: seen.exports,
         ends_with_newline: export.ends_with_newline(),
         written_pass: after.map(|_| pass).or(old.written_pass),

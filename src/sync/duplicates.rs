@@ -7,6 +7,9 @@ use crate::merge::duplicates::{Duplicate, SearchStrings, duplicates};
 use crate::model::{Form, Row, Table, form};
 
 use super::decide::{Decided, number};
+use crate::state::Store;
+
+use super::intake::Intake;
 use super::observe::Seen;
 use super::pass::{Effects, PassError, look};
 use super::world::World;
@@ -46,8 +49,11 @@ pub(super) fn of_pass(world: &World<'_>, decided: &Decided) -> Vec<Duplicate> {
 /// # Errors
 /// Those of the state.
 pub fn all(config: &Config, effects: &Effects<'_>, hit: u8) -> Result<Vec<Duplicate>, PassError> {
-    let store = crate::state::Store::in_memory(&config.state)?;
-    let seen = look(config, effects, &store)?;
+    let store = match Store::look(&config.state)? {
+        Some(store) => store,
+        None => Store::in_memory(&config.state)?,
+    };
+    let seen = look(config, effects, &store, &Intake::default())?;
     let contacts = seen.tables[Table::Contacts.index()].as_ref();
     let contacts = contacts.map(companies).unwrap_or_default();
     Ok(duplicates(&contacts, None, hit))

@@ -15,6 +15,7 @@ use super::arrange::Arranged;
 use super::couple::{Couplings, couple};
 use super::diff::PrintSet;
 use super::duplicates::{companies, search_strings};
+use super::intake::Intake;
 use super::observe::{Seen, plain, tagged, untagged};
 use super::pass::{Effects, PassError, look};
 
@@ -61,7 +62,7 @@ pub fn links(config: &Config, effects: &Effects<'_>) -> Result<Vec<Link>, PassEr
         Some(store) => store,
         None => Store::in_memory(&config.state)?,
     };
-    let mut seen = look(config, effects, &store)?;
+    let mut seen = look(config, effects, &store, &Intake::default())?;
     let tables = &mut seen.tables;
     for table in tables.iter_mut().flatten() {
         table.find_any_key();

@@ -84,8 +84,19 @@ pub fn locate(disk: &dyn Disk, config: &TableConfig, last: Option<u64>) -> io::R
     })
 }
 
+/// A file whose path is known, if it is still there.
+pub fn present(disk: &dyn Disk, path: &Path, sequence: Option<u64>) -> io::Result<Located> {
+    Ok(match disk.identity(path)? {
+        Some(_) => Located::Found {
+            path: path.to_owned(),
+            sequence,
+        },
+        None => Located::Missing,
+    })
+}
+
 /// The number in a file's name: the digits of the pattern's group, so that a time such as 2026-11-23T0945 counts too.
-fn number(pattern: &Regex, path: &Path) -> Option<u64> {
+pub fn number(pattern: &Regex, path: &Path) -> Option<u64> {
     let name = path.file_name()?.to_str()?;
     let captures = pattern.captures(name)?;
     let group = captures.get(1)?.as_str();

@@ -1,6 +1,6 @@
 //! Observe: what each configured export shows now, and how that differs from its last reading.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -17,6 +17,7 @@ use crate::state::{Index, Rows, StateError, TableMemory, base};
 
 use super::arrivals::{Arrivals, arrive};
 use super::diff::{self, Diff, PrintSet};
+use super::intake::Incoming;
 use super::keys::Keys;
 use super::locate::{self, Located};
 
@@ -47,6 +48,12 @@ pub struct Seen<'c> {
     pub config: &'c TableConfig,
     /// The file that was looked for or found.
     pub path: PathBuf,
+    /// The file as people know it, where that is another: a drop by the name under which it came.
+    pub shown: Option<PathBuf>,
+    /// Its number in the ledger, when it is a drop that is read for the first time.
+    pub drop: Option<u64>,
+    /// It lists only some records, whatever the table's files do.
+    pub is_part: bool,
     /// What the file shows; `None` when it says nothing in this pass.
     pub export: Option<Export>,
     /// The version of the file that was read.
@@ -91,7 +98,7 @@ pub fn shown_path(path: &Path) -> String {
 impl Seen<'_> {
     /// The file's name in messages.
     pub fn file(&self) -> String {
-        shown_path(&self.path)
+        shown_path(self.shown.as_ref().unwrap_or(&self.path))
     }
 
     /// How what is written reaches the table.
@@ -105,7 +112,7 @@ impl Seen<'_> {
 
     /// Whether an export lists every record.
     pub fn is_full(&self) -> bool {
-        self.config.contents == Contents::Full
+        self.config.contents == Contents::Full && !self.is_part
     }
 
     /// Where a key stands in the export.
@@ -236,6 +243,10 @@ pub struct Known {
     pub marks: Vec<MarkRow>,
     /// Relations whose removal was asked for.
     pub removals: BTreeSet<String>,
+    /// By table with drops: the file that it is read from.
+    pub files: BTreeMap<Table, Incoming>,
+    /// Tables whose files are not complete yet.
+    pub unready: BTreeSet<Table>,
 }
 
 /// Reads one table. What cannot be read says nothing and is a problem.
@@ -269,6 +280,9 @@ pub fn observe<'c>(
         table,
         config: table_config,
         path: table_config.export_path(),
+        shown: None,
+        drop: None,
+        is_part: false,
         export: None,
         identity: None,
         sequence: None,
@@ -286,7 +300,9 @@ pub fn observe<'c>(
         old_keys: Keys::default(),
     };
     let mut problems = Vec::new();
-    if let Err(problem) = read(&mut seen, disk, known.seed, &config.setup.codes) {
+    if known.unready.contains(&table) {
+        info!(table = table.name(), "export is not complete yet");
+    } else if let Err(problem) = read(&mut seen, disk, known, &config.setup.codes) {
         info!(
             table = table.name(),
             kind = problem.kind,
@@ -321,14 +337,15 @@ pub const OWNED_RELATIONS: &str = "Contact No.,Business Relation Code,Link to Ta
 fn read(
     seen: &mut Seen<'_>,
     disk: &dyn Disk,
-    seed: u64,
+    known: &Known,
     codes: &[Option<String>],
 ) -> Result<(), Box<Problem>> {
-    let table = seen.table;
+    let (table, seed) = (seen.table, known.seed);
     let trouble = |path: &Path, kind: &str, reason: String, advice: &str| {
+        let dropped = known.files.get(&table).filter(|file| file.path == path);
         let place = Place {
             table: table.name().to_owned(),
-            file: Some(shown_path(path)),
+            file: Some(shown_path(dropped.map_or(path, |file| &file.shown))),
             ..Place::default()
         };
         Box::new(Problem::new(place, kind, reason, advice))
@@ -359,7 +376,17 @@ fn read(
             .map_or(0, |export| shape(export, codes));
         return Ok(());
     }
-    match locate::locate(disk, seen.config, last) {
+    let located = match known.files.get(&table) {
+        Some(file) => {
+            seen.shown = Some(file.shown.clone());
+            (seen.drop, seen.is_part) = (file.id, file.is_part);
+            locate::present(disk, &file.path, file.sequence)
+        }
+        // A table with drops has no other files.
+        None if seen.config.arrival.drop => Ok(Located::Missing),
+        None => locate::locate(disk, seen.config, last),
+    };
+    match located {
         Ok(Located::Found { path, sequence }) => {
             seen.path = path;
             seen.sequence = sequence;
@@ -411,7 +438,7 @@ fn read(
     };
     let (source, identity) = disk.open(&path).map_err(unreadable)?;
     let settings = seen.config.settings();
-    let export = Export::read(source, table, &settings, &shown_path(&path), seed)
+    let export = Export::read(source, table, &settings, &seen.file(), seed)
         .map_err(|refusal| refused(seen, refusal))?;
     // What was read is only worth something if it was one version of the file.
     if disk.identity(&path).map_err(unreadable)? != Some(identity) {
@@ -430,6 +457,19 @@ fn read(
             "emptied-export",
             format!("it holds no record, and held {records} before"),
             "nothing is deleted; if they are really all gone, move the state folder away and begin anew",
+        ));
+    }
+    let announced = known.files.get(&table).and_then(|file| file.records);
+    if let Some(announced) = announced.filter(|announced| *announced != export.records.len() as u64)
+    {
+        return Err(trouble(
+            &path,
+            "refused-export",
+            format!(
+                "it holds {} records, and its manifest says {announced}",
+                export.records.len()
+            ),
+            "it may be cut; send it again with a manifest that is right",
         ));
     }
     let digest = format!("{:032x}", export.digest);

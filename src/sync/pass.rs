@@ -10,6 +10,7 @@ use crate::disk::Disk;
 use crate::exports::key_print;
 use crate::merge::Plan;
 use crate::model::{Problem, Table};
+use crate::state::drops::ReceiptRow;
 use crate::state::memory::{Mark, MarkRow};
 use crate::state::{Lock, StateError, Store};
 
@@ -18,11 +19,13 @@ use super::apply::{Applied, ApplyError, apply};
 use super::arrange::{self, Arranged, OrderOutcome, Scene};
 use super::couple::{Couplings, couple};
 use super::decide::{Decided, decide};
+use super::intake::{self, Intake};
 use super::observe::{self, Known, Seen, observe};
 use super::orders::Order;
+use super::requests::{self, RequestRow, RowAnswer};
 use super::spread::side_by_side;
 use super::world::World;
-use super::{log, recover};
+use super::{log, receipts, recover};
 
 /// The time, as an argument.
 pub trait Clock: Sync {
@@ -62,6 +65,10 @@ pub struct Request {
     pub orders: Vec<Order>,
     /// Whether orders are carried out although others are refused; otherwise nothing is done then.
     pub each_for_itself: bool,
+    /// The rows of a requests file; their orders come after the others, and are carried out each for itself.
+    pub rows: Vec<RequestRow>,
+    /// Dropped files that it takes in.
+    pub intake: Intake,
 }
 
 /// How a pass ended.
@@ -128,6 +135,8 @@ pub struct Summary {
     pub unaccepted: Vec<Problem>,
     /// What became of each order.
     pub outcomes: Vec<OrderOutcome>,
+    /// What became of each row of a requests file.
+    pub rows: Vec<RowAnswer>,
 }
 
 /// Why a pass failed.
@@ -180,22 +189,76 @@ pub fn reconcile_locked(
     request: &Request,
     _lock: &Lock,
 ) -> Result<Outcome, PassError> {
-    let Effects { disk, clock, .. } = *effects;
-    let finished = || stamp(clock);
     let mut store = Store::open(&config.state)?;
-    if let Some(path) = &config.interactions.export {
-        log::adopt(&mut store, disk, path)?;
-    }
-    let recovered = recover::recover(&mut store, disk, &finished)?;
-    write_log(config, &mut store, disk)?;
+    reconcile_with(config, effects, request, &mut store)
+}
+
+/// Makes one pass with a state that the caller has opened, under its lock.
+///
+/// # Errors
+/// Those of [`reconcile`].
+pub fn reconcile_with(
+    config: &Config,
+    effects: &Effects<'_>,
+    request: &Request,
+    store: &mut Store,
+) -> Result<Outcome, PassError> {
+    let recovered = finish_last(config, effects, store)?;
+    let asked = asked(request, store, &stamp(effects.clock))?;
     let mut overtaken = PathBuf::new();
     for _ in 0..ATTEMPTS {
-        match attempt(config, effects, &mut store, request, recovered)? {
+        match attempt(config, effects, store, &asked, recovered)? {
             Attempt::Ended(outcome) => return Ok(*outcome),
             Attempt::Overtaken(path) => overtaken = path,
         }
     }
     Err(PassError::Overtaken(overtaken))
+}
+
+/// Finishes or discards a pass that was cut short, and what it did not log. Returns the number of one that was finished.
+///
+/// # Errors
+/// [`PassError`] when the state or a file cannot be used.
+pub fn finish_last(
+    config: &Config,
+    effects: &Effects<'_>,
+    store: &mut Store,
+) -> Result<Option<u64>, PassError> {
+    let Effects { disk, clock, .. } = *effects;
+    if let Some(path) = &config.interactions.export {
+        log::adopt(store, disk, path)?;
+    }
+    let recovered = recover::recover(store, disk, &|| stamp(clock))?;
+    write_log(config, store, disk)?;
+    Ok(recovered)
+}
+
+/// What is asked for, with the rows of a requests file as decisions and orders.
+struct AskedFor {
+    request: Request,
+    /// What became of the rows that decide.
+    decided: Vec<Result<String, String>>,
+    /// How many orders come before those of the rows.
+    before_rows: usize,
+}
+
+fn asked(request: &Request, store: &Store, at: &str) -> Result<AskedFor, StateError> {
+    let mut request = request.clone();
+    let before_rows = request.orders.len();
+    request.orders.extend(requests::orders(&request.rows));
+    request.each_for_itself |= !request.rows.is_empty();
+    Ok(AskedFor {
+        decided: requests::decide(store, &request.rows, at, request.dry_run)?,
+        request,
+        before_rows,
+    })
+}
+
+impl AskedFor {
+    fn answers(&self, outcomes: &[OrderOutcome]) -> Vec<RowAnswer> {
+        let of_rows = outcomes.get(self.before_rows..).unwrap_or_default();
+        requests::answers(&self.request.rows, &self.decided, of_rows)
+    }
 }
 
 fn stamp(clock: &dyn Clock) -> String {
@@ -221,11 +284,13 @@ fn dry_run(
     request: &Request,
     store: &Store,
 ) -> Result<Outcome, PassError> {
-    let view = View::read(config, effects, store, &request.orders)?;
-    if let Some(reasons) = refused(&view.arranged, request) {
+    let asked = asked(request, store, &stamp(effects.clock))?;
+    let view = View::read(config, effects, store, &asked.request)?;
+    if let Some(reasons) = refused(&view.arranged, &asked.request) {
         return Ok(Outcome::Refused { reasons });
     }
-    let summary = view.summary(store)?;
+    let mut summary = view.summary(store)?;
+    summary.rows = asked.answers(&summary.outcomes);
     Ok(Outcome::DryRun(summary))
 }
 
@@ -249,6 +314,7 @@ pub(super) fn look<'c>(
     config: &'c Config,
     effects: &Effects<'_>,
     store: &Store,
+    intake: &Intake,
 ) -> Result<Look<'c>, PassError> {
     let Effects { disk, clock, .. } = *effects;
     let seed = store.seed(fresh_seed(clock))?;
@@ -264,17 +330,22 @@ pub(super) fn look<'c>(
         seed,
         removals: removed.map(|row| row.no).chain(asked).collect(),
         marks,
+        files: intake::files(config, store, intake)?,
+        unready: intake.unready.clone(),
     };
     let size = |table: Table| {
-        let path = config.table(table).map(|config| config.export_path());
-        path.and_then(|path| disk.identity(&path).ok().flatten())
+        let configured = || config.table(table).map(|config| config.export_path());
+        let dropped = known.files.get(&table).map(|file| file.path.clone());
+        dropped
+            .or_else(configured)
+            .and_then(|path| disk.identity(&path).ok().flatten())
             .map_or(0, |identity| identity.size)
     };
     let observed = side_by_side(
         Table::all().map(|table| (size(table), table)).collect(),
         |table| observe(config, table, disk, &known),
     );
-    let mut problems = Vec::new();
+    let mut problems = intake.problems.clone();
     let mut tables: Vec<Option<Seen<'c>>> = Vec::with_capacity(Table::COUNT);
     for seen in observed {
         tables.push(seen?.map(|(seen, found)| {
@@ -307,7 +378,7 @@ impl<'c> View<'c> {
         config: &'c Config,
         effects: &Effects<'_>,
         store: &Store,
-        orders: &[Order],
+        request: &Request,
     ) -> Result<View<'c>, PassError> {
         let Effects { disk, clock, stage } = *effects;
         let _span = info_span!("observe").entered();
@@ -318,7 +389,7 @@ impl<'c> View<'c> {
             gone,
             known,
             seed,
-        } = look(config, effects, store)?;
+        } = look(config, effects, store, &request.intake)?;
         let arranged = arrange_all(
             config,
             disk,
@@ -326,7 +397,7 @@ impl<'c> View<'c> {
             &mut tables,
             &known.marks,
             &gone,
-            orders,
+            &request.orders,
             seed,
         )?;
         let mut couplings = couple(config, &mut tables, &gone, &arranged, seed, &mut problems)?;
@@ -468,12 +539,13 @@ fn attempt(
     config: &Config,
     effects: &Effects<'_>,
     store: &mut Store,
-    request: &Request,
+    asked: &AskedFor,
     recovered: Option<u64>,
 ) -> Result<Attempt, PassError> {
+    let request = &asked.request;
     let Effects { disk, clock, stage } = *effects;
     let read_at = clock.now().timestamp().as_nanosecond();
-    let view = View::read(config, effects, store, &request.orders)?;
+    let view = View::read(config, effects, store, request)?;
     if let Some(path) = view.decided.overtaken {
         return Ok(Attempt::Overtaken(path));
     }
@@ -482,6 +554,7 @@ fn attempt(
     }
     let mut summary = view.summary(store)?;
     summary.recovered = recovered;
+    summary.rows = asked.answers(&summary.outcomes);
     let View {
         tables,
         couplings: _,
@@ -515,7 +588,12 @@ fn attempt(
         .map(|known| known.id)
         .collect();
     let digests_changed = tables.iter().flatten().any(Seen::is_changed);
-    if !decided.is_news(&known) && !digests_changed {
+    decided.memory.receipts = receipts::of_tables(&tables, &decided.plan);
+    if let Some(drop) = request.intake.requests {
+        let receipt = requests::receipt(&summary.rows);
+        decided.memory.receipts.push(ReceiptRow { drop, receipt });
+    }
+    if !decided.is_news(&known) && !digests_changed && decided.memory.receipts.is_empty() {
         return ended(Outcome::InStep(summary));
     }
     let (pass, writes, interactions) = (

@@ -6,6 +6,11 @@ use crate::disk::Disk;
 use crate::exports::{Export, Settings, fold};
 use crate::model::{Kind, Table, form};
 
+use crate::state::drops::{Receipt, RowClass, RowNote, Standing};
+use crate::state::{StateError, Store};
+
+use super::arrange::{Answer, OrderOutcome};
+use super::decisions::{self, Resolution};
 use super::observe::shown_path;
 use super::orders::{Master, Order, TemplateChoice};
 
@@ -15,15 +20,37 @@ pub struct RequestRow {
     /// The line in which it begins.
     pub line: u64,
     /// What it asks for, or why it cannot be understood.
-    pub order: Result<Order, String>,
+    pub asked: Result<Asked, String>,
+}
+
+/// What a row asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing: a conflict that nobody decided yet.
+    Nothing,
+    /// A decision on a conflict.
+    Resolve(Resolution),
+    /// Something that a pass carries out.
+    Order(Order),
+}
+
+/// What became of a row.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct RowAnswer {
+    /// The line in which it begins.
+    pub line: u64,
+    /// Done, refused or blank.
+    pub class: RowClass,
+    /// What was done, or why not, as a sentence.
+    pub answer: String,
 }
 
 /// Reads a requests file.
 ///
 /// # Errors
 /// Why it cannot be read at all, as a sentence.
-pub fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<RequestRow>, String> {
-    let file = shown_path(path);
+pub fn read(disk: &dyn Disk, path: &Path, shown: &Path) -> Result<Vec<RequestRow>, String> {
+    let file = shown_path(shown);
     let (source, _) = disk
         .open(path)
         .map_err(|error| format!("{file} cannot be read: {error}"))?;
@@ -31,15 +58,147 @@ pub fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<RequestRow>, String> {
         .map_err(|refusal| format!("{file}: {refusal}"))?;
     let rows = (0..export.records.len()).map(|at| RequestRow {
         line: export.line_of(at),
-        order: match export.record(at) {
+        asked: match export.record(at) {
             Err(fault) => Err(fault.reason),
             Ok(record) => {
                 let values = export.carried(&record);
-                order(&|name| text(&record, name), values)
+                asked(&|name| text(&record, name), values)
             }
         },
     });
     Ok(rows.collect())
+}
+
+/// The orders among the rows, in order.
+pub fn orders(rows: &[RequestRow]) -> Vec<Order> {
+    let orders = rows.iter().filter_map(|row| match &row.asked {
+        Ok(Asked::Order(order)) => Some(order.clone()),
+        _ => None,
+    });
+    orders.collect()
+}
+
+/// Keeps the decisions among the rows for the pass that carries them out, unless it is a `dry_run`. Doing so twice is doing so
+/// once. `at` is the time, ISO 8601.
+///
+/// # Errors
+/// Those of the state.
+pub fn decide(
+    store: &Store,
+    rows: &[RequestRow],
+    at: &str,
+    dry_run: bool,
+) -> Result<Vec<Result<String, String>>, StateError> {
+    let resolutions = rows.iter().filter_map(|row| match &row.asked {
+        Ok(Asked::Resolve(resolution)) => Some(resolution),
+        _ => None,
+    });
+    let decided = resolutions.map(|resolution| {
+        Ok(match decisions::decision(store, resolution)? {
+            Err(reason) => Err(reason),
+            Ok((open, value)) => {
+                if !dry_run {
+                    store.decide(&open, &value, at)?;
+                }
+                Ok(format!(
+                    "conflict {} on {} is decided",
+                    open.id, open.conflict.field
+                ))
+            }
+        })
+    });
+    decided.collect()
+}
+
+/// What became of each row, given what became of its decisions and of its orders.
+pub fn answers(
+    rows: &[RequestRow],
+    decided: &[Result<String, String>],
+    outcomes: &[OrderOutcome],
+) -> Vec<RowAnswer> {
+    let (mut decided, mut outcomes) = (decided.iter(), outcomes.iter());
+    let answered = rows.iter().map(|row| {
+        let (class, answer) = match &row.asked {
+            Err(reason) => (RowClass::Refused, format!("not understood: {reason}")),
+            Ok(Asked::Nothing) => (RowClass::Blank, "nothing is decided yet".to_owned()),
+            Ok(Asked::Resolve(_)) => match decided.next() {
+                Some(Ok(did)) => (RowClass::Done, format!("done: {did}")),
+                Some(Err(reason)) => (RowClass::Refused, format!("refused: {reason}")),
+                None => (
+                    RowClass::Refused,
+                    "refused: it was not looked at".to_owned(),
+                ),
+            },
+            Ok(Asked::Order(_)) => match outcomes.next() {
+                Some(OrderOutcome::Done(did)) => {
+                    let did: Vec<String> = did.iter().map(sentence).collect();
+                    (RowClass::Done, format!("done: {}", did.join("; ")))
+                }
+                Some(OrderOutcome::Refused(reason)) => {
+                    (RowClass::Refused, format!("refused: {reason}"))
+                }
+                None => (
+                    RowClass::Refused,
+                    "refused: it was not looked at".to_owned(),
+                ),
+            },
+        };
+        RowAnswer {
+            line: row.line,
+            class,
+            answer,
+        }
+    });
+    answered.collect()
+}
+
+/// What an order did, as a sentence.
+fn sentence(did: &Answer) -> String {
+    let noun = |table: &str| Table::named(table).map_or("record", Table::noun);
+    match did {
+        Answer::Linked { contact, table, no } => {
+            format!("contact {contact} is coupled with {} {no}", noun(table))
+        }
+        Answer::Unlinked { contact, table, no } => {
+            format!(
+                "contact {contact} is no longer coupled with {} {no}",
+                noun(table)
+            )
+        }
+        Answer::Created { table, no, from } => {
+            format!("{} {no} was created from {from}", noun(table))
+        }
+    }
+}
+
+/// The receipt of a requests file.
+pub fn receipt(answers: &[RowAnswer]) -> Receipt {
+    let count = |class: RowClass| answers.iter().filter(|row| row.class == class).count() as u64;
+    let (done, refused) = (count(RowClass::Done), count(RowClass::Refused));
+    let standing = match (done, refused) {
+        (_, 0) => Standing::Accepted,
+        (0, _) => Standing::Rejected,
+        (_, _) => Standing::Partly,
+    };
+    let classes = [RowClass::Done, RowClass::Refused, RowClass::Blank];
+    let notes = answers.iter().filter(|row| row.class != RowClass::Blank);
+    Receipt {
+        rows: answers.len() as u64,
+        classes: classes
+            .into_iter()
+            .map(|class| (class, count(class)))
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+        notes: notes
+            .map(|row| RowNote {
+                line: row.line,
+                key: String::new(),
+                class: row.class,
+                reason: row.answer.clone(),
+            })
+            .collect(),
+        ..Receipt::whole(standing, "")
+    }
 }
 
 fn text(record: &crate::exports::Record, name: &str) -> String {
@@ -49,14 +208,36 @@ fn text(record: &crate::exports::Record, name: &str) -> String {
 }
 
 /// What a row asks for.
-fn order(cell: &dyn Fn(&str) -> String, values: Vec<(String, String)>) -> Result<Order, String> {
+fn asked(cell: &dyn Fn(&str) -> String, values: Vec<(String, String)>) -> Result<Asked, String> {
     let action = cell("Action").to_lowercase();
+    if action != "resolve" {
+        return order(&action, cell, values).map(Asked::Order);
+    }
+    match (cell("Conflict"), cell("Decision")) {
+        (_, decision) if decision.is_empty() => Ok(Asked::Nothing),
+        (conflict, _) if conflict.is_empty() => {
+            Err("Conflict is blank, and \"resolve\" needs it".to_owned())
+        }
+        (conflict, decision) => Ok(Asked::Resolve(Resolution {
+            conflict,
+            version: cell("Version"),
+            decision,
+        })),
+    }
+}
+
+/// What a row orders.
+fn order(
+    action: &str,
+    cell: &dyn Fn(&str) -> String,
+    values: Vec<(String, String)>,
+) -> Result<Order, String> {
     let table = cell("Table");
     let needed = |name: &str| match cell(name) {
         value if value.is_empty() => Err(format!("{name} is blank, and {action:?} needs it")),
         value => Ok(value),
     };
-    match action.as_str() {
+    match action {
         "link" => Ok(Order::Link {
             contact: needed("Contact No.")?,
             kind: kind(&table)?,
@@ -88,9 +269,9 @@ fn order(cell: &dyn Fn(&str) -> String, values: Vec<(String, String)>) -> Result
                 code => TemplateChoice::Named(code),
             },
         }),
-        "" => Err("Action is blank: say link, unlink or create".to_owned()),
+        "" => Err("Action is blank: say link, unlink, create or resolve".to_owned()),
         other => Err(format!(
-            "{other:?} is no action: say link, unlink or create"
+            "{other:?} is no action: say link, unlink, create or resolve"
         )),
     }
 }

@@ -1,0 +1,156 @@
+//! The conflict inbox as a file: one row per field that waits, with an empty column for the decision. It is a requests file,
+//! so what a person fills in is dropped back like one, or simply saved.
+
+use std::path::Path;
+
+use crate::disk::Disk;
+use crate::model::{KINDS, Kind, Side};
+use crate::state::queries::OpenConflict;
+use crate::state::{StateError, Store};
+use crate::sync::apply::{ApplyError, digest_of};
+use crate::sync::decisions::{choices, version};
+
+use super::publish::write;
+
+/// Where the state keeps the content hash of the file as we wrote it.
+const WRITTEN: &str = "conflicts_file";
+
+/// The file for these conflicts.
+pub fn file(conflicts: &[OpenConflict]) -> Vec<u8> {
+    // Spreadsheets take a file without the mark for one of their own code page.
+    let mut out = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(b"\xef\xbb\xbf".to_vec());
+    let kinds = Kind::all().map(|kind| heading(kind.def().noun));
+    let header = [
+        "Action",
+        "Conflict",
+        "Version",
+        "Contact No.",
+        "Field",
+        "Why",
+        "Agreed before",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain([heading("contact")])
+    .chain(kinds)
+    .chain(["Where", "Open since", "Choices", "Decision"].map(str::to_owned));
+    // Writing into memory does not fail.
+    let _ = out.write_record(header);
+    for open in conflicts {
+        let _ = out.write_record(row(open).iter().map(|cell| harmless(cell)));
+    }
+    out.into_inner().unwrap_or_default()
+}
+
+/// `bank-account` as a heading says it.
+fn heading(noun: &str) -> String {
+    let words: Vec<String> = noun
+        .split('-')
+        .map(|word| {
+            let (first, rest) = word.split_at(1);
+            format!("{}{rest}", first.to_uppercase())
+        })
+        .collect();
+    format!("{} says", words.join(" "))
+}
+
+fn row(open: &OpenConflict) -> Vec<String> {
+    let conflict = &open.conflict;
+    let says = |side: Option<Side>| {
+        let claim = conflict
+            .claims
+            .iter()
+            .find(|claim| Some(claim.side) == side);
+        claim
+            .and_then(|claim| claim.shows.clone())
+            .unwrap_or_default()
+    };
+    let places = conflict.claims.iter().map(|claim| {
+        let line = claim
+            .line
+            .map(|line| format!(" line {line}"))
+            .unwrap_or_default();
+        let change = match (claim.shows.is_some(), claim.moved) {
+            (false, _) => "says nothing now",
+            (true, true) => "changed",
+            (true, false) => "unchanged",
+        };
+        format!(
+            "{} {}: {change}, {}{line}",
+            claim.side, claim.no, claim.file
+        )
+    });
+    let places: Vec<String> = places.collect();
+    let mut cells = vec![
+        "resolve".to_owned(),
+        open.id.clone(),
+        version(open),
+        conflict.contact.clone(),
+        conflict.field.clone(),
+        conflict.why.clone(),
+        conflict.agreed.clone().unwrap_or_default(),
+        says(Side::named("contact")),
+    ];
+    cells.extend(KINDS.iter().map(|kind| says(Side::named(kind.noun))));
+    cells.extend([
+        places.join("; "),
+        format!("pass {}, {}", open.opened_pass, open.opened_at),
+        choices(open),
+        open.decided
+            .as_ref()
+            .map(|value| format!("value: {value}"))
+            .unwrap_or_default(),
+    ]);
+    cells
+}
+
+/// A cell that no spreadsheet takes for a formula. For people only: what programs read is never changed.
+fn harmless(cell: &str) -> String {
+    match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) {
+        true => format!("'{cell}"),
+        false => cell.to_owned(),
+    }
+}
+
+/// Whether the file was changed by somebody since we wrote it.
+///
+/// # Errors
+/// Those of the state and of reading the file.
+pub fn is_edited(store: &Store, disk: &dyn Disk, path: &Path) -> Result<bool, ApplyError> {
+    let written = store.meta(WRITTEN)?;
+    let stands = digest_of(disk, path)?;
+    Ok(stands.is_some() && stands != written)
+}
+
+/// Whether a content hash is that of the file as we wrote it.
+pub fn is_ours(store: &Store, digest: &str) -> bool {
+    store
+        .meta(WRITTEN)
+        .is_ok_and(|written| written.as_deref() == Some(digest))
+}
+
+/// Writes the file where the conflicts are others than it says; never over what somebody is filling in.
+///
+/// # Errors
+/// Those of the state and of writing.
+pub fn renew(store: &Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyError> {
+    let bytes = file(&store.conflicts()?);
+    let digest = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes));
+    let (written, stands) = (store.meta(WRITTEN)?, digest_of(disk, path)?);
+    let is_ours = stands.is_none() || stands == written;
+    if !is_ours || stands.as_ref() == Some(&digest) {
+        return Ok(());
+    }
+    // Noted first: should we not come to write it, what stands there is taken for an edited file, read, and found to decide
+    // nothing.
+    store.set_meta(WRITTEN, &digest)?;
+    let mut folders = std::collections::BTreeSet::new();
+    write(disk, path, &mut folders, |out| out.write_all(&bytes))?;
+    for folder in folders {
+        disk.sync_folder(&folder)
+            .map_err(StateError::file(&folder))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,310 @@
+//! What stands in an inbox: files that may be read, files that are not complete yet, and things that are no files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use regex_lite::Regex;
+
+use crate::config::{Arrival, Config, Contents, Ready, Run, TableConfig, Update, WriteBack};
+use crate::disk::{Disk, Entry, Identity};
+use crate::model::{Place, Problem, Table};
+use crate::state::drops::DropRow;
+use crate::sync::inbox;
+use crate::sync::locate::number;
+use crate::sync::observe::shown_path;
+
+use super::arrival::{Candidate, Rules};
+use super::manifest::{ENDING, Manifest, Named};
+
+/// What whoever watches the folders knows of a file.
+pub trait Looks {
+    /// Whether one that nothing announces is complete.
+    fn is_settled(&self, path: &Path, identity: &Identity) -> bool;
+
+    /// How long it has been known.
+    fn age(&self, path: &Path) -> Duration;
+}
+
+/// Nobody watches: everything is as complete as it will be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AsItStands;
+
+impl Looks for AsItStands {
+    fn is_settled(&self, _path: &Path, _identity: &Identity) -> bool {
+        true
+    }
+
+    fn age(&self, _path: &Path) -> Duration {
+        Duration::MAX
+    }
+}
+
+/// A file that may be read.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What decides on it.
+    pub candidate: Candidate,
+    /// Where it stands.
+    pub path: PathBuf,
+    /// The ledger's row, where it was claimed before.
+    pub row: Option<DropRow>,
+    /// Records that its manifest announces.
+    pub records: Option<u64>,
+    /// The marker beside it.
+    pub marker: Option<PathBuf>,
+}
+
+/// What an inbox holds for one table.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// Files that may be read.
+    pub found: Vec<Found>,
+    /// Files that are not complete yet.
+    pub unready: Vec<PathBuf>,
+    /// What is to be said of others.
+    pub problems: Vec<Problem>,
+    /// Whether the folder is there.
+    pub is_online: bool,
+    /// Its manifests.
+    pub manifests: Vec<(PathBuf, Manifest)>,
+}
+
+/// An inbox and how files come into it.
+pub struct Inbox<'c> {
+    /// The table, or `requests`.
+    pub table: &'c str,
+    /// The folder.
+    pub folder: PathBuf,
+    /// Whether a name is one of its files.
+    pub is_named: Box<dyn Fn(&str) -> bool + 'c>,
+    /// How they come.
+    pub arrival: &'c Arrival,
+    /// The pattern of what in a name says which is newer.
+    pub sequence: Option<Regex>,
+}
+
+impl<'c> Inbox<'c> {
+    /// The inbox of a table.
+    pub fn of_table(table: Table, config: &'c TableConfig) -> Inbox<'c> {
+        let export = config.export_path();
+        Inbox {
+            table: table.name(),
+            folder: inbox::inbox(config),
+            is_named: Box::new(move |name| inbox::is_named_like(&export, name)),
+            arrival: &config.arrival,
+            sequence: config
+                .sequence
+                .as_deref()
+                .and_then(|pattern| Regex::new(pattern).ok()),
+        }
+    }
+
+    /// What stands there. `open` are the ledger's drops that are not published yet.
+    ///
+    /// # Errors
+    /// Those of looking into the folder.
+    pub fn list(
+        &self,
+        run: &Run,
+        disk: &dyn Disk,
+        open: &[DropRow],
+        looks: &dyn Looks,
+    ) -> io::Result<Listing> {
+        let mut listing = Listing {
+            is_online: is_online(&self.folder, run, disk),
+            ..Listing::default()
+        };
+        let folder = self.folder.display().to_string();
+        let own = open
+            .iter()
+            .filter(|row| row.table == self.table && row.inbox == folder);
+        for row in own.filter(|row| row.receipt.is_none()) {
+            let path = inbox::claimed(row);
+            if disk.identity(&path)?.is_some() {
+                listing.found.push(Found {
+                    candidate: Candidate {
+                        name: row.name.clone(),
+                        claimed: Some(row.id),
+                        sequence: row.sequence,
+                        is_part: row.is_part,
+                    },
+                    path,
+                    row: Some(row.clone()),
+                    records: None,
+                    marker: None,
+                });
+            }
+        }
+        if !listing.is_online {
+            return Ok(listing);
+        }
+        let entries = disk.entries(&self.folder)?;
+        let manifests = self.manifests(&entries, disk, &mut listing.problems)?;
+        for (path, entry) in &entries {
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            if run.ignores(name) || !(self.is_named)(name) || *entry == Entry::Folder {
+                continue;
+            }
+            match entry {
+                Entry::File => self.file(path, name, disk, &manifests, looks, &mut listing)?,
+                _ => listing.problems.push(self.odd(path, *entry)),
+            }
+        }
+        listing.manifests = manifests;
+        Ok(listing)
+    }
+
+    fn file(
+        &self,
+        path: &Path,
+        name: &str,
+        disk: &dyn Disk,
+        manifests: &[(PathBuf, Manifest)],
+        looks: &dyn Looks,
+        listing: &mut Listing,
+    ) -> io::Result<()> {
+        let Some(identity) = disk.identity(path)? else {
+            return Ok(());
+        };
+        let marker = path.with_file_name(self.arrival.marker_of(name));
+        let named = manifests
+            .iter()
+            .find_map(|(_, manifest)| Some((manifest, manifest.of(name)?)));
+        let is_ready = match (self.arrival.ready, named) {
+            (_, Some((manifest, _))) => is_complete(manifest, &self.folder, disk)?,
+            (Ready::Marker, None) => disk.identity(&marker)?.is_some(),
+            (Ready::Manifest, None) => false,
+            (Ready::Settled | Ready::Closed, None) => looks.is_settled(path, &identity),
+        };
+        if !is_ready {
+            listing.unready.push(path.to_owned());
+            return Ok(());
+        }
+        let named: Option<&Named> = named.map(|(_, named)| named);
+        let in_name = self
+            .sequence
+            .as_ref()
+            .and_then(|pattern| number(pattern, path));
+        let is_delta = named.and_then(Named::contents) == Some(Contents::Delta);
+        listing.found.push(Found {
+            candidate: Candidate {
+                name: name.to_owned(),
+                claimed: None,
+                sequence: named.and_then(|named| named.sequence).or(in_name),
+                is_part: inbox::is_rows_name(name) || is_delta,
+            },
+            path: path.to_owned(),
+            row: None,
+            records: named.and_then(|named| named.records),
+            marker: (self.arrival.ready == Ready::Marker).then_some(marker),
+        });
+        Ok(())
+    }
+
+    fn manifests(
+        &self,
+        entries: &[(PathBuf, Entry)],
+        disk: &dyn Disk,
+        problems: &mut Vec<Problem>,
+    ) -> io::Result<Vec<(PathBuf, Manifest)>> {
+        let mut manifests = Vec::new();
+        for (path, entry) in entries {
+            let is_manifest = path.to_str().is_some_and(|name| name.ends_with(ENDING));
+            if *entry != Entry::File || !is_manifest {
+                continue;
+            }
+            const MOST: u64 = 1 << 20;
+            let (source, identity) = disk.open(path)?;
+            let mut bytes = vec![0; identity.size.min(MOST) as usize];
+            let mut read = 0;
+            while read < bytes.len() {
+                match source.read_at(&mut bytes[read..], read as u64)? {
+                    0 => break,
+                    count => read += count,
+                }
+            }
+            match Manifest::parse(&bytes[..read]) {
+                Ok(manifest) => manifests.push((path.clone(), manifest)),
+                Err(reason) => problems.push(self.problem(
+                    path,
+                    "unreadable-manifest",
+                    reason,
+                    "its files wait until it can be read",
+                )),
+            }
+        }
+        Ok(manifests)
+    }
+
+    fn odd(&self, path: &Path, entry: Entry) -> Problem {
+        let reason = match entry {
+            Entry::Linked => "it stands under another name too, so somebody else may write to it",
+            _ => "it is no regular file but a link, a pipe or a device",
+        };
+        self.problem(
+            path,
+            "odd-file",
+            reason.to_owned(),
+            "it is not read; drop a copy of the file instead",
+        )
+    }
+
+    /// A problem with a file that is not read.
+    pub fn problem(&self, path: &Path, kind: &str, reason: String, advice: &str) -> Problem {
+        let place = Place {
+            table: self.table.to_owned(),
+            file: Some(shown_path(path)),
+            key: path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned()),
+            ..Place::default()
+        };
+        Problem::new(place, kind, reason, advice)
+    }
+}
+
+/// Whether all files of a set have come, each with the bytes that it must have.
+fn is_complete(manifest: &Manifest, folder: &Path, disk: &dyn Disk) -> io::Result<bool> {
+    for named in &manifest.files {
+        let Some(identity) = disk.identity(&folder.join(&named.name))? else {
+            return Ok(false);
+        };
+        if named.size.is_some_and(|size| size != identity.size) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a folder is there: not an empty mount point whose share has gone away.
+pub fn is_online(folder: &Path, run: &Run, disk: &dyn Disk) -> bool {
+    let stands = |path: &Path| disk.identity(path).is_ok_and(|identity| identity.is_some());
+    match &run.online_marker {
+        Some(marker) => stands(&folder.join(marker)),
+        None => stands(folder),
+    }
+}
+
+/// What is known of a table's files, for the decision which is read.
+pub fn rules(config: &TableConfig, last: Option<u64>) -> Rules {
+    let pattern = config.sequence.as_deref().unwrap_or_default();
+    Rules {
+        contents: config.contents,
+        has_sequence: config.sequence.is_some(),
+        counts: pattern.contains(r"(\d+)") || pattern.contains("([0-9]+)"),
+        on_gap: config.arrival.on_gap,
+        takes_parts: !(config.update == Update::Full
+            && matches!(config.write_back, WriteBack::Folder(_))),
+        last,
+    }
+}
+
+/// The tables whose files are drops, with their configuration.
+pub fn tables_with_drops(config: &Config) -> impl Iterator<Item = (Table, &TableConfig)> {
+    Table::all()
+        .filter_map(|table| Some((table, config.table(table)?)))
+        .filter(|(_, config)| config.arrival.drop)
+}

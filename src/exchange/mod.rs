@@ -1,0 +1,18 @@
+//! The exchange with systems and people that can only write and read files: drops, answers, requests, conflicts.
+//!
+//! A round takes files in, makes a pass with them, and publishes what became of them.
+
+mod answer;
+pub mod arrival;
+mod conflicts;
+pub mod daemon;
+pub mod folder;
+mod manifest;
+mod publish;
+pub mod ready;
+mod retention;
+pub mod round;
+mod watch;
+
+pub use folder::{AsItStands, Looks};
+pub use round::{Round, preview, round};

@@ -1,0 +1,179 @@
+//! Publishing what became of drops: archived or set apart, and answered. Whatever a crash leaves is done again.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::disk::{Disk, ReadAt};
+use crate::model::Excerpt;
+use crate::state::drops::{DropRow, Receipt, Standing};
+use crate::state::{StateError, Store};
+use crate::sync::apply::ApplyError;
+use crate::sync::inbox;
+
+use super::answer;
+
+/// Archives and answers every drop of which it is known what became of it. Returns them.
+///
+/// # Errors
+/// Those of the state and of writing.
+pub fn publish(
+    config: &Config,
+    disk: &dyn Disk,
+    store: &mut Store,
+) -> Result<Vec<DropRow>, ApplyError> {
+    let open = store.open_drops()?;
+    let known: Vec<DropRow> = open
+        .into_iter()
+        .filter(|row| row.receipt.is_some())
+        .collect();
+    if known.is_empty() {
+        return Ok(known);
+    }
+    let mut folders = BTreeSet::new();
+    for row in &known {
+        let Some(receipt) = &row.receipt else {
+            continue;
+        };
+        set_apart(row, receipt, disk, &mut folders)?;
+        move_away(row, disk, &mut folders)?;
+        let path = inbox::answer(row, config.exchange.answers);
+        let text = answer::answer(row, receipt, config.exchange.answers);
+        write(disk, &path, &mut folders, |out| out.write_all(&text))?;
+    }
+    for folder in &folders {
+        disk.sync_folder(folder).map_err(write_error(folder))?;
+    }
+    disk.commit_point()
+        .map_err(StateError::file("couplet.db"))?;
+    store.drops_published(&known)?;
+    for row in &known {
+        if let Some(receipt) = &row.receipt {
+            info!(
+                drop = row.id,
+                table = row.table,
+                standing = receipt.standing.word(),
+                rows = receipt.rows,
+                "drop answered"
+            );
+        }
+    }
+    Ok(known)
+}
+
+/// Writes the rows that were left out, in their own bytes, and why.
+fn set_apart(
+    row: &DropRow,
+    receipt: &Receipt,
+    disk: &dyn Disk,
+    folders: &mut BTreeSet<PathBuf>,
+) -> Result<(), ApplyError> {
+    if !matches!(receipt.standing, Standing::Rejected | Standing::Partly) {
+        return Ok(());
+    }
+    let mut apart = None;
+    if let Some(excerpt) = &receipt.mend {
+        let path = inbox::rows_apart(row);
+        let source = match disk
+            .identity(&inbox::claimed(row))
+            .map_err(write_error(&path))?
+        {
+            Some(_) => inbox::claimed(row),
+            None => inbox::archived(row),
+        };
+        match disk.open(&source) {
+            Ok((source, _)) => {
+                write(disk, &path, folders, |out| cut_out(&*source, excerpt, out))?;
+                apart = path
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned());
+            }
+            Err(error) => warn!(drop = row.id, %error, "its rows cannot be set apart"),
+        }
+    }
+    let text = answer::reason(row, receipt, apart.as_deref());
+    write(disk, &inbox::reason(row), folders, |out| {
+        out.write_all(text.as_bytes())
+    })
+}
+
+/// Moves a drop to where it is kept. One that stands there already was moved before a crash.
+fn move_away(
+    row: &DropRow,
+    disk: &dyn Disk,
+    folders: &mut BTreeSet<PathBuf>,
+) -> Result<(), ApplyError> {
+    let (from, to) = (inbox::claimed(row), inbox::archived(row));
+    if disk.identity(&from).map_err(write_error(&from))?.is_none() {
+        return Ok(());
+    }
+    create_parent(disk, &to)?;
+    disk.rename(&from, &to, true).map_err(write_error(&to))?;
+    folders.extend(from.parent().map(Path::to_owned));
+    folders.extend(to.parent().map(Path::to_owned));
+    Ok(())
+}
+
+/// Writes a file as a whole: under a temporary name, durably, then under its own.
+pub(super) fn write(
+    disk: &dyn Disk,
+    path: &Path,
+    folders: &mut BTreeSet<PathBuf>,
+    fill: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), ApplyError> {
+    create_parent(disk, path)?;
+    let (_, name) = inbox::folder_and_name(path);
+    let temporary = path.with_file_name(format!(".couplet-{name}.tmp"));
+    let written = || -> io::Result<()> {
+        // What stands there is ours, from a round that did not finish.
+        disk.remove(&temporary)?;
+        let mut draft = disk.create(&temporary, None)?;
+        fill(&mut draft)?;
+        draft.finish()?;
+        disk.rename(&temporary, path, true)
+    };
+    written().map_err(write_error(path))?;
+    folders.extend(path.parent().map(Path::to_owned));
+    Ok(())
+}
+
+fn create_parent(disk: &dyn Disk, path: &Path) -> Result<(), ApplyError> {
+    let (folder, _) = inbox::folder_and_name(path);
+    disk.create_folder(&folder).map_err(write_error(&folder))
+}
+
+/// Copies some records of a file in their own bytes, so that they can be read like the whole.
+fn cut_out(source: &dyn ReadAt, excerpt: &Excerpt, out: &mut dyn io::Write) -> io::Result<()> {
+    copy(source, 0, excerpt.head, out)?;
+    out.write_all(excerpt.open.as_bytes())?;
+    for (at, (start, end)) in excerpt.records.iter().enumerate() {
+        if at > 0 {
+            out.write_all(excerpt.between.as_bytes())?;
+        }
+        copy(source, *start, *end, out)?;
+    }
+    out.write_all(excerpt.close.as_bytes())
+}
+
+fn copy(source: &dyn ReadAt, mut at: u64, end: u64, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    while at < end {
+        let most = buffer.len().min((end - at) as usize);
+        match source.read_at(&mut buffer[..most], at)? {
+            0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            count => {
+                out.write_all(&buffer[..count])?;
+                at += count as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ApplyError {
+    let path = path.to_owned();
+    move |source| ApplyError::Write { path, source }
+}

@@ -1,0 +1,570 @@
+//! A round of the exchange: take dropped files in, make a pass with them, publish what became of them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing::info;
+
+use crate::config::{Arrival, Config, Ready, TableConfig};
+use crate::disk::Disk;
+use crate::model::{Problem, Table};
+use crate::state::drops::{DropRow, Receipt, ReceiptRow, Standing};
+use crate::state::{StateError, Store};
+use crate::sync::apply::ApplyError;
+use crate::sync::intake::{Incoming, Intake};
+use crate::sync::locate::{Located, locate};
+use crate::sync::pass::{Effects, Outcome, PassError, Request, finish_last, reconcile_with};
+use crate::sync::{inbox, requests};
+
+use super::arrival::{Fate, fates};
+use super::folder::{Found, Inbox, Listing, Looks, is_online, rules, tables_with_drops};
+use super::{conflicts, publish, retention};
+
+/// What a round did.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// How its pass ended.
+    pub outcome: Outcome,
+    /// Drops that were answered.
+    pub answered: Vec<DropRow>,
+    /// Whether files that can be read now still wait for their turn.
+    pub is_more: bool,
+    /// Files that are not complete yet.
+    pub unready: Vec<PathBuf>,
+    /// Folders that are not there.
+    pub offline: Vec<PathBuf>,
+    /// How long an incomplete set is still waited for.
+    pub wait: Option<Duration>,
+}
+
+/// Makes one round. `request` says what is asked for beside what the files ask.
+///
+/// # Errors
+/// Those of a pass.
+pub fn round(
+    config: &Config,
+    effects: &Effects<'_>,
+    store: &mut Store,
+    request: Request,
+    looks: &dyn Looks,
+) -> Result<Round, PassError> {
+    let disk = effects.disk;
+    finish_last(config, effects, store)?;
+    drop_claims_that_never_were(store, disk)?;
+    // What a crash left unanswered comes first: whoever waits for it has waited longest.
+    let mut answered = publish::publish(config, disk, store)?;
+    let at = stamp(effects);
+    let mut taken = Taken::default();
+    take_tables(config, disk, store, looks, &at, &mut taken)?;
+    let rows = take_requests(config, disk, store, looks, &at, &mut taken)?;
+    answered.extend(publish::publish(config, disk, store)?);
+    let Taken {
+        intake,
+        is_more,
+        unready,
+        offline,
+        wait,
+    } = taken;
+    let request = Request {
+        rows: [request.rows, rows].concat(),
+        intake,
+        ..request
+    };
+    let outcome = reconcile_with(config, effects, &request, store)?;
+    let by_pass = publish::publish(config, disk, store)?;
+    let is_more = is_more && !matches!(outcome, Outcome::Halted { .. });
+    // A table whose drop was rejected has said nothing, although its last file could have.
+    let is_silenced = |row: &DropRow| {
+        let standing = row.receipt.as_ref().map(|receipt| receipt.standing);
+        standing == Some(Standing::Rejected) && row.table != Table::Requests.name()
+    };
+    let is_more = is_more || by_pass.iter().any(is_silenced);
+    // Only a round that got something done is followed by another at once.
+    let is_more = is_more && (!by_pass.is_empty() || !answered.is_empty());
+    answered.extend(by_pass);
+    if let Some(path) = &config.exchange.conflicts {
+        conflicts::renew(store, disk, path)?;
+    }
+    retention::sweep(config, disk, store, &effects.clock.now())?;
+    Ok(Round {
+        outcome,
+        answered,
+        is_more,
+        unready,
+        offline,
+        wait,
+    })
+}
+
+/// What a dry run would take in: files are read where they stand, and nothing is claimed.
+///
+/// # Errors
+/// Those of the state and of looking into the folders.
+pub fn preview(
+    config: &Config,
+    disk: &dyn Disk,
+    store: &Store,
+    looks: &dyn Looks,
+) -> Result<Intake, PassError> {
+    let open = store.open_drops()?;
+    let mut intake = Intake::default();
+    for (table, table_config) in tables_with_drops(config) {
+        let inbox = Inbox::of_table(table, table_config);
+        let listing = inbox
+            .list(&config.run, disk, &open, looks)
+            .map_err(cannot_look(&inbox.folder))?;
+        let choice = choose(table, &inbox, table_config, &listing, store)?;
+        intake.problems.extend(listing.problems);
+        intake.problems.extend(choice.problems);
+        if let Some((at, _)) = choice.read {
+            let found = &listing.found[at];
+            let incoming = Incoming {
+                path: found.path.clone(),
+                shown: inbox.folder.join(&found.candidate.name),
+                sequence: found.candidate.sequence,
+                is_part: found.candidate.is_part,
+                records: found.records,
+                id: None,
+            };
+            intake.drops.insert(table, incoming);
+        }
+    }
+    Ok(intake)
+}
+
+/// What was taken in so far.
+#[derive(Default)]
+struct Taken {
+    intake: Intake,
+    is_more: bool,
+    unready: Vec<PathBuf>,
+    offline: Vec<PathBuf>,
+    wait: Option<Duration>,
+}
+
+/// A claim is noted before it is made; one that a crash prevented is forgotten, and its file is found again where it was.
+fn drop_claims_that_never_were(store: &Store, disk: &dyn Disk) -> Result<(), PassError> {
+    for row in store.open_drops()? {
+        let stands = |path: &Path| -> Result<bool, ApplyError> {
+            let found = disk.identity(path).map_err(publish::write_error(path))?;
+            Ok(found.is_some())
+        };
+        if !stands(&inbox::claimed(&row))? && !stands(&inbox::archived(&row))? {
+            store.forget_drop(row.id)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is decided for one inbox.
+#[derive(Default)]
+struct Choice {
+    /// Which of the files found is read, and the number after which others are missing.
+    read: Option<(usize, Option<u64>)>,
+    /// Those that are not read, and why.
+    aside: Vec<(usize, Standing, String)>,
+    problems: Vec<Problem>,
+    is_more: bool,
+}
+
+fn choose(
+    table: Table,
+    inbox: &Inbox<'_>,
+    config: &TableConfig,
+    listing: &Listing,
+    store: &Store,
+) -> Result<Choice, StateError> {
+    let memories = store.tables()?;
+    let memory = memories.iter().find(|memory| memory.table == table.name());
+    let rules = rules(config, memory.and_then(|memory| memory.sequence));
+    let candidates: Vec<_> = listing
+        .found
+        .iter()
+        .map(|found| found.candidate.clone())
+        .collect();
+    let mut choice = Choice::default();
+    let mut ambiguous = Vec::new();
+    for (at, fate) in fates(&candidates, &rules).into_iter().enumerate() {
+        let path = inbox.folder.join(&candidates[at].name);
+        match fate {
+            Fate::Read { gap_after } => {
+                choice.read = Some((at, gap_after));
+                if let Some(after) = gap_after {
+                    let reason = format!("the files between {after} and this one have not come");
+                    let advice = "what they list is not known here; let its system send them, or a full export";
+                    choice
+                        .problems
+                        .push(inbox.problem(&path, "gap", reason, advice));
+                }
+            }
+            Fate::Waits => choice.is_more = true,
+            Fate::WaitsForGap { after } => {
+                let reason = format!("it waits for the files after {after}, which have not come");
+                choice.problems.push(inbox.problem(
+                    &path,
+                    "gap",
+                    reason,
+                    "let its system send them again",
+                ));
+            }
+            Fate::Ambiguous => ambiguous.push(path),
+            Fate::Aside(standing, reason) => choice.aside.push((at, standing, reason)),
+        }
+    }
+    if let Some(path) = ambiguous.first() {
+        let reason = format!(
+            "{} files wait, and nothing says which is the newest",
+            ambiguous.len()
+        );
+        let advice = "set `sequence` to the number or time in their names, or leave only one there";
+        choice
+            .problems
+            .push(inbox.problem(path, "ambiguous-export", reason, advice));
+    }
+    Ok(choice)
+}
+
+fn take_tables(
+    config: &Config,
+    disk: &dyn Disk,
+    store: &mut Store,
+    looks: &dyn Looks,
+    at: &str,
+    taken: &mut Taken,
+) -> Result<(), PassError> {
+    let open = store.open_drops()?;
+    let mut inboxes = Vec::new();
+    for (table, table_config) in tables_with_drops(config) {
+        let inbox = Inbox::of_table(table, table_config);
+        let mut listing = inbox
+            .list(&config.run, disk, &open, looks)
+            .map_err(cannot_look(&inbox.folder))?;
+        if !listing.is_online {
+            taken.offline.push(inbox.folder.clone());
+            listing.problems.push(offline(&inbox));
+        }
+        taken.intake.problems.append(&mut listing.problems);
+        taken.unready.append(&mut listing.unready);
+        inboxes.push((table, table_config, inbox, listing));
+    }
+    let (waiting, wait) = waiting_for_others(config, looks, &inboxes);
+    taken.wait = wait;
+    for (table, table_config, inbox, listing) in &inboxes {
+        let mut choice = choose(*table, inbox, table_config, listing, store)?;
+        taken.intake.problems.append(&mut choice.problems);
+        if waiting.contains(table) {
+            continue;
+        }
+        taken.is_more |= choice.is_more;
+        let read = choice.read.map(|(at, _)| (at, None));
+        let aside = choice.aside.into_iter();
+        let aside =
+            aside.map(|(at, standing, reason)| (at, Some(Receipt::whole(standing, reason))));
+        let ids = claim(inbox, listing, aside.chain(read).collect(), disk, store, at)?;
+        if let Some((at, _)) = choice.read
+            && let Some(row) = ids.last()
+        {
+            let incoming = Incoming {
+                path: inbox::claimed(row),
+                shown: inbox::dropped(row),
+                sequence: row.sequence,
+                is_part: row.is_part,
+                records: listing.found[at].records,
+                id: Some(row.id),
+            };
+            taken.intake.drops.insert(*table, incoming);
+        }
+    }
+    archive_manifests(&inboxes, disk, store, at)?;
+    unready_exports(config, disk, looks, taken);
+    Ok(())
+}
+
+/// Tables whose files belong to a set of which others have not come, as long as that may still be.
+fn waiting_for_others(
+    config: &Config,
+    looks: &dyn Looks,
+    inboxes: &[(Table, &TableConfig, Inbox<'_>, Listing)],
+) -> (BTreeSet<Table>, Option<Duration>) {
+    let mut waiting = BTreeSet::new();
+    let mut wait: Option<Duration> = None;
+    for set in &config.run.together {
+        let of_set = || inboxes.iter().filter(|(table, ..)| set.contains(table));
+        let came = |listing: &Listing| !listing.found.is_empty();
+        let is_complete = of_set().all(|(.., listing)| came(listing));
+        let oldest = of_set()
+            .flat_map(|(.., listing)| &listing.found)
+            .map(|found| match found.row {
+                // One that was claimed before the others came has waited already.
+                Some(_) => Duration::MAX,
+                None => looks.age(&found.path),
+            })
+            .max();
+        let left = oldest.and_then(|age| config.run.together_within.checked_sub(age));
+        if let (false, Some(left)) = (is_complete, left.filter(|left| !left.is_zero())) {
+            let of_set = of_set().filter(|(.., listing)| came(listing));
+            waiting.extend(of_set.map(|(table, ..)| *table));
+            wait = Some(wait.map_or(left, |wait| wait.min(left)));
+        }
+    }
+    (waiting, wait)
+}
+
+/// Files that are not drops and are not complete: their tables say nothing in this pass.
+fn unready_exports(config: &Config, disk: &dyn Disk, looks: &dyn Looks, taken: &mut Taken) {
+    for table in Table::all() {
+        let Some(table_config) = config.table(table).filter(|config| !config.arrival.drop) else {
+            continue;
+        };
+        let (folder, _) = inbox::folder_and_name(&table_config.export_path());
+        let needs_marker = config.run.online_marker.is_some() && !table_config.owned;
+        if needs_marker && !is_online(&folder, &config.run, disk) {
+            taken.offline.push(folder);
+            taken.intake.unready.insert(table);
+            continue;
+        }
+        let Ok(Located::Found { path, .. }) = locate(disk, table_config, None) else {
+            continue;
+        };
+        let Ok(Some(identity)) = disk.identity(&path) else {
+            continue;
+        };
+        let is_ready = match table_config.arrival.ready {
+            Ready::Marker => {
+                let (_, name) = inbox::folder_and_name(&path);
+                let marker = path.with_file_name(table_config.arrival.marker_of(&name));
+                let marker = disk.identity(&marker).ok().flatten();
+                // A marker of the version before says nothing of this one.
+                marker.is_some_and(|marker| marker.changed >= identity.modified)
+            }
+            _ => looks.is_settled(&path, &identity),
+        };
+        if !is_ready {
+            taken.unready.push(path);
+            taken.intake.unready.insert(table);
+        }
+    }
+}
+
+/// Claims files: notes it, then moves them. What is claimed is nobody else's.
+fn claim(
+    inbox: &Inbox<'_>,
+    listing: &Listing,
+    chosen: Vec<(usize, Option<Receipt>)>,
+    disk: &dyn Disk,
+    store: &mut Store,
+    at: &str,
+) -> Result<Vec<DropRow>, PassError> {
+    let folder = inbox.folder.display().to_string();
+    let (mut claimed, mut known) = (Vec::new(), Vec::new());
+    let mut order = Vec::new();
+    for (found, receipt) in chosen {
+        let found: &Found = &listing.found[found];
+        match &found.row {
+            Some(row) => {
+                known.extend(receipt.map(|receipt| ReceiptRow {
+                    drop: row.id,
+                    receipt,
+                }));
+                order.push(Err(row.clone()));
+            }
+            None => {
+                order.push(Ok(claimed.len()));
+                claimed.push((
+                    found,
+                    DropRow {
+                        id: 0,
+                        table: inbox.table.to_owned(),
+                        inbox: folder.clone(),
+                        name: found.candidate.name.clone(),
+                        sequence: found.candidate.sequence,
+                        is_part: found.candidate.is_part,
+                        claimed_at: at.to_owned(),
+                        pass: None,
+                        receipt,
+                        published: false,
+                    },
+                ));
+            }
+        }
+    }
+    if !known.is_empty() {
+        store.receive(&known)?;
+    }
+    let (found, mut rows): (Vec<&Found>, Vec<DropRow>) = claimed.into_iter().unzip();
+    if !rows.is_empty() {
+        disk.commit_point()
+            .map_err(StateError::file("couplet.db"))?;
+        store.claim_drops(&mut rows)?;
+        let work = inbox.folder.join(inbox::WORK);
+        disk.create_folder(&work)
+            .map_err(publish::write_error(&work))?;
+    }
+    for (found, row) in found.iter().zip(&rows) {
+        let to = inbox::claimed(row);
+        disk.rename(&found.path, &to, true)
+            .map_err(publish::write_error(&to))?;
+        if let Some(marker) = &found.marker {
+            disk.remove(marker).map_err(publish::write_error(marker))?;
+        }
+        info!(drop = row.id, table = row.table, "drop claimed");
+    }
+    let rows = order.into_iter().map(|place| match place {
+        Ok(at) => rows[at].clone(),
+        Err(row) => row,
+    });
+    Ok(rows.collect())
+}
+
+/// Keeps the manifests all of whose files were claimed.
+fn archive_manifests(
+    inboxes: &[(Table, &TableConfig, Inbox<'_>, Listing)],
+    disk: &dyn Disk,
+    store: &Store,
+    at: &str,
+) -> Result<(), PassError> {
+    let open = store.open_drops()?;
+    for (_, _, inbox, listing) in inboxes {
+        for (path, manifest) in &listing.manifests {
+            let mut was_claimed = false;
+            let mut stands = false;
+            for named in &manifest.files {
+                let dropped = inbox.folder.join(&named.name);
+                was_claimed |= open.iter().any(|row| inbox::dropped(row) == dropped);
+                let found = disk.identity(&dropped);
+                stands |= found.map_err(publish::write_error(&dropped))?.is_some();
+            }
+            // Tables may share a folder, and with it the manifest.
+            let is_there = disk.identity(path).is_ok_and(|found| found.is_some());
+            if was_claimed && !stands && is_there {
+                archive(path, at, disk)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a file that is no drop beside the drops of its day.
+fn archive(path: &Path, at: &str, disk: &dyn Disk) -> Result<(), PassError> {
+    let (folder, name) = inbox::folder_and_name(path);
+    let day = at.get(..10).unwrap_or("unknown");
+    let done = folder.join(inbox::DONE).join(day);
+    disk.create_folder(&done)
+        .map_err(publish::write_error(&done))?;
+    let to = done.join(name);
+    disk.rename(path, &to, true)
+        .map_err(publish::write_error(&to))?;
+    Ok(())
+}
+
+/// Takes one requests file in: an edited conflict inbox, or the next of the requests folder.
+fn take_requests(
+    config: &Config,
+    disk: &dyn Disk,
+    store: &mut Store,
+    looks: &dyn Looks,
+    at: &str,
+    taken: &mut Taken,
+) -> Result<Vec<requests::RequestRow>, PassError> {
+    let arrival = Arrival::default();
+    let open = store.open_drops()?;
+    let mut rows = Vec::new();
+    let mut places: Vec<Inbox<'_>> = Vec::new();
+    if let Some(path) = &config.exchange.conflicts {
+        let (folder, name) = inbox::folder_and_name(path);
+        let is_edited = conflicts::is_edited(store, disk, path)?;
+        places.push(Inbox {
+            table: Table::Requests.name(),
+            folder,
+            is_named: Box::new(move |file| is_edited && file == name),
+            arrival: &arrival,
+            sequence: None,
+        });
+    }
+    if let Some(folder) = &config.exchange.requests {
+        places.push(Inbox {
+            table: Table::Requests.name(),
+            folder: folder.clone(),
+            is_named: Box::new(is_requests_name),
+            arrival: &arrival,
+            sequence: None,
+        });
+    }
+    for inbox in places {
+        let mut listing = inbox
+            .list(&config.run, disk, &open, looks)
+            .map_err(cannot_look(&inbox.folder))?;
+        if !listing.is_online {
+            taken.offline.push(inbox.folder.clone());
+            continue;
+        }
+        taken.intake.problems.append(&mut listing.problems);
+        taken.unready.append(&mut listing.unready);
+        let mut order: Vec<usize> = (0..listing.found.len()).collect();
+        order.sort_by_key(|at| {
+            let candidate = &listing.found[*at].candidate;
+            (
+                candidate.claimed.unwrap_or(u64::MAX),
+                candidate.name.clone(),
+            )
+        });
+        for next in order {
+            if taken.intake.requests.is_some() {
+                taken.is_more = true;
+                break;
+            }
+            let claimed = claim(&inbox, &listing, vec![(next, None)], disk, store, at)?;
+            let Some(row) = claimed.first() else { continue };
+            match requests::read(disk, &inbox::claimed(row), &inbox::dropped(row)) {
+                Ok(read) => {
+                    taken.intake.requests = Some(row.id);
+                    rows = read;
+                }
+                Err(reason) => {
+                    let receipt = Receipt::whole(Standing::Rejected, reason);
+                    store.receive(&[ReceiptRow {
+                        drop: row.id,
+                        receipt,
+                    }])?;
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Whether a file in the requests folder is one of requests.
+fn is_requests_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    [".csv", ".txt", ".json", ".jsonl"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}
+
+fn offline(inbox: &Inbox<'_>) -> Problem {
+    inbox.problem(
+        &inbox.folder,
+        "offline-folder",
+        "the folder, or its marker, is not there".to_owned(),
+        "nothing is deleted or blanked; see whether its share is mounted",
+    )
+}
+
+fn cannot_look(folder: &Path) -> impl FnOnce(std::io::Error) -> PassError {
+    let folder = folder.to_owned();
+    move |source| {
+        PassError::State(StateError::File {
+            path: folder,
+            source,
+        })
+    }
+}
+
+fn stamp(effects: &Effects<'_>) -> String {
+    effects
+        .clock
+        .now()
+        .strftime("%Y-%m-%dT%H:%M:%S")
+        .to_string()
+}

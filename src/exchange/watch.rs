@@ -1,0 +1,260 @@
+//! Watching folders: events only wake the daemon, and tell which files were renamed in or closed; its own look is the truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
+use notify::{ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use crate::config::{Config, Ready};
+use crate::disk::{Disk, Identity};
+use crate::model::Table;
+use crate::sync::inbox;
+
+/// A file of which an event said that it is complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It was renamed into its folder.
+    RenamedIn(PathBuf),
+    /// Its writer has closed it.
+    Closed(PathBuf),
+}
+
+/// The folders in which exports, requests and decisions are expected.
+pub fn folders(config: &Config) -> BTreeSet<PathBuf> {
+    let tables = Table::all().filter_map(|table| config.table(table));
+    let exports = tables.filter(|table| !table.owned).map(inbox::inbox);
+    let conflicts = config
+        .exchange
+        .conflicts
+        .iter()
+        .map(|path| inbox::folder_and_name(path).0);
+    exports
+        .chain(config.exchange.requests.clone())
+        .chain(conflicts)
+        .collect()
+}
+
+/// Every file in the watched folders that may be read.
+pub fn look(config: &Config, disk: &dyn Disk) -> BTreeMap<PathBuf, Identity> {
+    let mut found = BTreeMap::new();
+    for folder in folders(config) {
+        // A folder that cannot be listed is one that is not there; the round says so.
+        for path in disk.list(&folder).unwrap_or_default() {
+            let name = path.file_name().and_then(|name| name.to_str());
+            if name
+                .is_none_or(|name| config.run.ignores(name) || !is_expected(config, &folder, name))
+            {
+                continue;
+            }
+            if let Ok(Some(identity)) = disk.identity(&path) {
+                found.insert(path, identity);
+            }
+        }
+    }
+    found
+}
+
+/// Whether a file of this name in this folder is anything to us.
+fn is_expected(config: &Config, folder: &Path, name: &str) -> bool {
+    let of_table = |table: Table| {
+        config.table(table).is_some_and(|table| {
+            inbox::inbox(table) == folder
+                && (inbox::is_named_like(&table.export_path(), name)
+                    || table.arrival.ready == Ready::Marker
+                    || table.arrival.ready == Ready::Manifest
+                    || name.ends_with(super::manifest::ENDING))
+        })
+    };
+    let is_request = config.exchange.requests.as_deref() == Some(folder);
+    let is_conflicts = config.exchange.conflicts.as_deref() == Some(&folder.join(name));
+    is_request || is_conflicts || Table::all().any(of_table)
+}
+
+/// Whether a file is no export but the marker of one.
+pub fn is_marker(config: &Config, path: &Path) -> bool {
+    let (folder, name) = inbox::folder_and_name(path);
+    let tables = Table::all().filter_map(|table| config.table(table));
+    let mut of_folder = tables
+        .filter(|table| table.arrival.ready == Ready::Marker && inbox::inbox(table) == folder);
+    of_folder.any(|table| {
+        let (start, end) = table.arrival.marker_ends();
+        let is_export = inbox::is_named_like(&table.export_path(), &name);
+        name.starts_with(start) && name.ends_with(end) && !is_export
+    })
+}
+
+/// The watch on all folders.
+pub struct Watch {
+    watcher: Option<RecommendedWatcher>,
+    folders: BTreeMap<PathBuf, Armed>,
+    events: mpsc::UnboundedReceiver<Option<Event>>,
+}
+
+/// How a folder stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Armed {
+    /// It is watched, as the folder of this device and inode.
+    Watched((u64, u64)),
+    /// It is not there.
+    Offline,
+    /// It cannot be watched, and is looked at often.
+    Polled,
+}
+
+impl Watch {
+    /// Watches nothing yet; [`arm`](Watch::arm) does.
+    pub fn new() -> Watch {
+        let (wake, events) = mpsc::unbounded_channel();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // Nobody listens any more only while the daemon stops. An error, such as an overflow, wakes like an event.
+            let _ = wake.send(event.ok());
+        });
+        if let Err(error) = &watcher {
+            warn!(%error, "cannot watch folders; looking at them often instead");
+        }
+        Watch {
+            watcher: watcher.ok(),
+            folders: BTreeMap::new(),
+            events,
+        }
+    }
+
+    /// Watches the folders that are not watched yet, and those that are other folders than before: one that was removed and came
+    /// back, or a share that was mounted again.
+    pub fn arm(&mut self, config: &Config, disk: &dyn Disk) {
+        let wanted = folders(config);
+        let superfluous: Vec<PathBuf> = self
+            .folders
+            .keys()
+            .filter(|folder| !wanted.contains(*folder))
+            .cloned()
+            .collect();
+        for folder in superfluous {
+            self.folders.remove(&folder);
+            if let Some(watcher) = &mut self.watcher {
+                let _ = watcher.unwatch(&folder);
+            }
+        }
+        for folder in wanted {
+            let before = self.folders.get(&folder).copied();
+            let node = disk
+                .identity(&folder)
+                .ok()
+                .flatten()
+                .map(|identity| identity.node);
+            let now = match (node, before) {
+                (None, _) => Armed::Offline,
+                (Some(node), Some(Armed::Watched(watched))) if node == watched => continue,
+                (Some(_), Some(Armed::Polled)) => continue,
+                (Some(node), _) => self.watch(&folder, node, before.is_some()),
+            };
+            match (before, now) {
+                (Some(Armed::Offline), Armed::Watched(_) | Armed::Polled) => {
+                    info!(folder = %folder.display(), "folder is back");
+                }
+                (Some(Armed::Offline), Armed::Offline) => {}
+                (_, Armed::Offline) => {
+                    warn!(folder = %folder.display(), "folder is not there; nothing in it counts as deleted");
+                }
+                _ => {}
+            }
+            self.folders.insert(folder, now);
+        }
+    }
+
+    fn watch(&mut self, folder: &Path, node: (u64, u64), again: bool) -> Armed {
+        let Some(watcher) = &mut self.watcher else {
+            return Armed::Polled;
+        };
+        if is_remote(folder) {
+            info!(folder = %folder.display(), "on a network file system, which tells nothing; looking at it often instead");
+            return Armed::Polled;
+        }
+        if again {
+            // The watch of a folder that was removed meanwhile is dead without a word.
+            let _ = watcher.unwatch(folder);
+        }
+        match watcher.watch(folder, RecursiveMode::NonRecursive) {
+            Ok(()) => Armed::Watched(node),
+            Err(error) => {
+                let fix = match error.kind {
+                    ErrorKind::MaxFilesWatch => {
+                        "; raise the limit: sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512"
+                    }
+                    _ => "",
+                };
+                warn!(folder = %folder.display(), %error, "cannot watch; looking at it often instead{fix}");
+                Armed::Polled
+            }
+        }
+    }
+
+    /// Whether a folder has to be looked at often, since nothing tells of its changes.
+    pub fn polls(&self) -> bool {
+        self.folders
+            .values()
+            .any(|armed| !matches!(armed, Armed::Watched(_)))
+    }
+
+    /// Waits for an event, and takes all that came with it.
+    pub async fn woken(&mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        match self.events.recv().await {
+            Some(event) => told.extend(event.iter().flat_map(tells)),
+            // Without a watcher only the regular look wakes us.
+            None => std::future::pending::<()>().await,
+        }
+        told.extend(self.pending());
+        told
+    }
+
+    /// Takes the events that are there.
+    pub fn pending(&mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            told.extend(event.iter().flat_map(tells));
+        }
+        told
+    }
+}
+
+/// What an event says of files.
+fn tells(event: &Event) -> Vec<Told> {
+    let told: Option<fn(PathBuf) -> Told> = match event.kind {
+        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Told::RenamedIn),
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Told::Closed),
+        _ => None,
+    };
+    match (told, event.kind) {
+        (Some(told), _) => event.paths.iter().cloned().map(told).collect(),
+        // Both names are known where a file was renamed within a watched folder.
+        (None, EventKind::Modify(ModifyKind::Name(RenameMode::Both))) => event
+            .paths
+            .last()
+            .cloned()
+            .map(Told::RenamedIn)
+            .into_iter()
+            .collect(),
+        (None, _) => Vec::new(),
+    }
+}
+
+/// Whether a folder lies on a file system of another machine, whose changes no event tells.
+#[cfg(target_os = "linux")]
+fn is_remote(folder: &Path) -> bool {
+    // NFS, CIFS, SMB, SMB 2, FUSE (sshfs and its kin), 9P, Coda.
+    rustix::fs::statfs(folder).is_ok_and(|found| {
+        matches!(
+            found.f_type,
+            0x6969 | 0xff53_4d42 | 0x517b | 0xfe53_4d42 | 0x6573_5546 | 0x0102_1997 | 0x7375_7245
+        )
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_remote(_folder: &Path) -> bool {
+    false
+}

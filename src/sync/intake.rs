@@ -1,0 +1,76 @@
+//! What a pass is given to read where files are dropped: for each table one drop, or the one that was read last.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::config::Config;
+use crate::model::{Problem, Table};
+use crate::state::{StateError, Store};
+
+use super::inbox;
+
+/// What a pass takes in.
+#[derive(Clone, Debug, Default)]
+pub struct Intake {
+    /// By table: the drop that it reads.
+    pub drops: BTreeMap<Table, Incoming>,
+    /// Tables whose files are not complete yet: they say nothing in this pass.
+    pub unready: BTreeSet<Table>,
+    /// What is to be said of files that are not read.
+    pub problems: Vec<Problem>,
+    /// The requests file whose orders the pass carries out, by its number in the ledger.
+    pub requests: Option<u64>,
+}
+
+/// A file that a table is read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Where it stands.
+    pub path: PathBuf,
+    /// Where people know it to be.
+    pub shown: PathBuf,
+    /// What its name or manifest says of its age.
+    pub sequence: Option<u64>,
+    /// It lists only some records, whatever its table's files do.
+    pub is_part: bool,
+    /// Records that it must hold, where its manifest says so.
+    pub records: Option<u64>,
+    /// Its number in the ledger; `None` of one that was read before.
+    pub id: Option<u64>,
+}
+
+/// The files that tables with drops are read from: those given, and for the others the ones that were read last.
+pub(super) fn files(
+    config: &Config,
+    store: &Store,
+    intake: &Intake,
+) -> Result<BTreeMap<Table, Incoming>, StateError> {
+    let mut files = intake.drops.clone();
+    let tables = store.tables()?;
+    for table in Table::all() {
+        let takes_drops = config
+            .table(table)
+            .is_some_and(|config| config.arrival.drop);
+        if !takes_drops || files.contains_key(&table) {
+            continue;
+        }
+        let Some(last) = store.last_read_drop(table.name())? else {
+            continue;
+        };
+        let memory = tables.iter().find(|memory| memory.table == table.name());
+        let incoming = Incoming {
+            path: match last.published {
+                true => inbox::archived(&last),
+                false => inbox::claimed(&last),
+            },
+            shown: inbox::dropped(&last),
+            // A duplicate that came later may have had a newer number.
+            sequence: memory.and_then(|memory| memory.sequence),
+            is_part: last.is_part,
+            records: None,
+            id: None,
+        };
+        files.insert(table, incoming);
+    }
+    Ok(files)
+}

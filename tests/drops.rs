@@ -1,0 +1,611 @@
+//! Drop folders: files are claimed, read once, answered and archived; what fails is set apart to be mended.
+
+mod support;
+
+use std::fs;
+
+use support::{Exchange, Ran};
+
+/// Contacts and customers are dropped; relations are a fixed file.
+const CONFIG: &str = r#"
+[tables.contacts]
+export = "crm/contacts_*.csv"
+sequence = 'contacts_(\d+)'
+drop = true
+write_back = "crm/updates"
+[tables.customers]
+export = "erp/customers.csv"
+drop = true
+write_back = "erp/updates"
+[tables.relations]
+export = "relations.csv"
+[guards]
+max_deletes = "off"
+max_changes = "off"
+max_blanked = "off"
+"#;
+
+const CONTACTS: &str = "No.,Name,City\nC1,Acme,Rome\nC2,Beta,Bern\n";
+const CUSTOMERS: &str = "No.,Name,City\n10,Acme,Rome\n20,Beta,Bern\n";
+const RELATIONS: &str = "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\nC2,CUST,Customer,20\n";
+
+/// An exchange whose first drops were read.
+fn exchange() -> Exchange {
+    exchange_with(CONFIG)
+}
+
+fn exchange_with(config: &str) -> Exchange {
+    let exchange = Exchange::new(config);
+    exchange
+        .put("crm/contacts_1.csv", CONTACTS)
+        .put("erp/customers.csv", CUSTOMERS)
+        .put("relations.csv", RELATIONS);
+    let first = exchange.run(&["reconcile"]);
+    assert_eq!(first.code, 0, "{first:?}");
+    exchange
+}
+
+fn answer(exchange: &Exchange, path: &str) -> serde_json::Value {
+    serde_json::from_slice(&exchange.bytes(path)).expect("JSON")
+}
+
+/// The files of a folder and those below it, by their paths in the exchange.
+fn files(exchange: &Exchange, folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![exchange.path(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path => {
+                    let path = path
+                        .strip_prefix(exchange.path(""))
+                        .expect("within")
+                        .to_owned();
+                    found.push(path.display().to_string());
+                }
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Without the day, which is today.
+fn undated(paths: Vec<String>) -> Vec<String> {
+    let undate = |path: String| match path.split_once("/done/") {
+        Some((inbox, rest)) => format!(
+            "{inbox}/done/{}",
+            rest.split_once('/').map_or(rest, |(_, file)| file)
+        ),
+        None => path,
+    };
+    paths.into_iter().map(undate).collect()
+}
+
+/// The problems that wait.
+fn told(exchange: &Exchange) -> String {
+    exchange.run(&["problems", "list"]).out
+}
+
+fn in_step(ran: &Ran) {
+    assert!(ran.code == 0 && ran.out.contains("All in step"), "{ran:?}");
+}
+
+#[test]
+fn a_drop_is_claimed_read_answered_and_archived() {
+    let exchange = exchange();
+    assert_eq!(
+        undated(files(&exchange, "crm")),
+        [
+            "crm/answers/contacts_1.csv.answer.json",
+            "crm/done/000001-contacts_1.csv"
+        ]
+    );
+    let answer = answer(&exchange, "crm/answers/contacts_1.csv.answer.json");
+    assert_eq!(answer["status"], "accepted");
+    assert_eq!(answer["rows"], 2);
+    assert_eq!(answer["classes"]["new"], 2);
+    // A pass without a new drop reads what was read last.
+    in_step(&exchange.run(&["reconcile"]));
+}
+
+#[test]
+fn a_change_in_a_drop_reaches_a_side_whose_file_was_archived_long_ago() {
+    let exchange = exchange();
+    exchange.put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Oslo"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(
+        exchange.text("erp/updates/customers_000002.csv"),
+        "No.,Name,City\n10,Acme,Oslo\n"
+    );
+    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    assert_eq!(answer["classes"]["changed"], 1);
+    assert_eq!(answer["classes"]["unchanged"], 1);
+    // The ledger imports it, and drops what it shows then.
+    exchange.put("erp/customers.csv", CUSTOMERS.replace("Rome", "Oslo"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let status = exchange.run(&["status", "--format", "json"]);
+    let status: serde_json::Value = serde_json::from_str(&status.out).expect("JSON");
+    assert_eq!(status["in_flight"], serde_json::json!({}), "{status}");
+}
+
+#[test]
+fn the_same_file_twice_is_a_duplicate_and_the_same_name_with_other_content_is_news() {
+    let exchange = exchange();
+    exchange.put("erp/customers.csv", CUSTOMERS);
+    let ran = exchange.run(&["reconcile"]);
+    assert!(
+        ran.code == 0 && ran.out.contains("erp/customers.csv: duplicate"),
+        "{ran:?}"
+    );
+    assert_eq!(
+        answer(&exchange, "erp/answers/customers.csv.answer.json")["status"],
+        "duplicate"
+    );
+    exchange.put("erp/customers.csv", CUSTOMERS.replace("Bern", "Basel"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        exchange
+            .text("crm/updates/contacts_000003.csv")
+            .contains("C2,Beta,Basel")
+    );
+    // A, B, A again is news.
+    exchange.put("erp/customers.csv", CUSTOMERS);
+    exchange.run(&["reconcile"]);
+    assert_eq!(
+        answer(&exchange, "erp/answers/customers.csv.answer.json")["status"],
+        "accepted"
+    );
+}
+
+#[test]
+fn an_older_file_after_a_newer_one_is_stale_and_not_read() {
+    let exchange = exchange();
+    exchange.put("crm/contacts_7.csv", CONTACTS.replace("Rome", "Oslo"));
+    exchange.run(&["reconcile"]);
+    exchange.put("crm/contacts_3.csv", CONTACTS.replace("Rome", "Kiel"));
+    let ran = exchange.run(&["reconcile"]);
+    assert!(
+        ran.out
+            .contains("crm/contacts_3.csv: stale, it is older (3) than the one read last (7)"),
+        "{ran:?}"
+    );
+    assert!(!exchange.path("erp/updates/customers_000003.csv").exists());
+    assert_eq!(
+        answer(&exchange, "crm/answers/contacts_3.csv.answer.json")["status"],
+        "stale"
+    );
+}
+
+#[test]
+fn of_several_full_files_the_newest_is_read_and_the_others_are_answered_all_the_same() {
+    let exchange = exchange();
+    for number in 2..40 {
+        exchange.put(
+            &format!("crm/contacts_{number}.csv"),
+            CONTACTS.replace("Rome", &format!("Town {number}")),
+        );
+    }
+    let ran = exchange.run(&["reconcile"]);
+    assert!(
+        ran.out.contains("37 files were superseded by newer ones"),
+        "{ran:?}"
+    );
+    assert!(
+        exchange
+            .text("erp/updates/customers_000002.csv")
+            .contains("Town 39")
+    );
+    for number in 2..39 {
+        let answer = answer(
+            &exchange,
+            &format!("crm/answers/contacts_{number}.csv.answer.json"),
+        );
+        assert_eq!(answer["status"], "superseded");
+    }
+    assert!(
+        undated(files(&exchange, "crm"))
+            .iter()
+            .all(|path| !path.contains("/work/"))
+    );
+}
+
+#[test]
+fn deltas_are_read_in_order_one_after_the_other_and_a_gap_is_told() {
+    let config = CONFIG.replacen("drop = true", "drop = true\ncontents = \"delta\"", 1);
+    let exchange = exchange_with(&config);
+    exchange
+        .put("crm/contacts_3.csv", "No.,Name,City\nC1,Acme,Third\n")
+        .put(
+            "crm/contacts_2.csv",
+            "No.,Name,City\nC1,Acme,Second\nC2,Beta,Basel\n",
+        );
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        exchange
+            .text("erp/updates/customers_000002.csv")
+            .contains("10,Acme,Second\n20,Beta,Basel")
+    );
+    assert_eq!(
+        exchange.text("erp/updates/customers_000003.csv"),
+        "No.,Name,City\n10,Acme,Third\n"
+    );
+    exchange.put("crm/contacts_5.csv", "No.,Name,City\nC1,Acme,Fifth\n");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(
+        ran.out
+            .contains("the files between 3 and this one have not come"),
+        "{ran:?}"
+    );
+    assert!(
+        exchange
+            .text("erp/updates/customers_000004.csv")
+            .contains("Fifth"),
+        "it is read all the same"
+    );
+}
+
+#[test]
+fn a_delta_after_a_gap_waits_where_that_is_configured() {
+    let config = CONFIG.replacen(
+        "drop = true",
+        "drop = true\ncontents = \"delta\"\non_gap = \"hold\"",
+        1,
+    );
+    let exchange = exchange_with(&config);
+    exchange.put("crm/contacts_3.csv", "No.,Name,City\nC1,Acme,Third\n");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(
+        told(&exchange).contains("it waits for the files after 1"),
+        "{ran:?}"
+    );
+    assert!(exchange.path("crm/contacts_3.csv").exists());
+    exchange.put("crm/contacts_2.csv", "No.,Name,City\nC2,Beta,Second\n");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!exchange.path("crm/contacts_3.csv").exists());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_set_apart_with_its_reason_and_the_rest_goes_on() {
+    let exchange = exchange();
+    exchange
+        .put(
+            "crm/contacts_2.csv",
+            "No.,Name,City\nC1,\"Acme,Rome\nC2,Beta,Bern\n",
+        )
+        .put("erp/customers.csv", CUSTOMERS.replace("Bern", "Basel"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(
+        ran.out.contains("crm/contacts_2.csv: rejected, see"),
+        "{ran:?}"
+    );
+    let reason = exchange.text("crm/failed/000003-contacts_2.csv.reason.txt");
+    assert!(reason.contains("It was not read: line "), "{reason}");
+    assert_eq!(exchange.bytes("crm/failed/000003-contacts_2.csv").len(), 41);
+    assert_eq!(
+        answer(&exchange, "crm/answers/contacts_2.csv.answer.json")["status"],
+        "rejected"
+    );
+    let updates = files(&exchange, "crm/updates");
+    assert_eq!(
+        updates.len(),
+        1,
+        "the customer's change reaches the contact: {updates:?}"
+    );
+    // What failed waits for a person until the file is gone from its folder.
+    let status = exchange.run(&["status"]);
+    assert!(
+        status.code == 3 && status.out.contains("crm/failed/000003-contacts_2.csv"),
+        "{status:?}"
+    );
+    fs::remove_file(exchange.path("crm/failed/000003-contacts_2.csv")).expect("removed");
+    let status = exchange.run(&["status"]);
+    assert_eq!(status.code, 0, "{status:?}");
+}
+
+#[test]
+fn rows_that_are_left_out_can_be_mended_and_dropped_again() {
+    let exchange = exchange();
+    let bad = "No.,Name,City\r\nC1,Acme,Oslo\r\nC2,Beta\r\nC3,\"Gamma\nand Sons\",Kiel,x\r\n";
+    exchange.put("crm/contacts_2.csv", bad);
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let answered = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    assert_eq!(answered["status"], "partly");
+    let classes = answered["classes"].as_object().expect("classes");
+    assert_eq!(
+        classes
+            .values()
+            .map(|count| count.as_u64().unwrap())
+            .sum::<u64>(),
+        3
+    );
+    assert_eq!(classes["rejected"], 2);
+    assert_eq!(answered["notes"][0]["line"], 3);
+    let rows = "crm/failed/contacts_2.3.rows.csv";
+    assert_eq!(
+        exchange.text(rows),
+        "No.,Name,City\r\nC2,Beta\r\nC3,\"Gamma\nand Sons\",Kiel,x\r\n"
+    );
+    let reason = exchange.text("crm/failed/000003-contacts_2.csv.reason.txt");
+    assert!(
+        reason.contains("line 3: the row has 2 cells")
+            && reason.contains("contacts_2.3.rows.csv holds these rows"),
+        "{reason}"
+    );
+    // A person mends them in that file and moves it back; nobody takes it for all contacts.
+    let mended = exchange
+        .text(rows)
+        .replace("C2,Beta", "C2,Beta,Basel")
+        .replace("Kiel,x", "Kiel");
+    fs::remove_file(exchange.path(rows)).expect("removed");
+    exchange.put("crm/contacts_2.3.rows.csv", mended);
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        exchange
+            .text("erp/updates/customers_000003.csv")
+            .contains("20,Beta,Basel")
+    );
+    in_step(&exchange.run(&["reconcile"]));
+    // And the next full export is compared with everything that is known.
+    exchange.put(
+        "crm/contacts_3.csv",
+        "No.,Name,City\r\nC1,Acme,Oslo\r\nC2,Beta,Basel\r\nC3,\"Gamma\nand Sons\",Kiel\r\n",
+    );
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(
+        answer(&exchange, "crm/answers/contacts_3.csv.answer.json")["classes"]["unchanged"],
+        3
+    );
+}
+
+#[test]
+fn an_emptied_drop_deletes_nothing_and_is_rejected() {
+    let exchange = exchange();
+    for nothing in ["", "No.,Name,City\n"] {
+        exchange.put("crm/contacts_2.csv", nothing);
+        let ran = exchange.run(&["reconcile"]);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        assert_eq!(
+            answer(&exchange, "crm/answers/contacts_2.csv.answer.json")["status"],
+            "rejected"
+        );
+    }
+    assert!(files(&exchange, "erp/updates").is_empty());
+    let links = exchange.run(&["links", "list"]);
+    assert!(
+        links.out.contains("C1") && links.out.contains("C2"),
+        "{links:?}"
+    );
+}
+
+#[test]
+fn several_files_without_a_sequence_wait_until_one_is_left() {
+    let config = CONFIG.replace("erp/customers.csv", "erp/customers*.csv");
+    let exchange = exchange_with(&config);
+    exchange
+        .put("erp/customers_a.csv", CUSTOMERS.replace("Bern", "Basel"))
+        .put("erp/customers_b.csv", CUSTOMERS.replace("Bern", "Biel"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let problems = told(&exchange);
+    assert!(
+        problems.contains("2 files wait, and nothing says which is the newest"),
+        "{problems}"
+    );
+    fs::remove_file(exchange.path("erp/customers_a.csv")).expect("removed");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        exchange
+            .text("crm/updates/contacts_000003.csv")
+            .contains("Biel")
+    );
+}
+
+#[test]
+fn a_marker_says_that_a_file_is_complete() {
+    let config = CONFIG.replacen(
+        "drop = true",
+        "drop = true\nready = \"marker\"\nmarker = \"{stem}.ok\"",
+        1,
+    );
+    let exchange = Exchange::new(&config);
+    exchange
+        .put("crm/contacts_1.csv", CONTACTS)
+        .put("erp/customers.csv", CUSTOMERS)
+        .put("relations.csv", RELATIONS);
+    exchange.run(&["reconcile"]);
+    assert!(
+        exchange.path("crm/contacts_1.csv").exists(),
+        "its writer may still be at it"
+    );
+    exchange.put("crm/contacts_1.ok", "");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(
+        undated(files(&exchange, "crm")),
+        [
+            "crm/answers/contacts_1.csv.answer.json",
+            "crm/done/000002-contacts_1.csv"
+        ],
+        "the marker goes with its file"
+    );
+}
+
+#[test]
+fn a_manifest_holds_files_until_all_have_come_whole_and_says_what_they_are() {
+    let config = CONFIG
+        .replace("drop = true", "drop = true\nready = \"manifest\"")
+        .replace("erp/customers.csv", "crm/customers.csv");
+    let exchange = Exchange::new(&config);
+    let manifest = format!(
+        "{{\"files\":[{{\"name\":\"contacts_1.csv\",\"records\":2}},{{\"name\":\"customers.csv\",\"size\":{},\"sequence\":7}}]}}",
+        CUSTOMERS.len()
+    );
+    exchange
+        .put("relations.csv", RELATIONS)
+        .put("crm/set.manifest.json", manifest)
+        .put("crm/contacts_1.csv", CONTACTS)
+        .put("crm/customers.csv", &CUSTOMERS[..30]);
+    exchange.run(&["reconcile"]);
+    assert!(
+        exchange.path("crm/contacts_1.csv").exists() && exchange.path("crm/customers.csv").exists()
+    );
+    exchange.put("crm/customers.csv", CUSTOMERS);
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let kept = undated(files(&exchange, "crm"));
+    assert!(
+        kept.contains(&"crm/done/set.manifest.json".to_owned()),
+        "{kept:?}"
+    );
+    assert!(!kept.contains(&"crm/customers.csv".to_owned()), "{kept:?}");
+    // A manifest may announce more than came.
+    exchange.put("crm/contacts_2.csv", CONTACTS).put(
+        "crm/2.manifest.json",
+        "{\"files\":[{\"name\":\"contacts_2.csv\",\"records\":3}]}",
+    );
+    exchange.run(&["reconcile"]);
+    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    assert_eq!(answer["status"], "rejected");
+    assert!(
+        answer["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("its manifest says 3")),
+        "{answer}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_pipes_and_files_of_other_names_are_not_read() {
+    let exchange = exchange();
+    exchange.put("elsewhere.csv", CONTACTS.replace("Rome", "Oslo"));
+    std::os::unix::fs::symlink(
+        exchange.path("elsewhere.csv"),
+        exchange.path("crm/contacts_2.csv"),
+    )
+    .expect("linked");
+    fs::hard_link(
+        exchange.path("elsewhere.csv"),
+        exchange.path("crm/contacts_3.csv"),
+    )
+    .expect("linked");
+    let pipe = exchange.path("crm/contacts_4.csv");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .expect("ran")
+            .success()
+    );
+    exchange
+        .put("crm/.contacts_5.csv", "x")
+        .put("crm/contacts_6.csv.filepart", "x")
+        .put("crm/contacts_7.csv~", "x");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(!exchange.path("erp/updates").exists());
+    let problems = exchange.run(&["problems", "list"]);
+    for name in ["contacts_2.csv", "contacts_3.csv", "contacts_4.csv"] {
+        assert!(problems.out.contains(name), "{problems:?}");
+    }
+    assert!(!problems.out.contains("contacts_6"), "{problems:?}");
+}
+
+#[test]
+fn a_halted_drop_waits_until_it_is_approved_and_a_newer_one_takes_its_place() {
+    let config = CONFIG.replace("max_deletes = \"off\"", "max_deletes = \"20%\"");
+    let exchange = exchange_with(&config);
+    let some = |count: usize| {
+        let rows: String = (1..=count)
+            .map(|no| format!("C{no},Name {no},Rome\n"))
+            .collect();
+        format!("No.,Name,City\n{rows}")
+    };
+    exchange.put("crm/contacts_2.csv", some(20));
+    exchange.run(&["reconcile"]);
+    exchange.put("crm/contacts_3.csv", some(4));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(
+        !exchange
+            .path("crm/answers/contacts_3.csv.answer.json")
+            .exists()
+    );
+    assert_eq!(exchange.run(&["reconcile"]).code, 4, "it still waits");
+    exchange.put("crm/contacts_4.csv", some(5));
+    assert_eq!(exchange.run(&["reconcile"]).code, 4);
+    assert_eq!(
+        answer(&exchange, "crm/answers/contacts_3.csv.answer.json")["status"],
+        "superseded"
+    );
+    let status: serde_json::Value =
+        serde_json::from_str(&exchange.run(&["status", "--format", "json"]).out).expect("JSON");
+    let halts = status["halts"].as_array().expect("halts");
+    let halt = halts.last().expect("a halt")["id"]
+        .as_str()
+        .expect("a halt")
+        .to_owned();
+    exchange.run(&["approve", &halt]);
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(
+        answer(&exchange, "crm/answers/contacts_4.csv.answer.json")["status"],
+        "accepted"
+    );
+}
+
+#[test]
+fn answers_can_be_csv_and_archived_drops_go_when_their_time_is_over() {
+    let exchange = exchange_with(&format!(
+        "{CONFIG}[exchange]\nanswers = \"csv\"\nkeep = \"1ms\"\n"
+    ));
+    let answer = exchange.text("crm/answers/contacts_1.csv.answer.csv");
+    assert_eq!(
+        answer,
+        "Status,Rows,Line,Key,Reason\r\naccepted,2,,,drop 1 of contacts_1.csv\r\nnew,2,,,\r\n"
+    );
+    exchange.put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Oslo"));
+    // Times are kept to the second.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    exchange.run(&["reconcile"]);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    exchange.run(&["reconcile"]);
+    assert_eq!(
+        undated(files(&exchange, "crm"))
+            .into_iter()
+            .filter(|path| !path.contains("updates"))
+            .collect::<Vec<_>>(),
+        [
+            "crm/answers/contacts_2.csv.answer.csv",
+            "crm/done/000003-contacts_2.csv"
+        ],
+        "the file that was read last is what the table shows"
+    );
+    in_step(&exchange.run(&["reconcile"]));
+}
+
+#[test]
+fn a_dry_run_reads_drops_where_they_stand_and_claims_nothing() {
+    let exchange = exchange();
+    exchange.put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Oslo"));
+    let ran = exchange.run(&["reconcile", "--dry-run", "--exit-code"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(exchange.path("crm/contacts_2.csv").exists());
+    assert!(!exchange.path("crm/work").exists() || files(&exchange, "crm/work").is_empty());
+}
