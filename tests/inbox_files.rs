@@ -1,0 +1,307 @@
+//! The requests folder, and the conflict inbox as a file: what people and programs ask for with files, answered row by row.
+
+mod support;
+
+use std::fs;
+
+use support::Exchange;
+
+const CONFIG: &str = r#"
+[exchange]
+requests = "exchange/requests"
+conflicts = "exchange/conflicts.csv"
+answers = "csv"
+[tables.contacts]
+export = "contacts.csv"
+write_back = "in-place"
+[tables.customers]
+export = "customers.csv"
+write_back = "in-place"
+[tables.relations]
+export = "relations.csv"
+write_back = "in-place"
+"#;
+
+const RELATIONS: &str =
+    "Contact No.,Business Relation Code,Link to Table,No.\r\nC1,CUST,Customer,10\r\n";
+
+fn exchange() -> Exchange {
+    exchange_with(CONFIG)
+}
+
+fn exchange_with(config: &str) -> Exchange {
+    let exchange = Exchange::new(config);
+    exchange
+        .put(
+            "contacts.csv",
+            "No.,Name,Phone No.\r\nC1,Acme,+49 30 1\r\nC2,Beta,2\r\n",
+        )
+        .put(
+            "customers.csv",
+            "No.,Name,Phone No.\r\n10,Acme,+49 30 1\r\n20,Beta,2\r\n",
+        )
+        .put("relations.csv", RELATIONS);
+    let first = exchange.run(&["reconcile"]);
+    assert_eq!(first.code, 0, "{first:?}");
+    exchange
+}
+
+/// The same with both sides' phone numbers of one party changed differently.
+fn in_conflict() -> Exchange {
+    let exchange = exchange();
+    disagree(&exchange, "7", "8");
+    exchange
+}
+
+fn disagree(exchange: &Exchange, contact: &str, customer: &str) {
+    exchange
+        .put(
+            "contacts.csv",
+            format!("No.,Name,Phone No.\r\nC1,Acme,{contact}\r\nC2,Beta,2\r\n"),
+        )
+        .put(
+            "customers.csv",
+            format!("No.,Name,Phone No.\r\n10,Acme,{customer}\r\n20,Beta,2\r\n"),
+        );
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+}
+
+/// The rows of the conflict inbox, by column.
+fn inbox(exchange: &Exchange) -> Vec<std::collections::BTreeMap<String, String>> {
+    let bytes = exchange.bytes("exchange/conflicts.csv");
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    reader
+        .deserialize()
+        .map(|row| row.expect("a row"))
+        .collect()
+}
+
+/// The conflict inbox with this in the column for decisions.
+fn decided(exchange: &Exchange, decision: &str) -> String {
+    let text = exchange.text("exchange/conflicts.csv");
+    let (header, row) = text.split_once("\r\n").expect("a header");
+    assert!(row.ends_with(",\r\n"), "{row}");
+    format!("{header}\r\n{}{decision}\r\n", row.trim_end())
+}
+
+fn phones(exchange: &Exchange) -> [bool; 2] {
+    ["contacts.csv", "customers.csv"].map(|file| exchange.text(file).contains("Acme,8"))
+}
+
+#[test]
+fn a_person_understands_a_conflict_from_its_row() {
+    let exchange = in_conflict();
+    let rows = inbox(&exchange);
+    assert_eq!(rows.len(), 1);
+    let row = &rows[0];
+    assert_eq!(row["Contact No."], "C1");
+    assert_eq!(row["Field"], "Phone No.");
+    assert_eq!(
+        row["Agreed before"], "'+49 30 1",
+        "no spreadsheet makes a formula of it"
+    );
+    assert_eq!(
+        (row["Contact says"].as_str(), row["Customer says"].as_str()),
+        ("7", "8")
+    );
+    assert!(
+        row["Where"].contains("customer 10: changed, ")
+            && row["Where"].contains("customers.csv line 2"),
+        "{row:?}"
+    );
+    assert_eq!(row["Decision"], "");
+    assert_eq!(row["Choices"], "contact, customer, base or \"value: ...\"");
+}
+
+#[test]
+fn a_decision_saved_into_the_file_is_carried_out_and_the_row_goes() {
+    let exchange = in_conflict();
+    exchange.put("exchange/conflicts.csv", decided(&exchange, "Customer"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(phones(&exchange), [true, true]);
+    assert!(inbox(&exchange).is_empty());
+    let answer = exchange.text("exchange/answers/conflicts.csv.answer.csv");
+    assert!(answer.contains("\r\ndone,,2,,done: conflict K"), "{answer}");
+}
+
+#[test]
+fn a_decision_may_be_another_value_and_may_come_through_the_requests_folder() {
+    let exchange = in_conflict();
+    exchange.put(
+        "exchange/requests/from accounting.csv",
+        decided(&exchange, "value: +49 30 9"),
+    );
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        exchange.text("contacts.csv").contains("Acme,+49 30 9"),
+        "machines get it as it is"
+    );
+    assert!(inbox(&exchange).is_empty());
+    assert!(
+        exchange
+            .path("exchange/requests/answers/from accounting.csv.answer.csv")
+            .exists()
+    );
+}
+
+#[test]
+fn the_file_survives_the_habits_of_spreadsheets() {
+    // Semicolons, everything quoted, the code page of the office, and columns left over at the end.
+    let exchange = in_conflict();
+    let bytes = decided(&exchange, "customer").into_bytes();
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(&bytes[3..]);
+    let mut out = csv::WriterBuilder::new()
+        .delimiter(b';')
+        .quote_style(csv::QuoteStyle::Always)
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    for row in reader.records() {
+        let row = row.expect("a row");
+        let cells = row
+            .iter()
+            .map(|cell| cell.strip_prefix('\'').unwrap_or(cell).to_owned());
+        out.write_record(cells.chain(["".to_owned(), "".to_owned()]))
+            .expect("written");
+    }
+    exchange.put("exchange/conflicts.csv", out.into_inner().expect("bytes"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(phones(&exchange), [true, true]);
+}
+
+#[test]
+fn a_stale_decision_is_refused_with_its_reason() {
+    let exchange = in_conflict();
+    let stale = decided(&exchange, "customer");
+    disagree(&exchange, "7", "9");
+    exchange.put("exchange/requests/late.csv", &stale);
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let answer = exchange.text("exchange/requests/answers/late.csv.answer.csv");
+    assert!(
+        answer.contains("has changed since this row was written"),
+        "{answer}"
+    );
+    assert_eq!(inbox(&exchange).len(), 1);
+    // A conflict that is settled is nobody's to decide any more.
+    exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+    exchange.run(&["reconcile"]);
+    exchange.put("exchange/requests/later.csv", &stale);
+    exchange.run(&["reconcile"]);
+    let answer = exchange.text("exchange/requests/answers/later.csv.answer.csv");
+    assert!(answer.contains("is not open any more"), "{answer}");
+}
+
+#[test]
+fn a_file_without_decisions_decides_nothing_and_words_that_nobody_understands_are_answered() {
+    let exchange = in_conflict();
+    exchange.put(
+        "exchange/conflicts.csv",
+        decided(&exchange, "").replace(',', ";"),
+    );
+    exchange.run(&["reconcile"]);
+    assert_eq!(inbox(&exchange).len(), 1);
+    exchange.put("exchange/conflicts.csv", decided(&exchange, "the left one"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let answer = exchange.text("exchange/answers/conflicts.csv.answer.csv");
+    assert!(
+        answer.contains("the decision is not understood; say contact, customer, base or"),
+        "{answer}"
+    );
+    assert_eq!(inbox(&exchange).len(), 1, "and it stays open");
+}
+
+#[test]
+fn a_file_that_is_no_table_is_set_apart_and_the_inbox_is_written_anew() {
+    let exchange = in_conflict();
+    exchange.put("exchange/conflicts.csv", "\"broken");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert_eq!(inbox(&exchange).len(), 1);
+    let failed: Vec<_> = fs::read_dir(exchange.path("exchange/failed"))
+        .expect("a folder")
+        .flatten()
+        .collect();
+    assert_eq!(failed.len(), 2, "the file and its reason: {failed:?}");
+}
+
+#[test]
+fn a_field_can_always_wait_for_a_person() {
+    let config = format!("{CONFIG}[tables.contacts.fields.\"phone no\"]\nhold_always = true\n");
+    let exchange = exchange_with(&config);
+    exchange.put(
+        "contacts.csv",
+        "No.,Name,Phone No.\r\nC1,Acme,7\r\nC2,Beta,2\r\n",
+    );
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert_eq!(inbox(&exchange).len(), 1);
+    exchange.put("exchange/conflicts.csv", decided(&exchange, "contact"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(exchange.text("customers.csv").contains("10,Acme,7"));
+}
+
+#[test]
+fn rows_of_a_requests_file_are_carried_out_each_once_and_answered() {
+    let exchange = exchange();
+    exchange.put(
+        "exchange/requests/r1.json",
+        r#"[{"Action":"link","Table":"customer","Contact No.":"C2","No.":"20"},
+            {"Action":"link","Table":"customer","Contact No.":"C9","No.":"20"},
+            {"Action":"dance"}]"#,
+    );
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let answer = exchange.text("exchange/requests/answers/r1.json.answer.csv");
+    assert!(answer.contains("partly,3,,,"), "{answer}");
+    assert!(
+        answer.contains("done: contact C2 is coupled with customer 20"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("refused: ") && answer.contains("dance"),
+        "{answer}"
+    );
+    assert!(
+        exchange
+            .text("relations.csv")
+            .contains("C2,CUST,Customer,20")
+    );
+    let relations = exchange.text("relations.csv");
+    let ran = exchange.run(&["reconcile"]);
+    assert!(
+        ran.code == 0 && exchange.text("relations.csv") == relations,
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn several_requests_files_are_read_in_the_order_of_their_names() {
+    let exchange = exchange();
+    let unlink = "Action,Table,Contact No.\nunlink,customer,C2\n";
+    let link = "Action,Table,Contact No.,No.\nlink,customer,C2,20\n";
+    exchange
+        .put("exchange/requests/1.csv", link)
+        .put("exchange/requests/2.csv", unlink)
+        .put("exchange/requests/3.csv", link)
+        .put("exchange/requests/4.csv.tmp", unlink);
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for name in ["1", "2", "3"] {
+        let answer = exchange.text(&format!("exchange/requests/answers/{name}.csv.answer.csv"));
+        assert!(answer.contains("accepted,1"), "{name}: {answer}");
+    }
+    assert!(
+        exchange
+            .text("relations.csv")
+            .contains("C2,CUST,Customer,20")
+    );
+    assert!(exchange.path("exchange/requests/4.csv.tmp").exists());
+}
