@@ -609,3 +609,37 @@ fn a_dry_run_reads_drops_where_they_stand_and_claims_nothing() {
     assert!(exchange.path("crm/contacts_2.csv").exists());
     assert!(!exchange.path("crm/work").exists() || files(&exchange, "crm/work").is_empty());
 }
+
+#[test]
+fn update_files_are_announced_as_their_system_wants_it() {
+    let config = CONFIG
+        .replacen("drop = true", "drop = true\nannounce = \"marker\"", 1)
+        .replace(
+            "erp/customers.csv\"\ndrop = true",
+            "erp/customers.csv\"\ndrop = true\nannounce = \"manifest\"",
+        );
+    let exchange = exchange_with(&config);
+    exchange
+        .put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Oslo"))
+        .put("erp/customers.csv", CUSTOMERS.replace("Bern", "Basel"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(
+        files(&exchange, "crm/updates"),
+        [
+            "crm/updates/contacts_000002.csv",
+            "crm/updates/contacts_000002.csv.done"
+        ]
+    );
+    assert_eq!(
+        files(&exchange, "erp/updates"),
+        [
+            "erp/updates/couplet_000002.manifest.json",
+            "erp/updates/customers_000002.csv"
+        ]
+    );
+    let manifest = answer(&exchange, "erp/updates/couplet_000002.manifest.json");
+    assert_eq!(manifest["files"][0]["name"], "customers_000002.csv");
+    let size = exchange.bytes("erp/updates/customers_000002.csv").len();
+    assert_eq!(manifest["files"][0]["size"], size);
+}

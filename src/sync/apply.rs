@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tracing::{info, warn};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed, xxh3_128};
 
-use crate::config::{Update, WriteBack};
+use crate::config::{Announce, Update, WriteBack};
 use crate::disk::{Disk, Draft};
 use crate::exports::{Edits, Export, UpdateContents};
 use crate::merge::deliver::Route;
@@ -18,6 +18,7 @@ use crate::state::{Index, RowWriter, StateError, Store, base};
 
 use super::couple::{PRIMARY_CONTACT, company_key};
 use super::decide::{Born, Decided, Overrides};
+use super::inbox::folder_and_name;
 use super::observe::{Seen, plain};
 use super::spread::side_by_side;
 
@@ -27,6 +28,16 @@ pub enum ApplyError {
     /// The state refused.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A disk is too full for the files of a pass and for what is needed beside them.
+    #[error("there is too little room on the disk of {}: {free} bytes are free, and the pass needs {needed}", folder.display())]
+    Full {
+        /// A folder on it.
+        folder: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that must be.
+        needed: u64,
+    },
     /// A file could not be written.
     #[error("cannot write {}", path.display())]
     Write {
@@ -80,8 +91,10 @@ pub fn apply(
         let edits = edits.get(&seen.table).unwrap_or(&nothing);
         jobs.extend(jobs_of(seen, edits, pass));
     }
-    let targets: Vec<Target> = jobs.iter().map(|job| job.target.clone()).collect();
+    let mut announcements = announcements(&jobs, pass);
+    let targets = self::targets(&jobs, &announcements);
     if !jobs.is_empty() {
+        room_for(&jobs, disk)?;
         store.journal_intent(disk, &targets)?;
     }
     let mut written: BTreeMap<Table, String> = BTreeMap::new();
@@ -117,6 +130,9 @@ pub fn apply(
             written.insert(job.seen.table, job.target.after.clone());
         }
     }
+    for announcement in &mut announcements {
+        announcement.write(&jobs, pass, disk)?;
+    }
     let bases = Bases {
         overrides: &overrides,
         rebased: &rebased,
@@ -150,7 +166,6 @@ pub fn apply(
             .iter()
             .any(|job| job.in_place && job.seen.table == seen.table);
         if !still_as_read(seen, is_target, disk, read_at)? {
-            let targets: Vec<Target> = jobs.iter().map(|job| job.target.clone()).collect();
             discard(&targets, disk)?;
             if !jobs.is_empty() {
                 store.journal_clear(disk)?;
@@ -158,7 +173,7 @@ pub fn apply(
             return Ok(Applied::Overtaken(seen.path.clone()));
         }
     }
-    let targets: Vec<Target> = jobs.iter().map(|job| job.target.clone()).collect();
+    let targets = self::targets(&jobs, &announcements);
     if !jobs.is_empty() {
         let folders: BTreeSet<PathBuf> = targets
             .iter()
@@ -197,6 +212,37 @@ pub fn apply(
 /// For how many newer exports an answered value may still come back through a late import.
 const ECHO_EXPORTS: u64 = 3;
 
+/// A pass that would fill a disk is not begun: its temporary files, and what other programs write meanwhile, must fit too.
+fn room_for(jobs: &[Job<'_>], disk: &dyn Disk) -> Result<(), ApplyError> {
+    const TIMES: u64 = 3;
+    let largest = jobs
+        .iter()
+        .map(|job| job.seen.identity.map_or(0, |identity| identity.size));
+    let needed = largest.max().unwrap_or(0).saturating_mul(TIMES);
+    for job in jobs {
+        let Some(folder) = parent(&job.target.path) else {
+            continue;
+        };
+        if let Some(free) = disk.free(&folder).filter(|free| *free < needed) {
+            return Err(ApplyError::Full {
+                folder,
+                free,
+                needed,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn targets(jobs: &[Job<'_>], announcements: &[Announcement]) -> Vec<Target> {
+    // What announces a file is put in place after it.
+    let jobs = jobs.iter().map(|job| job.target.clone());
+    let announcements = announcements
+        .iter()
+        .map(|announcement| announcement.target.clone());
+    jobs.chain(announcements).collect()
+}
+
 /// One file to be written.
 struct Job<'a> {
     seen: &'a Seen<'a>,
@@ -227,14 +273,7 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let temporary = path.with_file_name(format!(".couplet-{pass}-{name}.tmp"));
-        let target = Target {
-            table: seen.table.name().to_owned(),
-            path: path.display().to_string(),
-            temporary: temporary.display().to_string(),
-            before,
-            after: String::new(),
-        };
+        let target = target(seen.table, &path, &name, before, pass);
         Job {
             seen,
             export,
@@ -279,6 +318,17 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
             }
             jobs
         }
+    }
+}
+
+fn target(table: Table, path: &Path, name: &str, before: Option<String>, pass: u64) -> Target {
+    let temporary = path.with_file_name(format!(".couplet-{pass}-{name}.tmp"));
+    Target {
+        table: table.name().to_owned(),
+        path: path.display().to_string(),
+        temporary: temporary.display().to_string(),
+        before,
+        after: String::new(),
     }
 }
 
@@ -329,6 +379,87 @@ impl Job<'_> {
         let digest = out.hash.digest128();
         out.draft.finish()?;
         Ok(format!("{digest:032x}"))
+    }
+}
+
+/// A file that says that others are complete.
+struct Announcement {
+    target: Target,
+    /// The jobs whose files it announces.
+    files: Vec<usize>,
+    is_manifest: bool,
+}
+
+/// What announces the update files of a pass, where their systems want it.
+fn announcements(jobs: &[Job<'_>], pass: u64) -> Vec<Announcement> {
+    let mut announcements: Vec<Announcement> = Vec::new();
+    for (at, job) in jobs.iter().enumerate().filter(|(_, job)| !job.in_place) {
+        let path = PathBuf::from(&job.target.path);
+        let (_, name) = folder_and_name(&path);
+        let arrival = &job.seen.config.arrival;
+        let (name, is_manifest) = match arrival.announce {
+            Announce::Nothing => continue,
+            Announce::Marker => (arrival.marker_of(&name), false),
+            Announce::Manifest => (format!("couplet_{pass:06}.manifest.json"), true),
+        };
+        let path = path.with_file_name(&name);
+        let shown = path.display().to_string();
+        // Tables that share a folder share the manifest.
+        match announcements
+            .iter_mut()
+            .find(|announcement| announcement.target.path == shown)
+        {
+            Some(shared) => shared.files.push(at),
+            None => announcements.push(Announcement {
+                target: target(job.seen.table, &path, &name, None, pass),
+                files: vec![at],
+                is_manifest,
+            }),
+        }
+    }
+    announcements
+}
+
+impl Announcement {
+    /// Writes its temporary file, durably, once the files that it announces are written.
+    fn write(&mut self, jobs: &[Job<'_>], pass: u64, disk: &dyn Disk) -> Result<(), ApplyError> {
+        let path = PathBuf::from(&self.target.temporary);
+        let bytes = match self.is_manifest {
+            false => Vec::new(),
+            true => self.manifest(jobs, pass, disk)?,
+        };
+        let write = || -> io::Result<()> {
+            disk.remove(&path)?;
+            let mut draft = disk.create(&path, None)?;
+            draft.write_all(&bytes)?;
+            draft.finish()
+        };
+        write().map_err(write_error(&path))?;
+        self.target.after = format!("{:032x}", xxh3_128(&bytes));
+        Ok(())
+    }
+
+    fn manifest(
+        &self,
+        jobs: &[Job<'_>],
+        pass: u64,
+        disk: &dyn Disk,
+    ) -> Result<Vec<u8>, ApplyError> {
+        let mut files = Vec::new();
+        for job in self.files.iter().map(|at| &jobs[*at]) {
+            let temporary = job.temporary();
+            let identity = disk.identity(&temporary).map_err(write_error(&temporary))?;
+            let (_, name) = folder_and_name(Path::new(&job.target.path));
+            files.push(serde_json::json!({
+                "name": name,
+                "table": job.target.table,
+                "size": identity.map(|identity| identity.size),
+            }));
+        }
+        let manifest = serde_json::json!({ "pass": pass, "files": files });
+        let mut bytes = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
+        bytes.push(b'\n');
+        Ok(bytes)
     }
 }
 
