@@ -1,6 +1,7 @@
 //! The conflict inbox as a file: one row per field that waits, with an empty column for the decision. It is a requests file,
 //! so what a person fills in is dropped back like one, or simply saved.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::disk::Disk;
@@ -12,7 +13,7 @@ use crate::sync::decisions::{choices, version};
 
 use super::publish::write;
 
-/// Where the state keeps the content hash of the file as we wrote it.
+/// Where the state keeps the content hashes of the file as we wrote it last, and before.
 const WRITTEN: &str = "conflicts_file";
 
 /// The file for these conflicts.
@@ -119,16 +120,14 @@ fn harmless(cell: &str) -> String {
 /// # Errors
 /// Those of the state and of reading the file.
 pub fn is_edited(store: &Store, disk: &dyn Disk, path: &Path) -> Result<bool, ApplyError> {
-    let written = store.meta(WRITTEN)?;
     let stands = digest_of(disk, path)?;
-    Ok(stands.is_some() && stands != written)
+    Ok(stands.is_some_and(|digest| !is_ours(store, &digest)))
 }
 
-/// Whether a content hash is that of the file as we wrote it.
+/// Whether a content hash is that of the file as we wrote it, or as it was before, should we not have come to write it.
 pub fn is_ours(store: &Store, digest: &str) -> bool {
-    store
-        .meta(WRITTEN)
-        .is_ok_and(|written| written.as_deref() == Some(digest))
+    let written = store.meta(WRITTEN).ok().flatten().unwrap_or_default();
+    written.split(' ').any(|known| known == digest)
 }
 
 /// Writes the file where the conflicts are others than it says; never over what somebody is filling in.
@@ -138,15 +137,16 @@ pub fn is_ours(store: &Store, digest: &str) -> bool {
 pub fn renew(store: &Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyError> {
     let bytes = file(&store.conflicts()?);
     let digest = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes));
-    let (written, stands) = (store.meta(WRITTEN)?, digest_of(disk, path)?);
-    let is_ours = stands.is_none() || stands == written;
-    if !is_ours || stands.as_ref() == Some(&digest) {
+    let stands = digest_of(disk, path)?;
+    let is_theirs = stands
+        .as_ref()
+        .is_some_and(|digest| !is_ours(store, digest));
+    if is_theirs || stands.as_ref() == Some(&digest) {
         return Ok(());
     }
-    // Noted first: should we not come to write it, what stands there is taken for an edited file, read, and found to decide
-    // nothing.
-    store.set_meta(WRITTEN, &digest)?;
-    let mut folders = std::collections::BTreeSet::new();
+    let before = stands.unwrap_or_default();
+    store.set_meta(WRITTEN, format!("{digest} {before}").trim())?;
+    let mut folders = BTreeSet::new();
     write(disk, path, &mut folders, |out| out.write_all(&bytes))?;
     for folder in folders {
         disk.sync_folder(&folder)
