@@ -6,6 +6,7 @@ mod support;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use couplet::disk::{Disk as _, RealDisk};
 use support::Exchange;
 
 const CONFIG: &str = r#"
@@ -105,4 +106,307 @@ fn a_changed_export_is_merged_without_being_asked_and_the_daemon_ends_in_order()
         .status()
         .expect("ran");
     assert_eq!(after.code(), Some(0), "the lock went with the daemon");
+}
+
+/// Drop folders, with a settle time that no test outlasts by accident: what is announced is read at once.
+const DROPS: &str = r#"
+[exchange]
+requests = "requests"
+conflicts = "inbox/conflicts.csv"
+[tables.contacts]
+export = "crm/contacts_*.csv"
+sequence = 'contacts_(\d+)'
+drop = true
+write_back = "crm/updates"
+[tables.customers]
+export = "erp/customers.csv"
+write_back = "in-place"
+[tables.relations]
+export = "relations.csv"
+[run]
+settle = "60ms"
+scan = "20s"
+"#;
+
+const CONTACTS: &str = "No.,Name,City\nC1,Acme,Rome\n";
+const CUSTOMERS: &str = "No.,Name,City\n10,Acme,Rome\n";
+
+fn drops(config: &str) -> Exchange {
+    let exchange = Exchange::new(config);
+    exchange
+        .put("config.toml", exchange.config())
+        .put("crm/contacts_1.csv", CONTACTS)
+        .put("erp/customers.csv", CUSTOMERS)
+        .put(
+            "relations.csv",
+            "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\n",
+        );
+    std::fs::create_dir_all(exchange.path("requests")).expect("a folder");
+    exchange
+}
+
+fn started(exchange: &Exchange) -> Daemon {
+    let daemon = Daemon(couplet(exchange, "run").spawn().expect("started"));
+    until("the first drop is answered", || {
+        exchange
+            .path("crm/answers/contacts_1.csv.answer.json")
+            .exists()
+    });
+    daemon
+}
+
+fn renamed_in(exchange: &Exchange, name: &str, text: &str) {
+    exchange.put("elsewhere.tmp", text);
+    std::fs::rename(exchange.path("elsewhere.tmp"), exchange.path(name)).expect("renamed in");
+}
+
+/// The conflict inbox; empty while it is being taken.
+fn inbox(exchange: &Exchange) -> String {
+    std::fs::read_to_string(exchange.path("inbox/conflicts.csv")).unwrap_or_default()
+}
+
+fn customer_has(exchange: &Exchange, city: &str) -> bool {
+    exchange.text("erp/customers.csv").contains(city)
+}
+
+#[test]
+fn a_drop_is_read_when_it_is_renamed_in_and_when_it_was_written_slowly() {
+    let exchange = drops(DROPS);
+    let _daemon = started(&exchange);
+    renamed_in(
+        &exchange,
+        "crm/contacts_2.csv",
+        &CONTACTS.replace("Rome", "Oslo"),
+    );
+    until("a file that was renamed in is merged", || {
+        customer_has(&exchange, "Oslo")
+    });
+    // Opened, written and closed piece by piece, as old exporters do.
+    let text = CONTACTS.replace("Rome", "Kiel");
+    for end in 1..=text.len() {
+        exchange.put("crm/contacts_3.csv", &text[..end]);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    until("a file that was written slowly is merged", || {
+        customer_has(&exchange, "Kiel")
+    });
+    assert!(
+        !exchange.path("crm/failed").exists(),
+        "no half of it was ever read"
+    );
+}
+
+#[test]
+fn a_copy_that_keeps_an_old_modification_time_is_news() {
+    let exchange = drops(DROPS);
+    let _daemon = started(&exchange);
+    for (city, year) in [("Oslo", "1999"), ("Kiel", "1998")] {
+        exchange.put("copy", CUSTOMERS.replace("Rome", city));
+        let old = Command::new("touch")
+            .args(["-d", &format!("{year}-01-01")])
+            .arg(exchange.path("copy"))
+            .status();
+        assert!(old.expect("touched").success());
+        let copied = Command::new("cp")
+            .arg("-p")
+            .arg(exchange.path("copy"))
+            .arg(exchange.path("erp/customers.csv"))
+            .status();
+        assert!(copied.expect("copied").success());
+        until("a copy with an old time is merged", || {
+            let updates = RealDisk
+                .list(&exchange.path("crm/updates"))
+                .expect("listed");
+            updates
+                .iter()
+                .any(|path| std::fs::read_to_string(path).expect("text").contains(city))
+        });
+    }
+}
+
+#[test]
+fn a_folder_that_is_deleted_and_comes_back_is_watched_again_and_nothing_counts_as_deleted() {
+    let exchange = drops(&DROPS.replace("scan = \"20s\"", "scan = \"100ms\""));
+    let _daemon = started(&exchange);
+    std::fs::rename(exchange.path("erp"), exchange.path("erp-away")).expect("gone");
+    renamed_in(
+        &exchange,
+        "crm/contacts_2.csv",
+        &CONTACTS.replace("Rome", "Oslo"),
+    );
+    until("the other side goes on", || {
+        exchange
+            .path("crm/answers/contacts_2.csv.answer.json")
+            .exists()
+    });
+    std::fs::rename(exchange.path("erp-away"), exchange.path("erp")).expect("back");
+    until("what was owed is written", || {
+        customer_has(&exchange, "Oslo")
+    });
+    exchange.put(
+        "erp/customers.csv",
+        exchange.text("erp/customers.csv").replace("Oslo", "Bonn"),
+    );
+    until("a change in the folder that came back is merged", || {
+        let updates = RealDisk
+            .list(&exchange.path("crm/updates"))
+            .expect("listed");
+        updates.iter().any(|path| {
+            std::fs::read_to_string(path)
+                .expect("text")
+                .contains("Bonn")
+        })
+    });
+}
+
+#[test]
+fn our_own_writes_cause_no_second_pass() {
+    let exchange = drops(DROPS);
+    let _daemon = started(&exchange);
+    renamed_in(
+        &exchange,
+        "crm/contacts_2.csv",
+        &CONTACTS.replace("Rome", "Oslo"),
+    );
+    until("the customer is written", || {
+        customer_has(&exchange, "Oslo")
+    });
+    // A request is answered after everything that waited before it.
+    renamed_in(
+        &exchange,
+        "requests/1.csv",
+        "Action,Table,Contact No.\nunlink,vendor,C1\n",
+    );
+    until("a request is answered", || {
+        exchange.path("requests/answers/1.csv.answer.json").exists()
+    });
+    let store = couplet::state::Store::look(&exchange.path("state"))
+        .expect("a state")
+        .expect("a state");
+    assert_eq!(
+        store.last_pass().expect("passes"),
+        3,
+        "the first, the change, the request"
+    );
+}
+
+#[test]
+fn a_decision_that_is_saved_into_the_inbox_is_carried_out() {
+    let exchange = drops(DROPS);
+    let _daemon = started(&exchange);
+    exchange.put("erp/customers.csv", CUSTOMERS.replace("Rome", "Bonn"));
+    until("the ledger's change is seen", || {
+        exchange.path("crm/updates").exists()
+    });
+    // The CRM has not imported that and says something else.
+    renamed_in(
+        &exchange,
+        "crm/contacts_2.csv",
+        &CONTACTS.replace("Rome", "Kiel"),
+    );
+    until("the conflict is in the inbox", || {
+        inbox(&exchange).contains("resolve,K")
+    });
+    let text = inbox(&exchange);
+    exchange.put(
+        "inbox/conflicts.csv",
+        format!("{}contact\r\n", text.trim_end()),
+    );
+    until("the decision is carried out", || {
+        customer_has(&exchange, "Kiel")
+    });
+    until("the inbox is empty", || {
+        !inbox(&exchange).is_empty() && !inbox(&exchange).contains("resolve,K")
+    });
+}
+
+#[test]
+fn ten_thousand_files_at_once_are_all_answered() {
+    let exchange = drops(DROPS);
+    let _daemon = started(&exchange);
+    for number in 2..10_000 {
+        exchange.put(
+            &format!("crm/contacts_{number}.csv"),
+            CONTACTS.replace("Rome", &format!("Town {number}")),
+        );
+    }
+    renamed_in(
+        &exchange,
+        "crm/contacts_10000.csv",
+        &CONTACTS.replace("Rome", "The last"),
+    );
+    until("the last is merged", || customer_has(&exchange, "The last"));
+    until("all are answered", || {
+        RealDisk
+            .list(&exchange.path("crm/answers"))
+            .expect("listed")
+            .len()
+            == 10_000
+    });
+    assert!(
+        RealDisk
+            .list(&exchange.path("crm/work"))
+            .expect("listed")
+            .is_empty()
+    );
+}
+
+#[test]
+fn files_that_belong_together_are_read_together_or_after_their_time() {
+    let config = DROPS
+        .replace(
+            "erp/customers.csv\"\nwrite_back = \"in-place\"",
+            "erp/customers.csv\"\ndrop = true\nwrite_back = \"erp/updates\"",
+        )
+        .replace(
+            "settle = ",
+            "together = [[\"contacts\", \"customers\"]]\ntogether_within = \"3s\"\nsettle = ",
+        );
+    let exchange = drops(&config);
+    let _daemon = started(&exchange);
+    let begun = Instant::now();
+    renamed_in(
+        &exchange,
+        "crm/contacts_2.csv",
+        &CONTACTS.replace("Rome", "Oslo"),
+    );
+    until("it is read although the other has not come", || {
+        exchange
+            .path("crm/answers/contacts_2.csv.answer.json")
+            .exists()
+    });
+    assert!(
+        begun.elapsed() >= Duration::from_secs(2),
+        "not before its time"
+    );
+    renamed_in(
+        &exchange,
+        "crm/contacts_3.csv",
+        &CONTACTS.replace("Rome", "Kiel"),
+    );
+    renamed_in(
+        &exchange,
+        "erp/customers.csv",
+        &CUSTOMERS
+            .replace("Acme", "Acme Ltd")
+            .replace("Rome", "Oslo"),
+    );
+    until("both are read", || {
+        exchange
+            .path("crm/answers/contacts_3.csv.answer.json")
+            .exists()
+            && exchange
+                .path("erp/answers/customers.csv.answer.json")
+                .exists()
+    });
+    let pass = |path: &str| -> serde_json::Value {
+        let answer: serde_json::Value =
+            serde_json::from_slice(&exchange.bytes(path)).expect("JSON");
+        answer["pass"].clone()
+    };
+    assert_eq!(
+        pass("crm/answers/contacts_3.csv.answer.json"),
+        pass("erp/answers/customers.csv.answer.json"),
+        "one pass read both"
+    );
 }
