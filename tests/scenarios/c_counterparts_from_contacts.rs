@@ -726,9 +726,13 @@ fn a_request_file_creates_row_by_row() {
             format!("Action,Table,Contact No.\ncreate,{noun},C1\ncreate,{noun},C1\ncreate,{noun},C9\ncreate,{noun},C2\n"),
         );
         let before = files(&exchange);
-        assert_eq!(
-            exchange.run(&["request", "requests.csv", "--dry-run"]).code,
-            0
+        let tried = exchange.run(&["request", "requests.csv", "--dry-run"]);
+        assert_eq!(tried.code, 1, "{tried:?}");
+        assert!(
+            tried
+                .out
+                .contains("line 4: refused: there is no contact C9"),
+            "{tried:?}"
         );
         assert_eq!(files(&exchange), before);
         let ran: Ran = exchange.run(&["request", "requests.csv"]);
