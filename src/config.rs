@@ -16,7 +16,7 @@ use crate::merge::guard::{Limit, Limits};
 use crate::merge::{FieldRules, FirstMeeting, Policy};
 use crate::model::{CONTACT_RELATION, FieldId, KINDS, Kind, Side, Table};
 
-pub use exchange::{Announce, AnswerFormat, Arrival, Exchange, OnGap, Ready, Run};
+pub use exchange::{Announce, AnswerFormat, Arrival, Exchange, LogFile, OnGap, Ready, Run};
 pub use reader::ConfigError;
 use reader::{Reader, Source, fold, listed, nearest};
 pub use setup::{CreateContacts, SearchFor, Setup};
@@ -245,7 +245,7 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
     let setup = Setup::read(&root.table("setup"), &root.table("series"));
     let merge = read_merge(&root.table("merge"));
     let limits = read_limits(&root.table("guards"), DEFAULT_LIMITS);
-    let run = Run::read(&root.table("run"));
+    let run = Run::read(&root.table("run"), folder);
     let exchange = Exchange::read(&root.table("exchange"), folder);
     let log = root.table("interactions");
     let interactions = read_interactions(&log, folder);

@@ -38,6 +38,22 @@ impl Exit {
         }
     }
 
+    /// The exit of this number; failed where it is none of ours.
+    pub fn of_code(code: u8) -> Exit {
+        let all = [
+            Exit::Done,
+            Exit::Changes,
+            Exit::Waiting,
+            Exit::Halted,
+            Exit::Locked,
+            Exit::Usage,
+            Exit::Config,
+        ];
+        all.into_iter()
+            .find(|exit| exit.code() == code)
+            .unwrap_or(Exit::Failed)
+    }
+
     /// The one that counts where both apply.
     pub fn weightier(self, other: Exit) -> Exit {
         const ORDER: [Exit; 8] = [

@@ -14,5 +14,6 @@ pub mod exit;
 pub mod exports;
 pub mod merge;
 pub mod model;
+pub mod service;
 pub mod state;
 pub mod sync;

@@ -21,6 +21,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "model", "merge", "disk", "exports", "state", "config", "sync",
         ],
     ),
+    (
+        "service",
+        &[
+            "model", "merge", "disk", "exports", "state", "config", "sync", "exchange",
+        ],
+    ),
     ("exit", &[]),
 ];
 

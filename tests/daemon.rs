@@ -89,12 +89,6 @@ fn a_changed_export_is_merged_without_being_asked_and_the_daemon_ends_in_order()
 
     let second = couplet(&exchange, "run").status().expect("ran");
     assert_eq!(second.code(), Some(5), "a second instance");
-    let one_shot = couplet(&exchange, "reconcile")
-        .stdout(Stdio::null())
-        .status()
-        .expect("ran");
-    assert_eq!(one_shot.code(), Some(5), "a pass beside the daemon");
-
     let kill = Command::new("kill")
         .arg(daemon.0.id().to_string())
         .status()

@@ -19,7 +19,7 @@ pub struct Args {
     show: bool,
 }
 
-pub fn run(context: &Context, args: &Args) -> Answer {
+pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     let config = context.config()?;
     let store = context.store(&config)?;
     let halts = store.halts()?;

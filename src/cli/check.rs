@@ -16,7 +16,7 @@ use super::output::count;
 use super::reconcile::problem_lines;
 use super::{Answer, Context, Failure};
 
-pub fn run(context: &Context) -> Answer {
+pub fn run(context: &Context<'_>) -> Answer {
     let config = context.config()?;
     let mut text = String::new();
     let mut wrong: Vec<String> = Vec::new();

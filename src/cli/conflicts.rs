@@ -74,7 +74,14 @@ pub struct Resolve {
     filter: Filter,
 }
 
-pub fn run(context: &Context, args: &Args) -> Answer {
+impl Args {
+    /// Whether it changes something.
+    pub fn changes(&self) -> bool {
+        matches!(self, Args::Resolve(_))
+    }
+}
+
+pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     let config = context.config()?;
     let store = context.store(&config)?;
     let conflicts = store.conflicts()?;

@@ -82,7 +82,7 @@ pub struct Alone {
     dry_run: bool,
 }
 
-pub fn run(context: &Context, args: &Args) -> Answer {
+pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     match args {
         Args::Customer(args) => from_contact(context, "customer", args),
         Args::Vendor(args) => from_contact(context, "vendor", args),
@@ -129,7 +129,7 @@ pub fn run(context: &Context, args: &Args) -> Answer {
     }
 }
 
-fn from_contact(context: &Context, noun: &str, args: &FromContact) -> Answer {
+fn from_contact(context: &Context<'_>, noun: &str, args: &FromContact) -> Answer {
     let template = match &args.template {
         Some(code) => TemplateChoice::Named(code.clone()),
         None if args.without_template => TemplateChoice::Without,

@@ -21,7 +21,7 @@ pub struct Args {
     hit: Option<u8>,
 }
 
-pub fn run(context: &Context, args: &Args) -> Answer {
+pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     let config = context.config()?;
     let effects = Effects {
         disk: &RealDisk,

@@ -29,7 +29,7 @@ pub struct Args {
     field: Option<String>,
 }
 
-pub fn run(context: &Context, args: &Args) -> Answer {
+pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     let config = context.config()?;
     let store = context.store(&config)?;
     let table = Table::named(&args.table)

@@ -92,7 +92,14 @@ pub struct Remove {
     dry_run: bool,
 }
 
-pub fn run(context: &Context, args: &Args) -> Answer {
+impl Args {
+    /// Whether it changes something.
+    pub fn changes(&self) -> bool {
+        matches!(self, Args::Add(_) | Args::Remove(_))
+    }
+}
+
+pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     let told = |did: &Did| match did {
         Did::Linked { contact, table, no } => {
             format!("contact {contact} is coupled with {} {no}\n", noun(table))
@@ -131,7 +138,7 @@ fn noun(table: &str) -> &'static str {
     crate::model::Table::named(table).map_or("record", crate::model::Table::noun)
 }
 
-fn list(context: &Context, args: &List) -> Answer {
+fn list(context: &Context<'_>, args: &List) -> Answer {
     let config = context.config()?;
     let effects = Effects {
         disk: &RealDisk,

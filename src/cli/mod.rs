@@ -7,22 +7,25 @@ mod create;
 mod duplicates;
 mod explain;
 mod links;
+mod logging;
 mod output;
 mod problems;
 mod reconcile;
+mod remote;
 mod request;
 mod run;
 mod sniff;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
-use tracing_subscriber::filter::LevelFilter;
+use tracing::level_filters::LevelFilter;
 
 use crate::config::{self, Config};
 use crate::exit::Exit;
-use crate::state::{StateError, Store};
+use crate::state::{Lock, StateError, Store};
 use crate::sync::PassError;
 
 use output::Output;
@@ -56,6 +59,10 @@ pub struct Cli {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
 
+    /// How the log on standard error, or in the daemon's log file, is written
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -66,6 +73,15 @@ pub enum Format {
     /// For people
     Text,
     /// For programs
+    Json,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people
+    Text,
+    /// A JSON object a line
     Json,
 }
 
@@ -147,17 +163,37 @@ impl From<PassError> for Failure {
 type Answer = Result<Exit, Failure>;
 
 /// Everything that a command needs.
-struct Context {
+struct Context<'d> {
     config_path: PathBuf,
     out: Output,
     verbose: bool,
+    /// The folder that paths in arguments are relative to.
+    folder: PathBuf,
+    /// The daemon that carries the command out: its configuration, and the lock that it holds.
+    daemon: Option<(&'d Config, &'d Lock)>,
 }
 
-impl Context {
+impl Context<'_> {
     fn config(&self) -> Result<Config, Failure> {
+        if let Some((config, _)) = self.daemon {
+            return Ok(config.clone());
+        }
         let text = std::fs::read_to_string(&self.config_path)
             .map_err(|source| Failure::NoConfig(self.config_path.clone(), source))?;
         config::parse(&text, &self.config_path).map_err(Failure::Config)
+    }
+
+    /// The lock of a state, where no daemon holds it for us. Another command may be just about to end.
+    fn lock(&self, config: &Config) -> Result<Option<Lock>, StateError> {
+        match self.daemon {
+            Some(_) => Ok(None),
+            None => Lock::take(&config.state).map(Some),
+        }
+    }
+
+    /// A path from the arguments.
+    fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
     }
 
     /// The state to look at; refused where no pass was made yet.
@@ -184,67 +220,107 @@ pub fn main() -> Exit {
             };
         }
     };
-    log(&cli);
-    let out = Output::new(cli.format, cli.quiet);
     let context = Context {
-        config_path: cli.config,
-        out,
+        config_path: cli.config.clone(),
+        out: Output::new(cli.format, cli.quiet),
         verbose: cli.verbose > 0,
+        folder: PathBuf::new(),
+        daemon: None,
     };
-    let answer = match cli.command {
-        Command::Reconcile(args) => reconcile::run(&context, &args),
-        Command::Run => run::run(&context),
-        Command::Approve(args) => approve::run(&context, &args),
-        Command::Problems(args) => problems::run(&context, &args),
-        Command::Check => check::run(&context),
-        Command::Status => status::run(&context),
-        Command::Conflicts(args) => conflicts::run(&context, &args),
-        Command::Links(args) => links::run(&context, &args),
-        Command::Create(args) => create::run(&context, &args),
-        Command::Request(args) => request::run(&context, &args),
-        Command::Duplicates(args) => duplicates::run(&context, &args),
-        Command::Explain(args) => explain::run(&context, &args),
-        Command::Sniff(args) => sniff::run(&context, &args),
-        Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "couplet",
-                &mut std::io::stdout(),
-            );
-            Ok(Exit::Done)
-        }
-        Command::Man => man(),
+    if !matches!(cli.command, Command::Run) {
+        logging::to_stderr(cli.log_format, level(&cli));
+    }
+    let answer = if cli.command.changes() {
+        change(&cli, &context)
+    } else {
+        execute(&cli, &context)
     };
     answer.unwrap_or_else(|failure| context.out.failure(&failure))
 }
 
-fn man() -> Answer {
-    let mut page = Vec::new();
-    let render = clap_mangen::Man::new(Cli::command()).render(&mut page);
-    match render.and_then(|()| std::io::Write::write_all(&mut std::io::stdout(), &page)) {
-        Ok(()) => Ok(Exit::Done),
-        Err(error) => Err(Failure::Refused(format!(
-            "cannot print the manual page: {error}"
-        ))),
+/// Has the daemon carry out a command that changes something, or carries it out where none runs.
+fn change(cli: &Cli, context: &Context<'_>) -> Answer {
+    // Somebody else may just be done, and a daemon that has begun holds the lock a moment before it listens.
+    let until = Instant::now() + Duration::from_secs(3);
+    loop {
+        if let Some(exit) = remote::ask(context)? {
+            return Ok(exit);
+        }
+        match execute(cli, context) {
+            Err(
+                Failure::State(StateError::Locked { .. })
+                | Failure::Pass(PassError::State(StateError::Locked { .. })),
+            ) if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+            answer => return answer,
+        }
     }
 }
 
-fn log(cli: &Cli) {
+fn execute(cli: &Cli, context: &Context<'_>) -> Answer {
+    match &cli.command {
+        Command::Reconcile(args) => reconcile::run(context, args),
+        Command::Run => run::run(context, cli.log_format, level(cli)),
+        Command::Approve(args) => approve::run(context, args),
+        Command::Problems(args) => problems::run(context, args),
+        Command::Check => check::run(context),
+        Command::Status => status::run(context),
+        Command::Conflicts(args) => conflicts::run(context, args),
+        Command::Links(args) => links::run(context, args),
+        Command::Create(args) => create::run(context, args),
+        Command::Request(args) => request::run(context, args),
+        Command::Duplicates(args) => duplicates::run(context, args),
+        Command::Explain(args) => explain::run(context, args),
+        Command::Sniff(args) => sniff::run(context, args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "couplet", &mut script);
+            context.out.text(&String::from_utf8_lossy(&script));
+            Ok(Exit::Done)
+        }
+        Command::Man => man(context),
+    }
+}
+
+impl Command {
+    /// Whether a running daemon has to carry it out.
+    fn changes(&self) -> bool {
+        match self {
+            Command::Reconcile(_)
+            | Command::Create(_)
+            | Command::Request(_)
+            | Command::Approve(_) => true,
+            Command::Links(args) => args.changes(),
+            Command::Conflicts(args) => args.changes(),
+            Command::Problems(args) => args.changes(),
+            Command::Run
+            | Command::Check
+            | Command::Status
+            | Command::Duplicates(_)
+            | Command::Explain(_)
+            | Command::Sniff(_)
+            | Command::Completions { .. }
+            | Command::Man => false,
+        }
+    }
+}
+
+fn man(context: &Context<'_>) -> Answer {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command())
+        .render(&mut page)
+        .map_err(|error| Failure::Refused(format!("cannot print the manual page: {error}")))?;
+    context.out.text(&String::from_utf8_lossy(&page));
+    Ok(Exit::Done)
+}
+
+/// How much is logged.
+fn level(cli: &Cli) -> LevelFilter {
     let serves = matches!(cli.command, Command::Run);
-    let level = match (cli.quiet, cli.verbose) {
+    match (cli.quiet, cli.verbose) {
         (true, _) => LevelFilter::ERROR,
         (false, 0) if !serves => LevelFilter::WARN,
         (false, 0 | 1) => LevelFilter::INFO,
         (false, 2) => LevelFilter::DEBUG,
         (false, _) => LevelFilter::TRACE,
-    };
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_target(false);
-    let plain = std::env::var_os("NO_COLOR").is_some()
-        || !std::io::IsTerminal::is_terminal(&std::io::stderr());
-    // A second subscriber can only be one that a test has set; it stays.
-    let _ = builder.with_ansi(!plain).try_init();
+    }
 }

@@ -1,6 +1,7 @@
 //! What commands print: text for people or JSON for programs on standard output, errors on standard error.
 
-use std::io::{self, Write as _};
+use std::cell::RefCell;
+use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
@@ -14,11 +15,71 @@ use super::{Failure, Format};
 pub struct Output {
     format: Format,
     quiet: bool,
+    /// What would have been printed, where it is somebody else's to print.
+    captured: Option<RefCell<Captured>>,
+}
+
+#[derive(Default)]
+struct Captured {
+    out: String,
+    err: String,
 }
 
 impl Output {
     pub fn new(format: Format, quiet: bool) -> Output {
-        Output { format, quiet }
+        Output {
+            format,
+            quiet,
+            captured: None,
+        }
+    }
+
+    /// Keeps everything, to be [`taken`](Output::taken) at the end.
+    pub fn captured(format: Format, quiet: bool) -> Output {
+        Output {
+            captured: Some(RefCell::default()),
+            ..Output::new(format, quiet)
+        }
+    }
+
+    /// What was kept: standard output and standard error.
+    pub fn taken(self) -> (String, String) {
+        let captured = self.captured.map(RefCell::into_inner).unwrap_or_default();
+        (captured.out, captured.err)
+    }
+
+    /// Whether a person may look on while it is made.
+    pub fn is_watched(&self) -> bool {
+        self.captured.is_none() && !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Prints what another process would have printed.
+    pub fn replay(&self, out: &str, err: &str) {
+        self.note(err.trim_end_matches('\n'));
+        self.put(out.as_bytes());
+    }
+
+    /// Says something on standard error.
+    pub fn note(&self, line: &str) {
+        match &self.captured {
+            _ if line.is_empty() => {}
+            Some(captured) => {
+                let err = &mut captured.borrow_mut().err;
+                err.push_str(line);
+                err.push('\n');
+            }
+            None => eprintln!("{line}"),
+        }
+    }
+
+    fn put(&self, bytes: &[u8]) {
+        match &self.captured {
+            Some(captured) => captured
+                .borrow_mut()
+                .out
+                .push_str(&String::from_utf8_lossy(bytes)),
+            None => put(bytes),
+        }
     }
 
     /// Whether programs read the output.
@@ -34,7 +95,7 @@ impl Output {
     /// Prints text for people; nothing when programs read, or nothing is wanted.
     pub fn text(&self, text: &str) {
         if !self.is_json() && !self.quiet {
-            put(text.as_bytes());
+            self.put(text.as_bytes());
         }
     }
 
@@ -44,7 +105,7 @@ impl Output {
             && let Ok(mut text) = serde_json::to_vec_pretty(value)
         {
             text.push(b'\n');
-            put(&text);
+            self.put(&text);
         }
     }
 
@@ -80,7 +141,7 @@ impl Output {
             }
         }
         for line in lines {
-            eprintln!("error: {line}");
+            self.note(&format!("error: {line}"));
         }
         exit
     }

@@ -23,7 +23,14 @@ pub enum Args {
     },
 }
 
-pub fn run(context: &Context, args: &Args) -> Answer {
+impl Args {
+    /// Whether it changes something.
+    pub fn changes(&self) -> bool {
+        matches!(self, Args::Accept { .. })
+    }
+}
+
+pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     let config = context.config()?;
     let store = context.store(&config)?;
     match args {

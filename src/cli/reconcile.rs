@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -18,7 +17,7 @@ use crate::merge::duplicates::{Duplicate, STRINGS};
 use crate::merge::plan::PLAN_VERSION;
 use crate::model::{Problem, Table};
 use crate::state::drops::{DropRow, Receipt, RowClass, Standing};
-use crate::state::{Lock, StateError, Store};
+use crate::state::{StateError, Store};
 use crate::sync::arrange::{Answer as Did, OrderOutcome};
 use crate::sync::inbox;
 use crate::sync::observe::shown_path;
@@ -49,9 +48,9 @@ pub struct Args {
     apply: Option<PathBuf>,
 }
 
-pub fn run(context: &Context, args: &Args) -> Answer {
+pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     let exactly = match &args.apply {
-        Some(path) => Some(read_plan(path)?),
+        Some(path) => Some(read_plan(&context.path(path))?),
         None => None,
     };
     let request = Request {
@@ -61,7 +60,7 @@ pub fn run(context: &Context, args: &Args) -> Answer {
     };
     let made = make(context, &request)?;
     if let (Some(path), Outcome::DryRun(summary)) = (&args.plan, &made.outcome) {
-        save_plan(path, &summary.plan)?;
+        save_plan(&context.path(path), &summary.plan)?;
     }
     let mut value = json_of(&made.outcome);
     value["drops"] = made.answered.iter().map(drop_json).collect();
@@ -93,7 +92,7 @@ struct Made {
 }
 
 /// Makes a pass, with a spinner where it takes long.
-fn make(context: &Context, request: &Request) -> Result<Made, Failure> {
+fn make(context: &Context<'_>, request: &Request) -> Result<Made, Failure> {
     let config = context.config()?;
     let progress = progress(context);
     let stage = |text: &str| progress.set_message(text.to_owned());
@@ -104,7 +103,7 @@ fn make(context: &Context, request: &Request) -> Result<Made, Failure> {
     };
     let made = match request.dry_run {
         true => look_only(&config, &effects, request),
-        false => exchange(&config, &effects, request),
+        false => exchange(context, &config, &effects, request),
     };
     progress.finish_and_clear();
     Ok(made?)
@@ -128,12 +127,17 @@ fn look_only(config: &Config, effects: &Effects<'_>, request: &Request) -> Resul
 }
 
 /// Makes rounds until everything that was dropped has been read.
-fn exchange(config: &Config, effects: &Effects<'_>, request: &Request) -> Result<Made, PassError> {
+fn exchange(
+    context: &Context<'_>,
+    config: &Config,
+    effects: &Effects<'_>,
+    request: &Request,
+) -> Result<Made, PassError> {
     effects
         .disk
         .create_folder(&config.state)
         .map_err(StateError::file(&config.state))?;
-    let _lock = Lock::take(&config.state)?;
+    let _lock = context.lock(config)?;
     let mut store = Store::open(&config.state)?;
     let first = round(config, effects, &mut store, request.clone(), &AsItStands)?;
     let mut made = Made {
@@ -165,7 +169,7 @@ fn exit(outcome: &Outcome, changes_count: bool) -> Exit {
 
 /// Makes a pass that carries out orders, and says in `told`'s words what was done.
 pub fn carry_out(
-    context: &Context,
+    context: &Context<'_>,
     orders: Vec<Order>,
     dry_run: bool,
     told: &dyn Fn(&Did) -> String,
@@ -186,14 +190,18 @@ pub fn carry_out(
 
 /// Makes a pass that carries out a requests file; `told` says what became of its rows.
 pub fn carry_out_rows(
-    context: &Context,
+    context: &Context<'_>,
     request: &Request,
     told: &dyn Fn(&[RowAnswer]) -> String,
 ) -> Answer {
     carry_out_as(context, request, &|summary| told(&summary.rows))
 }
 
-fn carry_out_as(context: &Context, request: &Request, told: &dyn Fn(&Summary) -> String) -> Answer {
+fn carry_out_as(
+    context: &Context<'_>,
+    request: &Request,
+    told: &dyn Fn(&Summary) -> String,
+) -> Answer {
     let outcome = make(context, request)?.outcome;
     let refused = match &outcome {
         Outcome::Done(summary) | Outcome::InStep(summary) => {
@@ -205,10 +213,10 @@ fn carry_out_as(context: &Context, request: &Request, told: &dyn Fn(&Summary) ->
             context.out.json(&value);
             let mut text: String = told(summary);
             if text.is_empty() && !context.out.is_quiet() {
-                eprintln!("nothing was left to do");
+                context.out.note("nothing was left to do");
             }
             for warning in duplicates(summary) {
-                eprintln!("warning: {warning}");
+                context.out.note(&format!("warning: {warning}"));
             }
             if context.verbose {
                 text.push_str(&done(summary, true));
@@ -303,8 +311,8 @@ fn waiting(summary: &Summary) -> Exit {
 }
 
 /// A spinner that shows itself after a second, on a terminal only.
-fn progress(context: &Context) -> ProgressBar {
-    if context.out.is_quiet() || !std::io::stderr().is_terminal() {
+fn progress(context: &Context<'_>) -> ProgressBar {
+    if !context.out.is_watched() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
@@ -323,7 +331,7 @@ fn progress(context: &Context) -> ProgressBar {
     bar
 }
 
-fn read_plan(path: &PathBuf) -> Result<Plan, Failure> {
+fn read_plan(path: &Path) -> Result<Plan, Failure> {
     let refused =
         |why: String| Failure::Refused(format!("cannot apply the plan {}: {why}", path.display()));
     let text = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
@@ -336,7 +344,7 @@ fn read_plan(path: &PathBuf) -> Result<Plan, Failure> {
     }
 }
 
-fn save_plan(path: &PathBuf, plan: &Plan) -> Result<(), Failure> {
+fn save_plan(path: &Path, plan: &Plan) -> Result<(), Failure> {
     let refused = |why: String| {
         Failure::Refused(format!("cannot save the plan to {}: {why}", path.display()))
     };
@@ -361,12 +369,12 @@ fn json_of(outcome: &Outcome) -> serde_json::Value {
 }
 
 /// An outcome for people.
-fn print(context: &Context, outcome: &Outcome, saved: Option<&PathBuf>) {
+fn print(context: &Context<'_>, outcome: &Outcome, saved: Option<&PathBuf>) {
     let lines = |reasons: &[String], end: &str| {
         for reason in reasons {
-            eprintln!("error: {reason}");
+            context.out.note(&format!("error: {reason}"));
         }
-        eprintln!("{end}");
+        context.out.note(end);
     };
     match outcome {
         Outcome::Outdated { reasons } => lines(reasons, "nothing was written; make a new plan"),

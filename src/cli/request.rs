@@ -22,8 +22,8 @@ pub struct Args {
     dry_run: bool,
 }
 
-pub fn run(context: &Context, args: &Args) -> Answer {
-    let rows = read(&RealDisk, &args.file, &args.file).map_err(Failure::Refused)?;
+pub fn run(context: &Context<'_>, args: &Args) -> Answer {
+    let rows = read(&RealDisk, &context.path(&args.file), &args.file).map_err(Failure::Refused)?;
     let request = Request {
         dry_run: args.dry_run,
         rows,

@@ -22,7 +22,7 @@ pub struct Args {
     table: Option<String>,
 }
 
-pub fn run(context: &Context, args: &Args) -> Answer {
+pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     let table = match &args.table {
         None => None,
         Some(name) => Some(

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::exit::Exit;
 
+use crate::state::Lock;
 use crate::state::drops::DropRow;
 use crate::sync::inbox;
 use crate::sync::observe::shown_path;
@@ -13,7 +14,7 @@ use crate::sync::observe::shown_path;
 use super::output::{count, grouped};
 use super::{Answer, Context};
 
-pub fn run(context: &Context) -> Answer {
+pub fn run(context: &Context<'_>) -> Answer {
     let config = context.config()?;
     let store = context.store(&config)?;
     let passes = store.passes(1)?;
@@ -27,7 +28,11 @@ pub fn run(context: &Context) -> Answer {
         .collect();
     let waiting = store.open_drops()?;
     let open = problems.iter().filter(|known| !known.accepted).count() as u64;
+    let daemon = Lock::holder(&config.state);
     let mut text = String::new();
+    if let Some(holder) = &daemon {
+        let _ = writeln!(text, "At work:   {holder}");
+    }
     match passes.first() {
         Some(pass) => {
             let _ = writeln!(
@@ -107,6 +112,7 @@ pub fn run(context: &Context) -> Answer {
         .map(|h| json!({ "id": h.id, "at": h.at, "approved_at": h.approved_at }))
         .collect();
     context.out.json(&json!({
+        "at_work": daemon,
         "last_pass": passes.first(),
         "tables": tables,
         "in_flight": in_flight,

@@ -1,5 +1,6 @@
 //! `[run]` and `[exchange]`, and what a table says of how its files come and how ours are announced.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +26,23 @@ pub struct Run {
     pub together: Vec<Vec<Table>>,
     /// How long an incomplete set is waited for, from its first file on.
     pub together_within: Duration,
+    /// After so long without a look, or within one pass, the daemon says that it is stalled.
+    pub stall: Duration,
+    /// Where the daemon answers how it is; nowhere unless it is said.
+    pub http: Option<SocketAddr>,
+    /// The daemon's log, where it goes to a file.
+    pub log: Option<LogFile>,
+}
+
+/// A log file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Where.
+    pub path: PathBuf,
+    /// How many bytes it has at most.
+    pub max_size: u64,
+    /// How many old ones are kept.
+    pub keep: usize,
 }
 
 impl Default for Run {
@@ -37,13 +55,16 @@ impl Default for Run {
             online_marker: None,
             together: Vec::new(),
             together_within: Duration::from_secs(600),
+            stall: Duration::from_secs(600),
+            http: None,
+            log: None,
         }
     }
 }
 
 impl Run {
     /// Reads `[run]`.
-    pub(super) fn read(reader: &Reader<'_, '_>) -> Run {
+    pub(super) fn read(reader: &Reader<'_, '_>, folder: &Path) -> Run {
         let default = Run::default();
         let ignore = reader.texts("ignore").unwrap_or_default();
         let run = Run {
@@ -56,6 +77,9 @@ impl Run {
                 .duration("together_within")
                 .unwrap_or(default.together_within),
             ignore,
+            stall: reader.duration("stall").unwrap_or(default.stall),
+            http: read_http(reader),
+            log: read_log(&reader.table("log"), folder),
         };
         if run
             .online_marker
@@ -105,6 +129,46 @@ fn is_in_transfer(name: &str) -> bool {
     name.starts_with('.')
         || name.starts_with("~$")
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+fn read_http(reader: &Reader<'_, '_>) -> Option<SocketAddr> {
+    const KEY: &str = "http";
+    let text = reader.text(KEY)?;
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Some(address),
+        Ok(_) => {
+            reader.error(
+                KEY,
+                "it answers this machine only: say \"127.0.0.1:PORT\" or \"[::1]:PORT\"",
+            );
+            None
+        }
+        Err(_) => {
+            reader.error(
+                KEY,
+                "an address with a port is expected here, such as \"127.0.0.1:7464\"",
+            );
+            None
+        }
+    }
+}
+
+fn read_log(reader: &Reader<'_, '_>, folder: &Path) -> Option<LogFile> {
+    if !reader.exists() {
+        return None;
+    }
+    let path = reader.text("file").map(|path| folder.join(path));
+    if path.is_none() && !reader.has("file") {
+        reader.error("", "`file` is missing: where the log goes");
+    }
+    let max_size = reader.size("max_size").unwrap_or(10 << 20);
+    let keep = reader.number("keep", 1).unwrap_or(14);
+    reader.finish();
+    Some(LogFile {
+        path: path?,
+        max_size,
+        keep: usize::try_from(keep).unwrap_or(usize::MAX),
+    })
 }
 
 fn read_together(reader: &Reader<'_, '_>) -> Vec<Vec<Table>> {

@@ -262,6 +262,32 @@ impl<'s, 't> Reader<'s, 't> {
         millis.map(Duration::from_millis)
     }
 
+    /// A size such as `10MB` or `512KB`.
+    pub fn size(&self, key: &str) -> Option<u64> {
+        let text = self.text(key)?;
+        let split = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
+        let unit = match text[split..].trim() {
+            "KB" => 1 << 10,
+            "MB" => 1 << 20,
+            "GB" => 1 << 30,
+            _ => 0,
+        };
+        let bytes = text[..split]
+            .parse::<u64>()
+            .ok()
+            .and_then(|count| count.checked_mul(unit))
+            .filter(|bytes| *bytes > 0);
+        if bytes.is_none() {
+            self.error(
+                key,
+                format!("{text:?} is no size; write for example \"10MB\" or \"512KB\""),
+            );
+        }
+        bytes
+    }
+
     /// Reports the keys that nobody asked for, each with the nearest known one.
     pub fn finish(&self) {
         let asked = self.asked.borrow();

@@ -1,12 +1,11 @@
 //! The daemon: a round at start, then whenever a file has come or changed and is complete.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::{error, info, warn};
 
 use crate::config::{Config, Ready};
@@ -31,18 +30,50 @@ const LAST_RETRY: Duration = Duration::from_secs(300);
 /// After so many rounds that broke down over them, drops are set aside.
 const BREAKDOWNS: u32 = 3;
 
-/// Makes rounds until `shutdown` ends; a round that has begun is finished first.
+/// A piece of work that is done between two rounds, with the daemon's configuration and under its lock.
+pub type Job = Box<dyn FnOnce(&Config, &Lock) + Send>;
+
+/// Something that the daemon is asked to do between two rounds.
+pub enum Asked {
+    /// End.
+    Stop,
+    /// Go on with another configuration, of the same state.
+    Reload(Box<Config>),
+    /// Carry something out under the lock.
+    Job(Job),
+}
+
+/// Is told how the daemon fares.
+pub trait Observer {
+    /// It has looked at its folders.
+    fn looked(&self);
+
+    /// A round begins.
+    fn begins(&self);
+
+    /// A round was made.
+    fn made(&self, round: &Round);
+
+    /// A round failed; the reason holds no values.
+    fn failed(&self, reason: &str);
+
+    /// From now on it misses nothing, under this configuration.
+    fn watching(&self);
+}
+
+/// Makes rounds until it is asked to stop; a round that has begun is finished first, and what was asked before the end is done.
 pub async fn run(
-    config: &Config,
+    config: Config,
     effects: &Effects<'_>,
-    _lock: &Lock,
-    shutdown: impl Future<Output = ()>,
+    lock: &Lock,
+    mut asked: UnboundedReceiver<Asked>,
+    observer: &dyn Observer,
 ) {
-    let mut shutdown = pin!(shutdown);
     let mut daemon = Daemon {
+        tracker: Tracker::new(config.run.settle, Instant::now()),
         config,
         effects,
-        tracker: Tracker::new(config.run.settle, Instant::now()),
+        observer,
         failures: 0,
         breakdowns: 0,
         retry_at: None,
@@ -51,8 +82,12 @@ pub async fn run(
     };
     // The watch stands before the first look, so that nothing changes unseen between the two.
     let mut watch = Watch::new();
-    watch.arm(config, effects.disk);
-    info!(folders = super::watch::folders(config).len(), "watching");
+    watch.arm(&daemon.config, effects.disk);
+    info!(
+        folders = super::watch::folders(&daemon.config).len(),
+        "watching"
+    );
+    observer.watching();
     let mut told = Vec::new();
     loop {
         daemon.look(&told);
@@ -61,21 +96,28 @@ pub async fn run(
             told = watch.pending();
             daemon.look(&told);
         }
-        let scan = match watch.polls() {
-            true => config.run.poll,
-            false => config.run.scan,
-        };
+        let run = &daemon.config.run;
+        let scan = if watch.polls() { run.poll } else { run.scan };
         // Not in step with other programs that look at round times.
         let scan = Instant::now() + scan.mul_f64(jitter());
         let due = daemon.next_due().map_or(scan, |due| due.min(scan));
+        told = Vec::new();
         tokio::select! {
             biased;
-            () = &mut shutdown => break,
+            ask = asked.recv() => match ask {
+                Some(Asked::Job(job)) => {
+                    job(&daemon.config, lock);
+                    daemon.retry_at = Some(Instant::now());
+                }
+                Some(Asked::Reload(config)) => {
+                    daemon.reload(*config);
+                    watch.arm(&daemon.config, effects.disk);
+                    observer.watching();
+                }
+                Some(Asked::Stop) | None => break,
+            },
             news = watch.woken() => told = news,
-            () = tokio::time::sleep_until(due.into()) => {
-                told = Vec::new();
-                watch.arm(config, effects.disk);
-            }
+            () = tokio::time::sleep_until(due.into()) => watch.arm(&daemon.config, effects.disk),
         }
     }
     info!("stopped");
@@ -88,8 +130,9 @@ fn jitter() -> f64 {
 }
 
 struct Daemon<'d> {
-    config: &'d Config,
+    config: Config,
     effects: &'d Effects<'d>,
+    observer: &'d dyn Observer,
     tracker: Tracker,
     /// Rounds in a row that failed.
     failures: u32,
@@ -115,7 +158,7 @@ impl Looks for Tracker {
 impl Daemon<'_> {
     /// Looks at all folders, and hears what events told of files.
     fn look(&mut self, told: &[Told]) {
-        let found = look(self.config, self.effects.disk);
+        let found = look(&self.config, self.effects.disk);
         self.tracker.look(&found, Instant::now());
         for told in told {
             match told {
@@ -125,9 +168,10 @@ impl Daemon<'_> {
             }
         }
         // A marker says by being there what it has to say.
-        for path in found.keys().filter(|path| is_marker(self.config, path)) {
+        for path in found.keys().filter(|path| is_marker(&self.config, path)) {
             self.tracker.announce(path);
         }
+        self.observer.looked();
     }
 
     fn trusts_closing(&self, path: &Path) -> bool {
@@ -139,6 +183,14 @@ impl Daemon<'_> {
                     && inbox::inbox(table) == folder
                     && inbox::is_named_like(&table.export_path(), &name)
             })
+    }
+
+    /// Goes on with another configuration: everything is looked at anew.
+    fn reload(&mut self, config: Config) {
+        self.tracker.set_settle(config.run.settle);
+        self.tracker.forget_all();
+        self.config = config;
+        info!("configuration reloaded");
     }
 
     /// Whether a round is to be made now.
@@ -172,11 +224,16 @@ impl Daemon<'_> {
         self.retry_at = None;
         loop {
             let settled = self.tracker.settled();
+            self.observer.begins();
             let made = self.make_round();
             let is_more = match &made {
                 Ok(round) => round.is_more,
                 Err(_) => false,
             };
+            match &made {
+                Ok(round) => self.observer.made(round),
+                Err(failure) => self.observer.failed(&failure.reason()),
+            }
             report(&made);
             match made {
                 Ok(round) => {
@@ -205,7 +262,7 @@ impl Daemon<'_> {
         let attempt = || -> Result<Round, PassError> {
             let mut store = Store::open(&self.config.state)?;
             round(
-                self.config,
+                &self.config,
                 self.effects,
                 &mut store,
                 Request::default(),
@@ -283,16 +340,21 @@ enum Failure {
     Broke,
 }
 
+impl Failure {
+    fn reason(&self) -> String {
+        match self {
+            Failure::Pass(failure) => Chain(failure).to_string(),
+            Failure::Broke => "the program broke down in a pass".to_owned(),
+        }
+    }
+}
+
 /// What the log says of a round; never a value.
 fn report(made: &Result<Round, Failure>) {
     let round = match made {
         Ok(round) => round,
-        Err(Failure::Pass(failure)) => {
-            error!(error = %Chain(failure), "pass failed; it is tried again");
-            return;
-        }
-        Err(Failure::Broke) => {
-            error!("the program broke down in a pass; it is tried again");
+        Err(failure) => {
+            error!(error = failure.reason(), "pass failed; it is tried again");
             return;
         }
     };

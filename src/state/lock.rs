@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::error::StateError;
 
@@ -18,6 +19,27 @@ impl Lock {
     /// # Errors
     /// [`StateError::Locked`] when another instance holds it, with what that instance said of itself.
     pub fn take(folder: &Path) -> Result<Lock, StateError> {
+        Lock::wait(folder, Duration::ZERO)
+    }
+
+    /// Takes the lock, and waits for it at most so long.
+    ///
+    /// # Errors
+    /// Those of [`take`](Lock::take).
+    pub fn wait(folder: &Path, patience: Duration) -> Result<Lock, StateError> {
+        const OFTEN: Duration = Duration::from_millis(50);
+        let until = Instant::now() + patience;
+        loop {
+            match Lock::attempt(folder) {
+                Err(StateError::Locked { .. }) if Instant::now() < until => {
+                    std::thread::sleep(OFTEN);
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    fn attempt(folder: &Path) -> Result<Lock, StateError> {
         let path = folder.join("lock");
         let mut file = OpenOptions::new()
             .read(true)
@@ -28,7 +50,11 @@ impl Lock {
             .map_err(StateError::file(&path))?;
         match file.try_lock() {
             Ok(()) => {
-                let said = format!("process {}\n", std::process::id());
+                let said = format!(
+                    "process {} since {}\n",
+                    std::process::id(),
+                    jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S")
+                );
                 let written = file
                     .set_len(0)
                     .and_then(|()| file.rewind())
@@ -46,6 +72,25 @@ impl Lock {
                 })
             }
             Err(TryLockError::Error(source)) => Err(StateError::File { path, source }),
+        }
+    }
+}
+
+impl Lock {
+    /// What the holder of the lock of a state folder said of itself; `None` where nobody holds it.
+    pub fn holder(folder: &Path) -> Option<String> {
+        let mut file = File::open(folder.join("lock")).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).ok()?;
+                Some(holder.trim().to_owned())
+            }
+            Ok(()) => {
+                let _ = file.unlock();
+                None
+            }
+            Err(TryLockError::Error(_)) => None,
         }
     }
 }

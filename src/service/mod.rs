@@ -1,0 +1,11 @@
+//! What an unattended service needs around the daemon: it carries out commands, says how it is, and keeps its log in bounds.
+
+pub mod control;
+pub mod health;
+mod http;
+pub mod rolling;
+mod systemd;
+
+pub use health::Health;
+pub use http::serve as serve_http;
+pub use systemd::Systemd;
