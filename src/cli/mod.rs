@@ -8,6 +8,7 @@ mod duplicates;
 mod explain;
 mod links;
 mod logging;
+mod man;
 mod output;
 mod problems;
 mod reconcile;
@@ -128,7 +129,7 @@ enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the manual page
-    Man,
+    Man(man::Args),
 }
 
 /// Why a command ended before it could answer.
@@ -277,7 +278,7 @@ fn execute(cli: &Cli, context: &Context<'_>) -> Answer {
             context.out.text(&String::from_utf8_lossy(&script));
             Ok(Exit::Done)
         }
-        Command::Man => man(context),
+        Command::Man(args) => man::run(context, args),
     }
 }
 
@@ -299,18 +300,9 @@ impl Command {
             | Command::Explain(_)
             | Command::Sniff(_)
             | Command::Completions { .. }
-            | Command::Man => false,
+            | Command::Man(_) => false,
         }
     }
-}
-
-fn man(context: &Context<'_>) -> Answer {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command())
-        .render(&mut page)
-        .map_err(|error| Failure::Refused(format!("cannot print the manual page: {error}")))?;
-    context.out.text(&String::from_utf8_lossy(&page));
-    Ok(Exit::Done)
 }
 
 /// How much is logged.
