@@ -1,5 +1,6 @@
 //! `couplet run`: the daemon.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -8,12 +9,14 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tracing::level_filters::LevelFilter;
 use tracing::{error, warn};
 
+use crate::config::{self, Config};
 use crate::disk::{Disk as _, RealDisk};
 use crate::exchange::daemon::{self, Asked, Observer};
 use crate::exchange::round::Round;
 use crate::exit::Exit;
 use crate::service::health::{Counts, Made};
 use crate::service::rolling::RollingFile;
+use crate::service::signals::{Signal, Signals};
 use crate::service::{Health, Systemd, control, serve_http};
 use crate::state::{Lock, StateError, Store};
 use crate::sync::{Effects, Outcome, SystemClock};
@@ -21,15 +24,38 @@ use crate::sync::{Effects, Outcome, SystemClock};
 use super::{Answer, Context, Failure, LogFormat, logging, remote};
 
 pub fn run(context: &Context<'_>, format: LogFormat, level: LevelFilter) -> Answer {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed("start"))?;
+    let inside = runtime.enter();
+    // From here on nothing that is asked is missed.
+    let mut signals = Signals::listen().map_err(failed("listen for signals"))?;
+    drop(inside);
+    let answer = serve(context, format, level, &runtime, &mut signals);
+    let exit = answer.unwrap_or_else(|failure| context.out.failure(&failure));
+    signals.ended(exit.code());
+    Ok(exit)
+}
+
+fn failed(what: &str) -> impl Fn(std::io::Error) -> Failure {
+    move |error| Failure::Refused(format!("cannot {what}: {error}"))
+}
+
+fn serve(
+    context: &Context<'_>,
+    format: LogFormat,
+    level: LevelFilter,
+    runtime: &tokio::runtime::Runtime,
+    signals: &mut Signals,
+) -> Answer {
     let config = context.config()?;
-    let failed =
-        |what: &str, error: &std::io::Error| Failure::Refused(format!("cannot {what}: {error}"));
     match &config.run.log {
         None => logging::to_stderr(format, level),
         Some(log) => {
             let path = log.path.display().to_string();
-            let file = RollingFile::open(log.clone())
-                .map_err(|error| failed(&format!("write the log {path}"), &error))?;
+            let file =
+                RollingFile::open(log.clone()).map_err(failed(&format!("write the log {path}")))?;
             logging::to_file(format, level, file);
         }
     }
@@ -39,13 +65,12 @@ pub fn run(context: &Context<'_>, format: LogFormat, level: LevelFilter) -> Answ
     // Somebody may just be asking who holds it.
     let lock = Lock::wait(&config.state, Duration::from_millis(300))?;
     let health = Arc::new(Health::new(config.run.stall));
-    let systemd = Systemd;
-    systemd
+    Systemd
         .watch_over(Arc::clone(&health))
-        .map_err(|error| failed("watch over the daemon", &error))?;
+        .map_err(failed("watch over the daemon"))?;
     if let Some(address) = config.run.http {
         serve_http(address, Arc::clone(&health))
-            .map_err(|error| failed(&format!("answer on {address}"), &error))?;
+            .map_err(failed(&format!("answer on {address}")))?;
     }
     let (ask, asked) = unbounded_channel();
     listen(&config.state, ask.clone());
@@ -55,35 +80,29 @@ pub fn run(context: &Context<'_>, format: LogFormat, level: LevelFilter) -> Answ
         stage: &|_| {},
     };
     let watcher = Watcher {
-        health,
-        systemd,
+        health: Arc::clone(&health),
         state: config.state.clone(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| failed("start", &error))?;
+    let asker = Asker {
+        config: &context.config_path,
+        state: &config.state.clone(),
+        ask,
+        health: &health,
+    };
     runtime.block_on(async {
-        let health = Arc::clone(&watcher.health);
-        let signals = signals(
-            context.config_path.clone(),
-            config.state.clone(),
-            ask,
-            health,
-        );
-        let signals = signals.map_err(|error| failed("listen for signals", &error))?;
-        let signals = tokio::spawn(signals);
-        daemon::run(config, &effects, &lock, asked, &watcher).await;
-        signals.abort();
-        Ok(Exit::Done)
-    })
+        tokio::select! {
+            () = daemon::run(config, &effects, &lock, asked, &watcher) => {}
+            () = asker.hear(signals) => {}
+        }
+    });
+    Ok(Exit::Done)
 }
 
 /// Carries out the commands that others give meanwhile.
-fn listen(state: &std::path::Path, ask: UnboundedSender<Asked>) {
+fn listen(state: &Path, ask: UnboundedSender<Asked>) {
     let listening = control::listen(state, move |command| {
         let (reply, answer) = mpsc::channel();
-        let job = move |config: &crate::config::Config, lock: &Lock| {
+        let job = move |config: &Config, lock: &Lock| {
             // Whoever asked may have gone away meanwhile.
             let _ = reply.send(remote::carry_out(&command, config, lock));
         };
@@ -99,8 +118,7 @@ fn listen(state: &std::path::Path, ask: UnboundedSender<Asked>) {
 /// What the daemon tells of itself.
 struct Watcher {
     health: Arc<Health>,
-    systemd: Systemd,
-    state: std::path::PathBuf,
+    state: PathBuf,
 }
 
 impl Observer for Watcher {
@@ -142,73 +160,54 @@ impl Observer for Watcher {
         };
         let at = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
         self.health.made(made, at);
-        self.systemd.status(&self.health);
+        Systemd.status(&self.health);
     }
 
     fn failed(&self, reason: &str) {
         self.health.failed(reason.to_owned());
-        self.systemd.status(&self.health);
+        Systemd.status(&self.health);
     }
 
     fn watching(&self) {
-        self.systemd.ready(&self.health);
+        Systemd.ready(&self.health);
     }
 }
 
-/// Hears what the system asks of the process: to end, or to read its configuration anew.
-#[cfg(unix)]
-fn signals(
-    config: std::path::PathBuf,
-    state: std::path::PathBuf,
+/// Hands on what the system asks of the process.
+struct Asker<'a> {
+    config: &'a Path,
+    state: &'a Path,
     ask: UnboundedSender<Asked>,
-    health: Arc<Health>,
-) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt, mut hang_up) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::hangup())?,
-    );
-    Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hang_up.recv() => {
-                    Systemd.reloading();
-                    match reloaded(&config, &state) {
-                        Some(config) => {
-                            let _ = ask.send(Asked::Reload(Box::new(config)));
-                        }
-                        None => Systemd.ready(&health),
-                    }
-                }
-            }
-        }
-        Systemd.stopping();
-        let _ = ask.send(Asked::Stop);
-    })
+    health: &'a Health,
 }
 
-/// Hears what the system asks of the process: to end.
-#[cfg(not(unix))]
-fn signals(
-    _config: std::path::PathBuf,
-    _state: std::path::PathBuf,
-    ask: UnboundedSender<Asked>,
-    _health: Arc<Health>,
-) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-    Ok(async move {
-        // Without the signal nothing would end the process but its being killed, which a pass survives.
-        let _ = tokio::signal::ctrl_c().await;
-        Systemd.stopping();
-        let _ = ask.send(Asked::Stop);
-    })
+impl Asker<'_> {
+    /// Never ends: the daemon does, once it has finished what it has begun.
+    async fn hear(&self, signals: &mut Signals) {
+        loop {
+            // Where the daemon has ended, nobody needs to be asked.
+            let _ = match signals.next().await {
+                Signal::Stop => {
+                    Systemd.stopping();
+                    self.ask.send(Asked::Stop)
+                }
+                Signal::Reload => {
+                    Systemd.reloading();
+                    match reloaded(self.config, self.state) {
+                        Some(config) => self.ask.send(Asked::Reload(Box::new(config))),
+                        None => {
+                            Systemd.ready(self.health);
+                            Ok(())
+                        }
+                    }
+                }
+            };
+        }
+    }
 }
 
 /// The configuration as it is now; `None` where it cannot be used, and the old one stays.
-#[cfg(unix)]
-fn reloaded(path: &std::path::Path, state: &std::path::Path) -> Option<crate::config::Config> {
+fn reloaded(path: &Path, state: &Path) -> Option<Config> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
@@ -216,7 +215,7 @@ fn reloaded(path: &std::path::Path, state: &std::path::Path) -> Option<crate::co
             return None;
         }
     };
-    match crate::config::parse(&text, path) {
+    match config::parse(&text, path) {
         Ok(config) if config.state == state => Some(config),
         Ok(_) => {
             error!(

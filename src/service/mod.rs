@@ -4,7 +4,10 @@ pub mod control;
 pub mod health;
 mod http;
 pub mod rolling;
+pub mod signals;
 mod systemd;
+#[cfg(windows)]
+mod windows;
 
 pub use health::Health;
 pub use http::serve as serve_http;
