@@ -470,6 +470,78 @@ fn the_status_follows_the_relations_and_is_no_interaction() {
 }
 
 #[test]
+fn an_update_never_carries_a_value_over_what_somebody_typed_there_and_waits_for_a_person() {
+    for contents in ["full", "delta"] {
+        let config = IN_PLACE.replace(
+            "\"customers.csv\"\nwrite_back = \"in-place\"",
+            &format!("\"customers.csv\"\ncontents = \"{contents}\"\nwrite_back = \"updates\""),
+        );
+        let exchange = in_step(&config);
+        let contact = |city: &str, phone: &str| {
+            exchange.put(
+                "contacts.csv",
+                format!("{CONTACT}C1,Acme,{city},{phone},a@x.example,hub\r\n"),
+            );
+        };
+        contact("Oslo", "1");
+        exchange.summary();
+        // Somebody there types another city before the update is imported: now a person has to decide.
+        exchange.put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Bari,1,a@x.example,ledger\r\n"),
+        );
+        assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+        contact("Oslo", "2");
+        exchange.summary();
+        assert_eq!(
+            exchange.text("updates/customers_000004.csv"),
+            "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Bari,2,a@x.example\r\n",
+            "{contents}: the new phone number, and the city as the customer has it"
+        );
+    }
+}
+
+#[test]
+fn what_a_record_said_in_a_conflict_stands_while_delta_exports_do_not_list_it() {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    let customer = |row: &str| {
+        exchange.put("customers.csv", format!("{CONTACT}{row}\r\n"));
+        exchange.summary()
+    };
+    let contact = |city: &str, phone: &str| {
+        exchange.put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme,{city},{phone},a@x.example,hub\r\n"),
+        );
+    };
+    contact("Oslo", "1");
+    assert_eq!(
+        customer("10,Acme,Bari,1,a@x.example,ledger")
+            .plan
+            .conflicts
+            .len(),
+        1
+    );
+    contact("Oslo", "2");
+    let summary = customer("11,Beta,Kiel,7,b@x.example,ledger");
+    let conflict = &summary.plan.conflicts[0];
+    let says = conflict.claims.iter().map(|claim| claim.shows.as_deref());
+    assert!(says.eq([Some("Oslo"), Some("Bari"), Some("Rome"), Some("Rome")]));
+    assert_eq!(
+        exchange.text("updates/customers_000003.csv"),
+        "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Bari,2,a@x.example\r\n"
+    );
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "customer"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    assert!(row(&exchange, "contacts.csv").contains("Bari"));
+}
+
+#[test]
 fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
     let config = IN_PLACE.replace(
         "\"customers.csv\"\nwrite_back = \"in-place\"",

@@ -31,6 +31,8 @@ pub struct Rules {
     pub takes_parts: bool,
     /// The sequence of the file read last.
     pub last: Option<u64>,
+    /// The lowest sequence of those that stand there and are not complete yet.
+    pub incomplete: Option<u64>,
 }
 
 /// What becomes of a file.
@@ -115,8 +117,19 @@ fn aside(candidate: &Candidate, rules: &Rules) -> Option<Fate> {
             Some(Fate::Aside(Standing::Rejected, reason.to_owned()))
         }
         (Some(sequence), Some(last)) if sequence < last => {
-            let reason = format!("it is older ({sequence}) than the one read last ({last})");
-            Some(Fate::Aside(Standing::Stale, reason))
+            let older = format!("it is older ({sequence}) than the one read last ({last})");
+            match (rules.contents, candidate.is_part) {
+                (Contents::Full, _) => Some(Fate::Aside(Standing::Stale, older)),
+                // Nobody but a person sends rows that come after a newer file.
+                (Contents::Delta, true) => None,
+                (Contents::Delta, false) => {
+                    let reason = format!(
+                        "{older}, and may list changes that no later file repeats; where they still count, drop it again with \
+                         .rows before the ending of its name"
+                    );
+                    Some(Fate::Aside(Standing::Rejected, reason))
+                }
+            }
         }
         (Some(_), _) => None,
     }
@@ -129,7 +142,14 @@ fn next(candidate: &Candidate, rules: &Rules) -> Fate {
         (Some(sequence), Some(last)) if counts && sequence > last + 1 => Some(last),
         _ => None,
     };
+    let is_behind = |incomplete| candidate.sequence.is_some_and(|at| at > incomplete);
     match (gap_after, rules.on_gap) {
+        // A change that is still being written must not come too late.
+        (_, OnGap::Warn | OnGap::Hold)
+            if rules.contents == Contents::Delta && rules.incomplete.is_some_and(is_behind) =>
+        {
+            Fate::Waits
+        }
         (Some(after), OnGap::Hold) => Fate::WaitsForGap { after },
         (_, OnGap::Ignore) => Fate::Read { gap_after: None },
         (gap_after, _) => Fate::Read { gap_after },
@@ -147,6 +167,7 @@ mod tests {
         on_gap: OnGap::Warn,
         takes_parts: true,
         last: None,
+        incomplete: None,
     };
 
     fn dropped(name: &str, sequence: impl Into<Option<u64>>) -> Candidate {
@@ -200,6 +221,32 @@ mod tests {
         assert_eq!(words(&[dropped("c_3", 3)], &rules), ["stale"]);
         assert_eq!(words(&[dropped("c_4", 4)], &rules), ["read"]);
         assert_eq!(words(&[dropped("c", None)], &rules), ["rejected"]);
+    }
+
+    #[test]
+    fn a_delta_that_comes_late_is_a_persons_to_judge_and_what_that_person_drops_again_is_read() {
+        assert_eq!(words(&[dropped("c_2", 2)], &DELTA), ["rejected"]);
+        assert_eq!(words(&[dropped("c_2.late.rows", 2)], &DELTA), ["read"]);
+    }
+
+    #[test]
+    fn a_delta_does_not_overtake_one_that_is_still_being_written() {
+        let beside = |incomplete| Rules {
+            incomplete: Some(incomplete),
+            ..DELTA
+        };
+        assert_eq!(words(&[dropped("c_5", 5)], &beside(4)), ["waits"]);
+        assert_eq!(words(&[dropped("c_4", 4)], &beside(5)), ["read"]);
+        let whole = Rules {
+            contents: Contents::Full,
+            ..beside(4)
+        };
+        assert_eq!(words(&[dropped("c_5", 5)], &whole), ["read"]);
+        let ignore = Rules {
+            on_gap: OnGap::Ignore,
+            ..beside(4)
+        };
+        assert_eq!(words(&[dropped("c_5", 5)], &ignore), ["read"]);
     }
 
     #[test]

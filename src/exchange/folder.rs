@@ -62,6 +62,8 @@ pub struct Listing {
     pub found: Vec<Found>,
     /// Files that are not complete yet.
     pub unready: Vec<PathBuf>,
+    /// The lowest number or time in their names.
+    pub incomplete: Option<u64>,
     /// What is to be said of others.
     pub problems: Vec<Problem>,
     /// Whether the folder is there.
@@ -179,15 +181,17 @@ impl<'c> Inbox<'c> {
             (Ready::Manifest, None) => false,
             (Ready::Settled | Ready::Closed, None) => looks.is_settled(path, &identity),
         };
-        if !is_ready {
-            listing.unready.push(path.to_owned());
-            return Ok(());
-        }
-        let named: Option<&Named> = named.map(|(_, named)| named);
         let in_name = self
             .sequence
             .as_ref()
             .and_then(|pattern| number(pattern, path));
+        if !is_ready {
+            listing.unready.push(path.to_owned());
+            let lowest = listing.incomplete.into_iter().chain(in_name).min();
+            listing.incomplete = lowest;
+            return Ok(());
+        }
+        let named: Option<&Named> = named.map(|(_, named)| named);
         let is_delta = named.and_then(Named::contents) == Some(Contents::Delta);
         listing.found.push(Found {
             candidate: Candidate {
@@ -289,7 +293,7 @@ pub fn is_online(folder: &Path, run: &Run, disk: &dyn Disk) -> bool {
 }
 
 /// What is known of a table's files, for the decision which is read.
-pub fn rules(config: &TableConfig, last: Option<u64>) -> Rules {
+pub fn rules(config: &TableConfig, last: Option<u64>, listing: &Listing) -> Rules {
     let pattern = config.sequence.as_deref().unwrap_or_default();
     Rules {
         contents: config.contents,
@@ -299,6 +303,7 @@ pub fn rules(config: &TableConfig, last: Option<u64>) -> Rules {
         takes_parts: !(config.update == Update::Full
             && matches!(config.write_back, WriteBack::Folder(_))),
         last,
+        incomplete: listing.incomplete,
     }
 }
 

@@ -177,7 +177,7 @@ fn choose(
 ) -> Result<Choice, StateError> {
     let memories = store.tables()?;
     let memory = memories.iter().find(|memory| memory.table == table.name());
-    let rules = rules(config, memory.and_then(|memory| memory.sequence));
+    let rules = rules(config, memory.and_then(|memory| memory.sequence), listing);
     let candidates: Vec<_> = listing
         .found
         .iter()

@@ -657,7 +657,8 @@ fn remember_table(
         digest: after
             .cloned()
             .unwrap_or_else(|| format!("{:032x}", export.digest)),
-        sequence: seen.sequence,
+        // Rows that a person sent again may belong to an older file.
+        sequence: seen.sequence.max(old.sequence),
         shape: seen.shape,
         settings: seen.config.settings_print(seen.table),
         records: match seen.is_part {

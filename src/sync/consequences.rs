@@ -103,7 +103,8 @@ fn note_carried(
     }
 }
 
-/// An update of a record carries what is in flight towards it as well, in case its system skips the earlier update.
+/// An update of a record carries what is in flight towards it as well, in case its system skips the earlier update; but
+/// never over a value that somebody typed there, which waits for a decision.
 fn resend(seat: &Seat<'_>, slot: usize, merged: &Merged, decided: &mut Decided) {
     let delivery =
         |field: &FieldMerge| field.deliveries.get(slot).and_then(Option::as_ref).cloned();
@@ -119,12 +120,17 @@ fn resend(seat: &Seat<'_>, slot: usize, merged: &Merged, decided: &mut Decided) 
             continue;
         };
         let name = field.field.def().name;
+        let column = seat.side.table().column_of(field.field);
+        let shown = column.and_then(|column| seat.shown.as_ref()?.get(column));
+        if field.held && shown != delivery.base.as_deref() {
+            continue;
+        }
         let in_flight = seat
             .sent
             .iter()
             .filter(|value| value.field == name && !value.sent.acknowledged);
         let newest = in_flight.skip(delivery.acknowledged).last();
-        if let (Some(value), Some(column)) = (newest, seat.side.table().column_of(field.field)) {
+        if let (Some(value), Some(column)) = (newest, column) {
             write_cell(seat, column, &value.sent.value, decided);
         }
     }

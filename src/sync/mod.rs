@@ -34,6 +34,7 @@ pub mod requests;
 mod seat;
 pub mod spread;
 mod stamps;
-pub mod world;
+pub mod words;
+mod world;
 
 pub use pass::{Clock, Effects, Outcome, PassError, Request, Summary, SystemClock, reconcile};

@@ -1,5 +1,7 @@
 //! Cells that a rule writes and that no other side shares: the status, the primary contact, relations in columns.
 
+use std::borrow::Cow;
+
 use crate::merge::Rule;
 use crate::merge::deliver::Route;
 use crate::merge::plan::Change;
@@ -92,12 +94,25 @@ pub(super) fn write(
         file: seen.file(),
         line: at.map_or(0, |at| export.line_of(at)),
     });
+    let mut row = Cow::Borrowed(cell.row);
+    if at.is_none() {
+        world.words.put(cell.table, cell.no, row.to_mut());
+    }
     let mut carried: Vec<(usize, String)> = Vec::new();
     if seen.route() == Route::Folder {
-        // An update of a record carries what is in flight towards it as well, or it would take that away again.
+        // An update of a record carries what is in flight towards it as well, or it would take that away again; but never
+        // over a value that somebody typed there, which waits for a decision.
+        let base = match sent.is_empty() {
+            true => None,
+            false => seen.base(cell.key)?,
+        };
+        let is_typed = |column: usize| {
+            let base = base.as_ref();
+            base.is_some_and(|base| base.get(column) != row.get(column))
+        };
         let shared = FieldId::all()
             .filter_map(|field| Some((field.def().name, cell.table.column_of(field)?)));
-        for (field, column) in shared {
+        for (field, column) in shared.filter(|(_, column)| !is_typed(*column)) {
             let of_field = in_flight(field);
             let answers = decided.memory.answers.iter().filter(|row| {
                 row.table == cell.table.name() && row.no == cell.no && row.field == field
@@ -117,8 +132,8 @@ pub(super) fn write(
             cells.extend(carried);
         }
         None => {
-            let row = edits.unlisted.entry(cell.no.to_owned());
-            let row = row.or_insert_with(|| unlisted_row(seen, cell.no, Some(cell.row)));
+            let update = edits.unlisted.entry(cell.no.to_owned());
+            let row = update.or_insert_with(|| unlisted_row(seen, cell.no, Some(&row)));
             for (column, value) in carried {
                 if !row.edited.contains(&column) {
                     row.edit(column, &value);

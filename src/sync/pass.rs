@@ -24,6 +24,7 @@ use super::observe::{self, Known, Seen, observe};
 use super::orders::Order;
 use super::requests::{self, RequestRow, RowAnswer};
 use super::spread::side_by_side;
+use super::words::Words;
 use super::world::World;
 use super::{log, receipts, recover};
 
@@ -412,6 +413,7 @@ impl<'c> View<'c> {
         let assigned = assigned
             .map(|(contact, company)| (key(&contact), key(&company)))
             .collect();
+        let words = Words::of(store, &tables)?;
         let now = clock.now();
         let world = World {
             config,
@@ -426,6 +428,7 @@ impl<'c> View<'c> {
             arranged: &arranged,
             persons: &affected.persons,
             assigned: &assigned,
+            words: &words,
         };
         stage("merging parties");
         let mut decided = decide(&world, &affected.contacts, problems)?;

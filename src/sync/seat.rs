@@ -102,7 +102,7 @@ pub(super) struct Seat<'w> {
     pub(super) no: String,
     /// Its record in the export; `None` when it says nothing in this pass.
     pub(super) at: Option<usize>,
-    /// What it shows; a record that a delta export does not list shows its base.
+    /// What it shows; a record that a delta export does not list shows its base, and what it said in open conflicts.
     pub(super) shown: Option<Row>,
     pub(super) base: Option<Row>,
     pub(super) met: bool,
@@ -142,7 +142,7 @@ pub(super) fn seat<'w>(
     };
     let at = position.filter(|_| record.is_some());
     let unlisted = seen.export.is_some() && seen.is_unlisted(key);
-    let shown = match record {
+    let mut shown = match record {
         Some(record) => Some(record.into_row()),
         None if unlisted => base.clone(),
         None => None,
@@ -157,6 +157,9 @@ pub(super) fn seat<'w>(
     };
     let table = side.table().name();
     let no = crate::model::form::canonical(Form::Code, &no).into_owned();
+    if let (None, Some(shown)) = (at, &mut shown) {
+        world.words.put(side.table(), &no, shown);
+    }
     // What was in flight towards a record in another party, or alone, is nobody's here.
     let sent = match world.pending.is_empty() || !met {
         true => Vec::new(),

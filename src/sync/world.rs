@@ -14,6 +14,7 @@ use super::couple::Couplings;
 use super::diff::PrintMap;
 use super::family::company_of;
 use super::observe::{Seen, plain};
+use super::words::Words;
 
 /// Everything that a decision looks at.
 pub struct World<'w> {
@@ -41,6 +42,8 @@ pub struct World<'w> {
     pub persons: &'w [u64],
     /// By key: contacts whose company is agreed on and not shown yet, and the key of that.
     pub assigned: &'w PrintMap<u64>,
+    /// What records said in open conflicts.
+    pub words: &'w Words,
 }
 
 impl World<'_> {
