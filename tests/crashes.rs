@@ -458,6 +458,32 @@ fn what_another_program_writes_between_a_crash_and_the_next_start_stays() {
 }
 
 #[test]
+fn an_update_that_was_imported_and_taken_away_before_the_next_start_is_no_obstacle() {
+    let all = scenarios();
+    let scenario = all
+        .iter()
+        .find(|scenario| scenario.name == "update files in a folder")
+        .expect("the scenario");
+    let (effects, old, ..) = uncrashed(scenario);
+    let mut taken = 0;
+    for at in 0..effects {
+        let folder = scenario.prepared();
+        let disk = leak(Faulty::new(at, Fault::After));
+        scenario
+            .pass(folder.path(), &Wired(disk))
+            .expect_err("the process died");
+        let updates = files(folder.path()).into_keys();
+        for name in updates.filter(|name| !old.contains_key(name) && name.ends_with(".csv")) {
+            std::fs::remove_file(folder.path().join(name)).expect("taken away");
+            taken += 1;
+        }
+        let next = scenario.pass(folder.path(), &RealDisk);
+        assert!(next.is_ok(), "effect {at}: {next:?}");
+    }
+    assert!(taken > 3, "{taken}");
+}
+
+#[test]
 fn contacts_are_created_once_whatever_another_program_writes_between_a_crash_and_the_next_start() {
     let scenario = &newcomers("in-place", "");
     let (effects, ..) = uncrashed(scenario);

@@ -558,7 +558,7 @@ fn parent(path: &str) -> Option<PathBuf> {
     })
 }
 
-fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ApplyError {
+pub(super) fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ApplyError {
     let path = path.to_owned();
     move |source| ApplyError::Write { path, source }
 }
@@ -781,7 +781,7 @@ fn remember_table(
             Route::InPlace => export
                 .new_row(&born.new)
                 .map_or(0, |bytes| xxh3_64_with_seed(&bytes, export.seed())),
-            Route::Folder | Route::Nowhere => 0,
+            Route::Folder | Route::Nowhere | Route::Silent => 0,
         };
         let link = match seen.table {
             Table::Relations => bases

@@ -1,12 +1,15 @@
 //! Recovery: what a pass that was cut short left behind is finished or discarded, without being asked.
 
+use std::path::Path;
+
 use tracing::warn;
 
 use crate::disk::Disk;
 use crate::state::Store;
 use crate::state::journal::Unfinished;
+use crate::state::memory::Target;
 
-use super::apply::{ApplyError, Standing, digest_of, discard, publish};
+use super::apply::{ApplyError, Standing, digest_of, discard, publish, write_error};
 
 /// Finishes or discards the last pass. Returns the number of the pass that was finished.
 pub fn recover(
@@ -30,12 +33,21 @@ pub fn recover(
                 pass = memory.pass,
                 "the last pass was cut after its commit; finishing it"
             );
-            let standing = |target: &crate::state::memory::Target| {
+            let standing = |target: &Target| {
                 let digest = digest_of(disk, target.path.as_ref())?;
-                Ok(match digest {
-                    digest if digest.as_ref() == Some(&target.after) => Standing::After,
-                    digest if digest == target.before => Standing::Before,
-                    _ => Standing::Foreign,
+                if digest.as_ref() == Some(&target.after) {
+                    return Ok(Standing::After);
+                }
+                if digest != target.before {
+                    return Ok(Standing::Foreign);
+                }
+                let temporary = Path::new(&target.temporary);
+                let waits = disk.identity(temporary).map_err(write_error(temporary))?;
+                Ok(match (waits, &target.before) {
+                    (Some(_), _) => Standing::Before,
+                    // It was put in place before the cut, and its system has imported it and taken it away.
+                    (None, None) => Standing::After,
+                    (None, Some(_)) => Standing::Foreign,
                 })
             };
             let pass = memory.pass;
