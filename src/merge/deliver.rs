@@ -37,6 +37,8 @@ pub enum Route {
     Folder,
     /// It is not written back.
     Nowhere,
+    /// Its export says nothing in this pass.
+    Silent,
 }
 
 /// What one side gets out of a decided field.
@@ -140,6 +142,7 @@ pub fn deliver(
     }
     match route {
         Route::Nowhere => delivery.owed = Some(Owed::NotWritten),
+        Route::Silent => delivery.owed = Some(Owed::Silent),
         Route::InPlace => {
             delivery.base = Some(text.to_string());
             delivery.write = Some(text.into_owned());

@@ -1,7 +1,5 @@
 //! Cells that a rule writes and that no other side shares: the status, the primary contact, relations in columns.
 
-use std::borrow::Cow;
-
 use crate::merge::Rule;
 use crate::merge::deliver::Route;
 use crate::merge::plan::Change;
@@ -94,9 +92,9 @@ pub(super) fn write(
         file: seen.file(),
         line: at.map_or(0, |at| export.line_of(at)),
     });
-    let mut row = Cow::Borrowed(cell.row);
+    let mut row = Some(cell.row.clone());
     if at.is_none() {
-        world.words.put(cell.table, cell.no, row.to_mut());
+        world.words.put(cell.table, cell.no, &mut row);
     }
     let mut carried: Vec<(usize, String)> = Vec::new();
     if seen.route() == Route::Folder {
@@ -108,7 +106,9 @@ pub(super) fn write(
         };
         let is_typed = |column: usize| {
             let base = base.as_ref();
-            base.is_some_and(|base| base.get(column) != row.get(column))
+            let row = row.as_ref();
+            base.zip(row)
+                .is_some_and(|(base, row)| base.get(column) != row.get(column))
         };
         let shared = FieldId::all()
             .filter_map(|field| Some((field.def().name, cell.table.column_of(field)?)));
@@ -133,7 +133,7 @@ pub(super) fn write(
         }
         None => {
             let update = edits.unlisted.entry(cell.no.to_owned());
-            let row = update.or_insert_with(|| unlisted_row(seen, cell.no, Some(&row)));
+            let row = update.or_insert_with(|| unlisted_row(seen, cell.no, row.as_ref()));
             for (column, value) in carried {
                 if !row.edited.contains(&column) {
                     row.edit(column, &value);
@@ -158,7 +158,7 @@ pub(super) fn write(
             cells.push((cell.column, Some(cell.value.to_owned())));
             decided.rebased.entry(cell.table).or_default().insert(at);
         }
-        (Route::InPlace | Route::Nowhere, None) => {}
+        (Route::InPlace | Route::Nowhere, None) | (Route::Silent, _) => {}
     }
     Ok(())
 }

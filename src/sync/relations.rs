@@ -132,7 +132,7 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
             reason: reason.clone(),
         };
         match seen.route() {
-            Route::Nowhere => {
+            Route::Nowhere | Route::Silent => {
                 let mut place = match *at < listed {
                     true => seen.place(*at),
                     false => Place::default(),

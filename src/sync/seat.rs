@@ -102,7 +102,8 @@ pub(super) struct Seat<'w> {
     pub(super) no: String,
     /// Its record in the export; `None` when it says nothing in this pass.
     pub(super) at: Option<usize>,
-    /// What it shows; a record that a delta export does not list shows its base, and what it said in open conflicts.
+    /// What it shows. A record that a delta export does not list shows its base; whoever says nothing stands by what it said
+    /// in open conflicts.
     pub(super) shown: Option<Row>,
     pub(super) base: Option<Row>,
     pub(super) met: bool,
@@ -157,8 +158,8 @@ pub(super) fn seat<'w>(
     };
     let table = side.table().name();
     let no = crate::model::form::canonical(Form::Code, &no).into_owned();
-    if let (None, Some(shown)) = (at, &mut shown) {
-        world.words.put(side.table(), &no, shown);
+    if at.is_none() {
+        world.words.put(side.table(), &no, &mut shown);
     }
     // What was in flight towards a record in another party, or alone, is nobody's here.
     let sent = match world.pending.is_empty() || !met {
@@ -231,7 +232,10 @@ pub(super) fn member<'w>(seat: &Seat<'w>) -> Member<'w> {
                 }
             }
             None if base.is_none() => continue,
-            None => (None, (def.length, false)),
+            None => {
+                let shown = seat.shown.as_ref().and_then(|row| row.get(column));
+                (shown.map(str::to_owned), (def.length, false))
+            }
         };
         let direction = match seat.side {
             Side::Contact => Direction::Both,
@@ -274,6 +278,7 @@ pub(super) fn member<'w>(seat: &Seat<'w>) -> Member<'w> {
         // A record that the pass creates begins with what is written for it.
         route: match seat.is_new {
             true => Route::InPlace,
+            false if seen.export.is_none() => Route::Silent,
             false => seen.route(),
         },
         hold: Box::new(move |field| {

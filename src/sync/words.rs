@@ -1,4 +1,4 @@
-//! What records said in conflicts that are open: a delta export that does not list one of them has not taken that back.
+//! What records said in conflicts that are open: who is not listed in a delta export, or says nothing, takes nothing back.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,14 @@ use super::observe::Seen;
 pub struct Words(HashMap<(Table, String), Vec<(usize, String)>>);
 
 impl Words {
-    /// Those of all open conflicts, where an export may leave records out.
+    /// Those of all open conflicts, where an export says nothing or may leave records out.
     ///
     /// # Errors
     /// Those of the state.
     pub fn of(store: &Store, tables: &[Option<Seen<'_>>]) -> Result<Words, StateError> {
         let mut words = Words::default();
-        if tables.iter().flatten().all(Seen::is_full) {
+        let is_silent = |seen: &Seen<'_>| seen.export.is_none() || !seen.is_full();
+        if !tables.iter().flatten().any(is_silent) {
             return Ok(words);
         }
         for open in store.conflicts()? {
@@ -36,13 +37,16 @@ impl Words {
         Ok(words)
     }
 
-    /// Puts them into what a record showed when it was last agreed on.
-    pub fn put(&self, table: Table, no: &str, row: &mut Row) {
+    /// Puts them into what is known of a record that its export does not show in this pass.
+    pub fn put(&self, table: Table, no: &str, row: &mut Option<Row>) {
         if self.0.is_empty() {
             return;
         }
-        for (column, shows) in self.0.get(&(table, no.to_owned())).into_iter().flatten() {
-            row.set(*column, Some(shows.clone()));
+        if let Some(words) = self.0.get(&(table, no.to_owned())) {
+            let row = row.get_or_insert_default();
+            for (column, shows) in words {
+                row.set(*column, Some(shows.clone()));
+            }
         }
     }
 }
