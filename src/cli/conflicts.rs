@@ -18,7 +18,7 @@ use super::{Answer, Context, Failure};
 pub enum Args {
     /// List them
     List {
-        /// Those that are settled, newest first, with what each side said
+        /// Those that are settled, and what was said in open ones before, newest first
         #[arg(long)]
         settled: bool,
 
@@ -96,7 +96,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
             let mut text = String::new();
             for (conflict, pass) in settled.iter().zip(&passes) {
                 if chosen.iter().any(|chosen| std::ptr::eq(*chosen, conflict)) {
-                    let _ = writeln!(text, "{}  settled in pass {pass}\n", claims(conflict));
+                    let _ = writeln!(text, "{}  so until pass {pass}\n", claims(conflict));
                 }
             }
             context.out.text(if text.is_empty() {

@@ -185,7 +185,8 @@ impl Store {
                     change.line as i64
                 ])?;
             }
-            // What sides said in a conflict stays on record when it is settled: it may be nowhere else any more.
+            // What sides said in a conflict stays on record when it is settled, and when one says something else: it may be
+            // nowhere else any more.
             const SETTLED: &str = "contact = ?1 AND id NOT IN (SELECT value FROM json_each(?2))";
             let mut record = db.prepare(&format!(
                 "INSERT INTO settled SELECT id, contact, field, body, opened_pass, opened_at, decided_value, ?3 \
@@ -215,7 +216,12 @@ impl Store {
                  ON CONFLICT(id) DO UPDATE SET body = excluded.body, print = excluded.print, \
                  decided_value = CASE WHEN decided_print = excluded.print THEN decided_value END",
             )?;
+            let mut replace = db.prepare(
+                "INSERT INTO settled SELECT id, contact, field, body, opened_pass, opened_at, decided_value, ?3 \
+                 FROM conflicts WHERE id = ?1 AND print <> ?2",
+            )?;
             for conflict in &memory.conflicts {
+                replace.execute(params![conflict.id(), conflict.print(), pass])?;
                 hold.execute(params![
                     conflict.id(),
                     conflict.contact,

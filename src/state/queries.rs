@@ -375,7 +375,8 @@ impl Store {
         Ok(conflicts)
     }
 
-    /// Conflicts that are settled, newest first, with the pass that settled each.
+    /// Conflicts that are settled, and open ones as they stood before a side said something else, newest first, each with the
+    /// pass that ended it.
     pub fn settled(&self) -> Result<Vec<(u64, OpenConflict)>, StateError> {
         let mut query = self.db.prepare(
             "SELECT id, body, opened_pass, opened_at, decided_value, settled_pass FROM settled \
