@@ -404,3 +404,30 @@ fn files_that_belong_together_are_read_together_or_after_their_time() {
         "one pass read both"
     );
 }
+
+/// How often a process has gone to sleep of its own will.
+#[cfg(target_os = "linux")]
+fn sleeps(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("alive");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    let count = line.expect("a count").trim();
+    count.parse().expect("a number")
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn its_own_looks_do_not_wake_it() {
+    let exchange = drops(DROPS);
+    let daemon = Daemon(couplet(&exchange, "run").spawn().expect("started"));
+    let answer = exchange.path("crm/answers/contacts_1.csv.answer.json");
+    until("the first drop is answered", || answer.exists());
+    let id = daemon.0.id();
+    // Whatever the first pass has stirred up comes to rest; a daemon that wakes itself never does.
+    until("it sleeps", || {
+        let before = sleeps(id);
+        std::thread::sleep(Duration::from_millis(300));
+        sleeps(id) <= before + 3
+    });
+}

@@ -109,6 +109,9 @@ impl Watch {
     pub fn new() -> Watch {
         let (wake, events) = mpsc::unbounded_channel();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if event.as_ref().is_ok_and(is_a_look) {
+                return;
+            }
             // Nobody listens any more only while the daemon stops. An error, such as an overflow, wakes like an event.
             let _ = wake.send(event.ok());
         });
@@ -219,6 +222,11 @@ impl Watch {
         }
         told
     }
+}
+
+/// Whether an event only tells that somebody has looked: the daemon itself, most of the time, which it would wake for ever.
+fn is_a_look(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
 }
 
 /// What an event says of files.
