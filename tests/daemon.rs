@@ -385,24 +385,16 @@ fn files_that_belong_together_are_read_together_or_after_their_time() {
             .replace("Acme", "Acme Ltd")
             .replace("Rome", "Oslo"),
     );
-    until("both are read", || {
-        exchange
-            .path("crm/answers/contacts_3.csv.answer.json")
-            .exists()
-            && exchange
-                .path("erp/answers/customers.csv.answer.json")
-                .exists()
-    });
-    let pass = |path: &str| -> serde_json::Value {
-        let answer: serde_json::Value =
-            serde_json::from_slice(&exchange.bytes(path)).expect("JSON");
-        answer["pass"].clone()
+    // Their names have been answered before, so only what the answers say tells that these are new.
+    let pass = |path: &str| -> Option<serde_json::Value> {
+        let answer = std::fs::read(exchange.path(path)).ok()?;
+        let answer: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
+        Some(answer["pass"].clone())
     };
-    assert_eq!(
-        pass("crm/answers/contacts_3.csv.answer.json"),
-        pass("erp/answers/customers.csv.answer.json"),
-        "one pass read both"
-    );
+    until("one pass has read both", || {
+        let contacts = pass("crm/answers/contacts_3.csv.answer.json");
+        contacts.is_some() && contacts == pass("erp/answers/customers.csv.answer.json")
+    });
 }
 
 /// How often a process has gone to sleep of its own will.
