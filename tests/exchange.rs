@@ -367,6 +367,44 @@ fn a_letter_beyond_the_page_of_a_file_is_owed_and_never_replaced() {
 }
 
 #[test]
+fn a_value_that_a_spreadsheet_or_a_wrong_encoding_has_damaged_waits_for_a_person() {
+    let pinned = IN_PLACE.replace("write_back", "encoding = \"utf-8\"\nwrite_back");
+    let config = format!("{pinned}[merge]\non_conflict = \"contact\"\n");
+    for (good, damaged, why) in [
+        ("0351123", "351123", "what a spreadsheet makes of"),
+        ("+49351123456", "4,93511E+10", "what a spreadsheet makes of"),
+        ("Zoë 1", "ZoÃ« 1", "what a wrong encoding makes of"),
+    ] {
+        let exchange = in_step(&config);
+        let contact = |phone: &str| format!("{CONTACT}C1,Acme,Rome,{phone},a@x.example,hub\r\n");
+        exchange.put("contacts.csv", contact(good));
+        exchange.summary();
+        let quoted = if damaged.contains(',') {
+            format!("\"{damaged}\"")
+        } else {
+            damaged.to_owned()
+        };
+        exchange.put("contacts.csv", contact(&quoted));
+        let summary = exchange.summary();
+        assert!(
+            row(&exchange, "customers.csv").contains(good),
+            "{good} stays"
+        );
+        assert!(
+            summary.plan.conflicts[0].why.contains(why),
+            "{}",
+            summary.plan.conflicts[0].why
+        );
+        exchange.run(&["conflicts", "resolve", "--all", "--take", "base"]);
+        exchange.pass();
+        assert!(
+            row(&exchange, "contacts.csv").contains(good),
+            "{good} is back"
+        );
+    }
+}
+
+#[test]
 fn a_contact_that_disappears_takes_only_its_relations_and_a_counterpart_only_its_own() {
     let exchange = in_step(IN_PLACE);
     let others: String = (2..40)

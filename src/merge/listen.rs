@@ -1,5 +1,6 @@
 //! What a side says of a field: nothing, the same as before, or something new.
 
+use crate::model::damage::damage;
 use crate::model::{Direction, Side, form};
 
 use super::capacity::Capacity;
@@ -57,6 +58,8 @@ pub struct Move<'a> {
     pub knew_agreed: bool,
     /// It has no base: this is its first meeting with the party.
     pub joins: bool,
+    /// It looks like a damaged form of the agreed value, which therefore competes with it whatever the policy.
+    pub damaged: bool,
 }
 
 /// What a side says of a field.
@@ -144,6 +147,7 @@ pub fn listen<'a>(side: &FieldSide<'a>, agreed: Option<&str>) -> Heard<'a> {
             value: shown,
             knew_agreed,
             joins,
+            damaged: agreed.is_some_and(|agreed| damage(shown, agreed).is_some()),
         }),
         flight: Flight::Unheard,
     }
@@ -174,6 +178,7 @@ mod tests {
                 value,
                 knew_agreed,
                 joins,
+                damaged: false,
             }),
             flight: Flight::Unheard,
         }

@@ -106,9 +106,9 @@ pub fn verdict<'a>(
         .collect();
     let mut candidates = distinct(&moves);
     let joins = moves.iter().any(|(_, moved)| moved.joins);
+    let hold_always = rules.hold_always || moves.iter().any(|(_, moved)| moved.damaged);
     if let Some(agreed) = agreed
-        && (moves.iter().any(|(_, moved)| !moved.knew_agreed)
-            || (rules.hold_always && !moves.is_empty()))
+        && (moves.iter().any(|(_, moved)| !moved.knew_agreed) || (hold_always && !moves.is_empty()))
     {
         candidates.push(Candidate {
             value: agreed,
@@ -134,7 +134,7 @@ pub fn verdict<'a>(
                 Rule::Moved
             },
         },
-        _ if rules.hold_always && agreed.is_some() => Verdict::Conflict,
+        _ if hold_always && agreed.is_some() => Verdict::Conflict,
         (_, several) if joins => choose(
             meeting_master(several, rules.first_meeting),
             Rule::FirstMeetingMaster,

@@ -1,5 +1,6 @@
 //! The nouns: tables, kinds of counterpart, fields, rows, problems, interactions. No effects.
 
+pub mod damage;
 pub mod excerpt;
 pub mod field;
 pub mod form;

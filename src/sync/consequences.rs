@@ -6,6 +6,7 @@ use crate::exports::{NewRow, UnlistedRow};
 use crate::merge::deliver::{Owed, Route};
 use crate::merge::plan::{Change, Claim, Conflict, Debt, Origin};
 use crate::merge::{Delivery, FieldMerge, Merged, Party};
+use crate::model::damage::damage;
 use crate::model::{FieldId, Place, Problem, Row};
 use crate::state::memory::{AgreedRow, AnswerRow, SentRow};
 
@@ -384,7 +385,14 @@ pub(super) fn conflict(
         .filter(|claim| claim.moved && claim.base.is_none())
         .map(|claim| format!("{} {}", claim.side, claim.no))
         .collect();
-    let why = if overdue && !field.held {
+    let damaged = claims.iter().filter(|claim| claim.moved).find_map(|claim| {
+        let damage = damage(claim.shows.as_deref()?, field.before.as_deref()?)?;
+        Some((claim, damage))
+    });
+    let why = if let Some((claim, damage)) = damaged {
+        let (side, no, damage) = (claim.side, &claim.no, damage.sentence());
+        format!("the {name} of {side} {no} {damage} the agreed one")
+    } else if overdue && !field.held {
         format!("what was written for {name} is not imported by every system")
     } else if field.before.is_none() {
         format!("{movers} meet for the first time and have different values of {name}")
