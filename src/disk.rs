@@ -234,7 +234,7 @@ impl Disk for RealDisk {
 
     fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
         if replace {
-            return fs::rename(from, to);
+            return take_place(from, to);
         }
         // A hard link refuses a name that is taken; the old name goes afterwards, as it would in a rename.
         fs::hard_link(from, to)?;
@@ -263,6 +263,43 @@ impl Disk for RealDisk {
     fn commit_point(&self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Whether the process may do anything to anybody's files.
+pub fn is_root() -> bool {
+    #[cfg(unix)]
+    return rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    return false;
+}
+
+/// Puts a file in the place of another. On Windows a reader or a virus scanner may have it open for a moment, which is waited for.
+#[cfg(not(windows))]
+fn take_place(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Puts a file in the place of another. On Windows a reader or a virus scanner may have it open for a moment, which is waited for.
+#[cfg(windows)]
+fn take_place(from: &Path, to: &Path) -> io::Result<()> {
+    // Access denied, sharing violation, lock violation.
+    const BUSY: [i32; 3] = [5, 32, 33];
+    let mut wait = std::time::Duration::from_millis(10);
+    // Two and a half seconds in all.
+    for _ in 0..8 {
+        match fs::rename(from, to) {
+            Err(error)
+                if error
+                    .raw_os_error()
+                    .is_some_and(|code| BUSY.contains(&code)) =>
+            {
+                std::thread::sleep(wait);
+                wait *= 2;
+            }
+            done => return done,
+        }
+    }
+    fs::rename(from, to)
 }
 
 fn entry_of(metadata: &fs::Metadata) -> Entry {

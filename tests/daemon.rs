@@ -423,3 +423,17 @@ fn its_own_looks_do_not_wake_it() {
         sleeps(id) <= before + 3
     });
 }
+
+#[test]
+fn a_second_daemon_is_refused_and_the_first_is_not_disturbed() {
+    let exchange = drops(DROPS);
+    let _first = started(&exchange);
+    let second = couplet(&exchange, "run").output().expect("ran");
+    assert_eq!(second.status.code(), Some(5));
+    renamed_in(
+        &exchange,
+        "crm/contacts_2.csv",
+        &CONTACTS.replace("Rome", "Oslo"),
+    );
+    until("the first works on", || customer_has(&exchange, "Oslo"));
+}

@@ -643,3 +643,43 @@ fn update_files_are_announced_as_their_system_wants_it() {
     let size = exchange.bytes("erp/updates/customers_000002.csv").len();
     assert_eq!(manifest["files"][0]["size"], size);
 }
+
+#[test]
+fn check_tells_of_folders_that_are_not_there() {
+    let exchange = Exchange::new(CONFIG);
+    exchange
+        .put("erp/customers.csv", CUSTOMERS)
+        .put("relations.csv", RELATIONS);
+    let checked = exchange.run(&["check"]);
+    assert_eq!(checked.code, 3, "{checked:?}");
+    assert!(
+        checked
+            .out
+            .contains("crm: tables.contacts.export: it does not exist; create it"),
+        "{checked:?}"
+    );
+    assert!(!checked.out.contains("erp: "), "{checked:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn check_refuses_a_folder_of_an_inbox_that_lies_on_another_file_system() {
+    use std::os::unix::fs::MetadataExt as _;
+    let exchange = exchange();
+    let other = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let device = |path: &std::path::Path| fs::metadata(path).expect("there").dev();
+    if device(other.path()) == device(&exchange.path("crm")) {
+        eprintln!("skipped: this machine has only one file system");
+        return;
+    }
+    fs::remove_dir(exchange.path("crm/work")).expect("empty");
+    std::os::unix::fs::symlink(other.path(), exchange.path("crm/work")).expect("linked");
+    let checked = exchange.run(&["check"]);
+    assert_eq!(checked.code, 1, "{checked:?}");
+    assert!(
+        checked
+            .err
+            .contains("crm/work: tables.contacts.export: it lies on another file system"),
+        "{checked:?}"
+    );
+}

@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::config::WriteBack;
-use crate::disk::RealDisk;
+use crate::disk::{RealDisk, is_root};
+use crate::exchange::fitness::findings;
 use crate::exit::Exit;
 use crate::model::Kind;
-use crate::model::Table;
 use crate::sync::arrange::templates::read;
 use crate::sync::{Effects, Outcome, Request, SystemClock, reconcile};
 
@@ -19,21 +18,14 @@ use super::{Answer, Context, Failure};
 pub fn run(context: &Context<'_>) -> Answer {
     let config = context.config()?;
     let mut text = String::new();
-    let mut wrong: Vec<String> = Vec::new();
-    for table in Table::all() {
-        let Some(WriteBack::Folder(folder)) = config.table(table).map(|table| &table.write_back)
-        else {
-            continue;
-        };
-        if folder.exists() && !folder.is_dir() {
-            wrong.push(format!(
-                "tables.{table}.write_back: {} is no folder",
-                folder.display()
-            ));
-        }
-    }
-    if !wrong.is_empty() {
-        return Err(Failure::Refused(wrong.join("\n")));
+    let findings = findings(&config, &RealDisk);
+    let fatal: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.is_fatal)
+        .map(ToString::to_string)
+        .collect();
+    if !fatal.is_empty() {
+        return Err(Failure::Refused(fatal.join("\n")));
     }
     let effects = Effects {
         disk: &RealDisk,
@@ -52,6 +44,15 @@ pub fn run(context: &Context<'_>) -> Answer {
         return Ok(Exit::Done);
     };
     let _ = writeln!(text, "{} is right.", context.config_path.display());
+    for finding in &findings {
+        let _ = writeln!(text, "  {finding}");
+    }
+    if is_root() {
+        let _ = writeln!(
+            text,
+            "  Run by root, Couplet could be led to any file of this machine; let it run as a user of its own."
+        );
+    }
     for table in &summary.tables {
         let records = table.records.map_or("says nothing".to_owned(), |records| {
             count(records, "record", "records")
@@ -95,11 +96,12 @@ pub fn run(context: &Context<'_>) -> Answer {
         "problems": summary.unaccepted,
         "templates": unreadable,
         "halts": summary.plan.halts,
+        "folders": findings.iter().map(ToString::to_string).collect::<Vec<String>>(),
     }));
     Ok(
         match (
             summary.plan.halts.is_empty(),
-            summary.unaccepted.is_empty() && unreadable.is_empty(),
+            summary.unaccepted.is_empty() && unreadable.is_empty() && findings.is_empty(),
         ) {
             (false, _) => Exit::Halted,
             (true, false) => Exit::Waiting,

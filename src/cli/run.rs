@@ -10,7 +10,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::{error, warn};
 
 use crate::config::{self, Config};
-use crate::disk::{Disk as _, RealDisk};
+use crate::disk::{Disk as _, RealDisk, is_root};
 use crate::exchange::daemon::{self, Asked, Observer};
 use crate::exchange::round::Round;
 use crate::exit::Exit;
@@ -64,6 +64,11 @@ fn serve(
         .map_err(StateError::file(&config.state))?;
     // Somebody may just be asking who holds it.
     let lock = Lock::wait(&config.state, Duration::from_millis(300))?;
+    if is_root() {
+        warn!(
+            "run by root, which could be led to any file of this machine; let it run as a user of its own"
+        );
+    }
     let health = Arc::new(Health::new(config.run.stall));
     Systemd
         .watch_over(Arc::clone(&health))

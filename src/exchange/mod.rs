@@ -6,6 +6,7 @@ mod answer;
 pub mod arrival;
 mod conflicts;
 pub mod daemon;
+pub mod fitness;
 pub mod folder;
 mod manifest;
 mod publish;

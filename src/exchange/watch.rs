@@ -116,7 +116,8 @@ impl Watch {
             let _ = wake.send(event.ok());
         });
         if let Err(error) = &watcher {
-            warn!(%error, "cannot watch folders; looking at them often instead");
+            let fix = fix(&error.kind);
+            warn!(%error, "cannot watch folders; looking at them often instead{fix}");
         }
         Watch {
             watcher: watcher.ok(),
@@ -183,12 +184,7 @@ impl Watch {
         match watcher.watch(folder, RecursiveMode::NonRecursive) {
             Ok(()) => Armed::Watched(node),
             Err(error) => {
-                let fix = match error.kind {
-                    ErrorKind::MaxFilesWatch => {
-                        "; raise the limit: sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512"
-                    }
-                    _ => "",
-                };
+                let fix = fix(&error.kind);
                 warn!(folder = %folder.display(), %error, "cannot watch; looking at it often instead{fix}");
                 Armed::Polled
             }
@@ -221,6 +217,22 @@ impl Watch {
             told.extend(event.iter().flat_map(tells));
         }
         told
+    }
+}
+
+/// What to do about an error of watching, as the end of a sentence.
+fn fix(kind: &ErrorKind) -> &'static str {
+    // EMFILE: too many watchers of this user.
+    const TOO_MANY_INSTANCES: i32 = 24;
+    let is_limit = match kind {
+        ErrorKind::MaxFilesWatch => true,
+        ErrorKind::Io(error) => error.raw_os_error() == Some(TOO_MANY_INSTANCES),
+        _ => false,
+    };
+    if is_limit && cfg!(target_os = "linux") {
+        "; raise the limit: sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512"
+    } else {
+        ""
     }
 }
 
@@ -265,4 +277,52 @@ fn is_remote(folder: &Path) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn is_remote(_folder: &Path) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::disk::RealDisk;
+
+    #[test]
+    fn where_watching_fails_folders_are_polled_and_the_fix_is_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = "state = \"state\"\n[tables.contacts]\nexport = \"contacts.csv\"\n";
+        let config = crate::config::parse(text, &folder.path().join("config.toml")).expect("right");
+        let (_wake, events) = mpsc::unbounded_channel();
+        let mut watch = Watch {
+            watcher: None,
+            folders: BTreeMap::new(),
+            events,
+        };
+        watch.arm(&config, &RealDisk);
+        assert!(watch.polls());
+        let used_up = std::io::Error::from_raw_os_error(24);
+        assert!(!fix(&ErrorKind::PathNotFound).contains("sysctl"));
+        if cfg!(target_os = "linux") {
+            assert!(fix(&ErrorKind::MaxFilesWatch).contains("sysctl"));
+            assert!(fix(&ErrorKind::Io(used_up)).contains("sysctl"));
+        }
+    }
+
+    #[test]
+    fn an_event_says_which_file_came_whole() {
+        let event = |kind| Event::new(kind).add_path(Path::new("in/a.csv").to_owned());
+        let renamed = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        let looked_at = EventKind::Access(AccessKind::Open(AccessMode::Any));
+        assert!(matches!(
+            tells(&event(renamed)).as_slice(),
+            [Told::RenamedIn(_)]
+        ));
+        assert!(matches!(
+            tells(&event(closed)).as_slice(),
+            [Told::Closed(_)]
+        ));
+        assert!(is_a_look(&event(looked_at)) && !is_a_look(&event(closed)));
+        // One that only wakes: the look that follows finds what there is.
+        assert!(tells(&event(EventKind::Any)).is_empty() && !is_a_look(&event(EventKind::Any)));
+    }
 }

@@ -1,0 +1,235 @@
+//! Disks that are full, shares that have gone away, and files over which the program breaks down.
+#![cfg(unix)]
+
+mod support;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use couplet::config;
+use couplet::disk::{Disk, Draft, Entry, Identity, ReadAt, RealDisk};
+use couplet::exchange::daemon::{self, Asked, Observer};
+use couplet::exchange::{AsItStands, Round, round};
+use couplet::state::{Lock, Store};
+use couplet::sync::{Effects, Request};
+use support::{Exchange, StillClock};
+
+const CONFIG: &str = r#"
+[tables.contacts]
+export = "crm/contacts_*.csv"
+sequence = 'contacts_(\d+)'
+drop = true
+write_back = "crm/updates"
+[tables.customers]
+export = "erp/customers.csv"
+write_back = "in-place"
+[tables.relations]
+export = "relations.csv"
+[run]
+settle = "10ms"
+[guards]
+max_deletes = "off"
+"#;
+
+const CONTACTS: &str = "No.,Name,City\nC1,Acme,Rome\n";
+
+fn exchange(config: &str) -> Exchange {
+    let exchange = Exchange::new(config);
+    exchange
+        .put("crm/contacts_1.csv", CONTACTS)
+        .put("erp/customers.csv", "No.,Name,City\n10,Acme,\n")
+        .put(
+            "relations.csv",
+            "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\n",
+        );
+    exchange
+}
+
+/// The real disk, with so much room, and a word in the paths of files that nobody survives opening.
+#[derive(Default)]
+struct Odd {
+    free: Option<u64>,
+    poison: Option<&'static str>,
+}
+
+impl Disk for Odd {
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)> {
+        let path_text = path.display().to_string();
+        let is_poison = |word: &str| path_text.contains(word);
+        assert!(!self.poison.is_some_and(is_poison), "a bug of ours");
+        RealDisk.open(path)
+    }
+    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
+        RealDisk.identity(path)
+    }
+    fn entries(&self, folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
+        RealDisk.entries(folder)
+    }
+    fn free(&self, folder: &Path) -> Option<u64> {
+        self.free.or_else(|| RealDisk.free(folder))
+    }
+    fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
+        RealDisk.create(path, like)
+    }
+    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
+        RealDisk.append(path, length)
+    }
+    fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
+        RealDisk.rename(from, to, replace)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove(path)
+    }
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        RealDisk.sync_folder(folder)
+    }
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        RealDisk.create_folder(folder)
+    }
+    fn commit_point(&self) -> io::Result<()> {
+        RealDisk.commit_point()
+    }
+}
+
+fn effects(disk: &dyn Disk) -> Effects<'_> {
+    Effects {
+        disk,
+        clock: &StillClock,
+        stage: &|_| {},
+    }
+}
+
+fn made(exchange: &Exchange, disk: &dyn Disk) -> Result<Round, couplet::sync::pass::PassError> {
+    let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
+    fs::create_dir_all(&config.state).expect("a folder");
+    let _lock = Lock::take(&config.state).expect("free");
+    let mut store = Store::open(&config.state).expect("a state");
+    let (effects, request) = (effects(disk), Request::default());
+    round(&config, &effects, &mut store, request, &AsItStands)
+}
+
+#[test]
+fn a_pass_that_would_fill_the_disk_is_not_begun_and_is_made_once_there_is_room() {
+    let exchange = exchange(CONFIG);
+    let before = exchange.bytes("erp/customers.csv");
+    let full = Odd {
+        free: Some(50),
+        ..Odd::default()
+    };
+    let error = made(&exchange, &full).expect_err("no room");
+    assert!(error.to_string().contains("50"), "{error}");
+    assert_eq!(exchange.bytes("erp/customers.csv"), before);
+    let answers = RealDisk
+        .list(&exchange.path("crm/answers"))
+        .expect("listed");
+    assert!(answers.is_empty(), "nothing is answered that was not read");
+
+    made(&exchange, &RealDisk).expect("room");
+    assert!(exchange.text("erp/customers.csv").contains("Rome"));
+    assert!(
+        exchange
+            .path("crm/answers/contacts_1.csv.answer.json")
+            .exists()
+    );
+}
+
+#[test]
+fn a_replaced_file_keeps_the_mode_that_its_system_gave_it() {
+    let exchange = exchange(CONFIG);
+    let path = exchange.path("erp/customers.csv");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).expect("set");
+    made(&exchange, &RealDisk).expect("made");
+    assert!(exchange.text("erp/customers.csv").contains("Rome"));
+    let mode = fs::metadata(&path).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o664);
+}
+
+#[test]
+fn an_empty_mount_point_is_a_share_that_is_away_and_deletes_nothing() {
+    let config = CONFIG.replace("[run]", "[run]\nonline_marker = \".online\"");
+    let exchange = exchange(&config);
+    exchange
+        .put("crm/.online", "")
+        .put("erp/.online", "")
+        .put(".online", "");
+    made(&exchange, &RealDisk).expect("made");
+
+    // The share goes away: its mount point is an empty folder.
+    fs::rename(exchange.path("erp"), exchange.path("away")).expect("renamed");
+    fs::create_dir(exchange.path("erp")).expect("a folder");
+    exchange.put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Bern"));
+    let away = made(&exchange, &RealDisk).expect("made");
+    assert_eq!(away.offline, [exchange.path("erp")]);
+    assert!(
+        fs::read_dir(exchange.path("erp"))
+            .expect("there")
+            .next()
+            .is_none()
+    );
+    assert_eq!(
+        exchange.text("relations.csv").lines().count(),
+        2,
+        "the relation stays"
+    );
+
+    fs::remove_dir(exchange.path("erp")).expect("empty");
+    fs::rename(exchange.path("away"), exchange.path("erp")).expect("back");
+    let back = made(&exchange, &RealDisk).expect("made");
+    assert!(back.offline.is_empty());
+    assert!(exchange.text("erp/customers.csv").contains("Bern"));
+}
+
+/// Nobody listens.
+struct Deaf;
+
+impl Observer for Deaf {
+    fn looked(&self) {}
+    fn begins(&self) {}
+    fn made(&self, _: &Round) {}
+    fn failed(&self, _: &str) {}
+    fn watching(&self) {}
+}
+
+#[test]
+fn a_drop_over_which_the_program_breaks_down_is_set_aside_and_the_others_go_on() {
+    let exchange = exchange(CONFIG);
+    let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
+    fs::create_dir_all(&config.state).expect("a folder");
+    let lock = Lock::take(&config.state).expect("free");
+    exchange.put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Bern"));
+    let disk = Odd {
+        poison: Some("-contacts_2.csv"),
+        ..Odd::default()
+    };
+    let effects = effects(&disk);
+    let (ask, asked) = tokio::sync::mpsc::unbounded_channel();
+    let failed = exchange.path("crm/failed");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let reason = || {
+        let mut files = RealDisk.list(&failed).unwrap_or_default().into_iter();
+        files.find(|path| {
+            path.to_string_lossy()
+                .ends_with("contacts_2.csv.reason.txt")
+        })
+    };
+    runtime.block_on(async {
+        let watched = async {
+            while reason().is_none() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            exchange.put("crm/contacts_3.csv", CONTACTS.replace("Rome", "Oslo"));
+            while !exchange.text("erp/customers.csv").contains("Oslo") {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            ask.send(Asked::Stop).expect("heard");
+        };
+        tokio::join!(daemon::run(config, &effects, &lock, asked, &Deaf), watched);
+    });
+    let reason = fs::read_to_string(reason().expect("a reason")).expect("text");
+    assert!(reason.contains("broke down"), "{reason}");
+}
