@@ -8,13 +8,14 @@ pub mod setup;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::exports::{ColumnPin, Encoding, FileFormat, Newline, Settings, TooLong};
 use crate::merge::guard::{Limit, Limits};
 use crate::merge::{FieldRules, FirstMeeting, Policy};
-use crate::model::{CONTACT_RELATION, FieldId, KINDS, Kind, Side, Table};
+use crate::model::{CONTACT_RELATION, FieldId, KINDS, Kind, Lookup, Side, Table};
 
 pub use exchange::{Announce, AnswerFormat, Arrival, Exchange, LogFile, OnGap, Ready, Run};
 pub use reader::ConfigError;
@@ -58,10 +59,28 @@ pub struct Merge {
 pub struct Interactions {
     /// Its file, CSV or JSON Lines by its ending.
     pub export: Option<PathBuf>,
+    /// Whether it goes on in one file.
+    pub files: LogFiles,
+    /// How long files are kept that are complete; for ever where nothing is said.
+    pub keep: Option<Duration>,
+    /// The folder of e-mail messages that are logged.
+    pub mail: Option<PathBuf>,
     /// The interaction template that entries name.
     pub template: String,
     /// Their User ID.
     pub user: String,
+}
+
+/// Into which files the interaction log goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFiles {
+    /// One.
+    #[default]
+    One,
+    /// One for each month, with the month in its name.
+    Monthly,
+    /// One for each year, with the year in its name.
+    Yearly,
 }
 
 /// How what is written reaches a system.
@@ -84,6 +103,8 @@ pub enum Contents {
     Full,
     /// Only changed ones.
     Delta,
+    /// What was done, which nothing takes back: in whatever order and however often it is listed.
+    Journal,
 }
 
 /// What update files carry.
@@ -179,6 +200,13 @@ impl Config {
     /// A table's configuration.
     pub fn table(&self, table: Table) -> Option<&TableConfig> {
         self.tables.get(&table)
+    }
+
+    /// The tables that are read from exports as often as these change: those that are merged, and events.
+    pub fn exports(&self) -> impl Iterator<Item = (Table, &TableConfig)> {
+        Table::all()
+            .chain([Table::Lookup(Lookup::Events)])
+            .filter_map(|table| Some((table, self.table(table)?)))
     }
 
     /// A hash of what the configuration says of a table's keys and columns.
@@ -389,8 +417,24 @@ fn read_interactions(reader: &Reader<'_, '_>, folder: &Path) -> Interactions {
         }
         text
     };
+    let files = [
+        ("one", LogFiles::One),
+        ("monthly", LogFiles::Monthly),
+        ("yearly", LogFiles::Yearly),
+    ];
+    let files = reader.choice("files", &files).unwrap_or_default();
+    let keep = reader.duration("keep");
+    if keep.is_some() && files == LogFiles::One {
+        reader.error(
+            "keep",
+            "only whole files are removed: set `files` to \"monthly\" or \"yearly\"",
+        );
+    }
     let interactions = Interactions {
         export,
+        files,
+        keep,
+        mail: reader.text("mail").map(|path| folder.join(path)),
         template: short("template", 10).unwrap_or_default(),
         user: short("user", 50).unwrap_or_else(|| "COUPLET".to_owned()),
     };
@@ -406,7 +450,11 @@ fn read_tables(
 ) -> BTreeMap<Table, TableConfig> {
     let mut tables = BTreeMap::new();
     let templates = Kind::all().map(Table::Templates);
-    for table in Table::all().chain(templates) {
+    let lookups = Lookup::ALL
+        .into_iter()
+        .filter(|lookup| lookup.def().is_export);
+    let read_only = templates.chain(lookups.map(Table::Lookup));
+    for table in Table::all().chain(read_only) {
         let of_table = reader.table(table.name());
         if of_table.exists()
             && let Some(config) = read_table(&of_table, table, folder, state, limits)
@@ -442,12 +490,22 @@ fn read_table(
         Some("in-place") => WriteBack::InPlace,
         Some(path) => WriteBack::Folder(folder.join(path)),
     };
-    let contents = reader
-        .choice(
-            "contents",
-            &[("full", Contents::Full), ("delta", Contents::Delta)],
-        )
-        .unwrap_or_default();
+    let contents = reader.choice(
+        "contents",
+        &[("full", Contents::Full), ("delta", Contents::Delta)],
+    );
+    let contents = match (table, contents) {
+        // What is not listed any more was done all the same.
+        (Table::Lookup(Lookup::Events), Some(Contents::Full)) => {
+            reader.error(
+                "contents",
+                "an export of events may list all or some of them: leave it out",
+            );
+            Contents::Journal
+        }
+        (Table::Lookup(Lookup::Events), _) => Contents::Journal,
+        (_, contents) => contents.unwrap_or_default(),
+    };
     let updates = [
         ("cells", Update::Cells),
         ("records", Update::Records),
@@ -534,7 +592,7 @@ fn read_relation_columns(reader: &Reader<'_, '_>, table: Table) -> Vec<ColumnPin
             })
             .collect(),
         Table::Counterparts(_) => vec![("contact_no".to_owned(), CONTACT_RELATION)],
-        Table::Relations | Table::Templates(_) | Table::Requests => Vec::new(),
+        Table::Relations | Table::Templates(_) | Table::Lookup(_) => Vec::new(),
     };
     keys.into_iter()
         .filter_map(|(key, column)| {
@@ -720,6 +778,18 @@ fn check_tables(reader: &Reader<'_, '_>, tables: &BTreeMap<Table, TableConfig>, 
     }
     if coupled && !reader.has("relations") {
         reader.error("", "`tables.relations` is missing: the Contact Business Relation table says who is coupled with whom");
+    }
+    let needed = [
+        Lookup::InteractionTemplates,
+        Lookup::InteractionTemplateSetup,
+    ];
+    for lookup in needed.map(|lookup| lookup.def().table) {
+        if reader.has(Lookup::Events.def().table) && !reader.has(lookup) {
+            reader.error(
+                "events",
+                format!("events are logged through templates: `tables.{lookup}` is missing"),
+            );
+        }
     }
     let owned = tables
         .get(&Table::Relations)

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+use crate::config::Config;
 use crate::disk::{RealDisk, is_root};
 use crate::exchange::fitness::findings;
 use crate::exit::Exit;
-use crate::model::Kind;
+use crate::model::{Kind, Lookup, Table};
 use crate::sync::arrange::templates::read;
-use crate::sync::{Effects, Outcome, Request, SystemClock, reconcile};
+use crate::sync::{Effects, Outcome, Request, SystemClock, lookups, reconcile};
 
 use super::output::count;
 use super::reconcile::problem_lines;
@@ -65,7 +66,7 @@ pub fn run(context: &Context<'_>) -> Answer {
     }
     let seed = 0;
     let templates = read(&config, Kind::all(), &RealDisk, seed);
-    let mut unreadable = Vec::new();
+    let mut reasons: Vec<String> = Vec::new();
     for (kind, templates) in &templates {
         let table = kind.def().templates;
         match templates {
@@ -75,7 +76,18 @@ pub fn run(context: &Context<'_>) -> Answer {
             }
             Err(reason) => {
                 let _ = writeln!(text, "  {table:<22} cannot be used: {reason}");
-                unreadable.push(reason);
+                reasons.push(reason.clone());
+            }
+        }
+    }
+    for (table, read) in log_lookups(&config) {
+        match read {
+            Ok(number) => {
+                let _ = writeln!(text, "  {table:<22} {number:>14}");
+            }
+            Err(reason) => {
+                let _ = writeln!(text, "  {table:<22} cannot be used: {reason}");
+                reasons.push(reason);
             }
         }
     }
@@ -94,18 +106,37 @@ pub fn run(context: &Context<'_>) -> Answer {
         "config": context.config_path,
         "tables": summary.tables,
         "problems": summary.unaccepted,
-        "templates": unreadable,
+        "templates": reasons,
         "halts": summary.plan.halts,
         "folders": findings.iter().map(ToString::to_string).collect::<Vec<String>>(),
     }));
     Ok(
         match (
             summary.plan.halts.is_empty(),
-            summary.unaccepted.is_empty() && unreadable.is_empty() && findings.is_empty(),
+            summary.unaccepted.is_empty() && reasons.is_empty() && findings.is_empty(),
         ) {
             (false, _) => Exit::Halted,
             (true, false) => Exit::Waiting,
             (true, true) => Exit::Done,
         },
     )
+}
+
+/// The tables that interactions are logged with, as far as they are configured: how much each holds, or why it cannot be used.
+fn log_lookups(config: &Config) -> Vec<(Table, Result<String, String>)> {
+    let lookups = [
+        Lookup::InteractionTemplates,
+        Lookup::InteractionTemplateSetup,
+        Lookup::InteractionTemplateLanguages,
+        Lookup::Salespeople,
+        Lookup::ContactAltAddresses,
+    ];
+    let read = lookups.map(Table::Lookup).into_iter().filter_map(|table| {
+        let read = lookups::read(config, table, &RealDisk, 0).transpose()?;
+        Some((
+            table,
+            read.map(|(_, records)| count(records.len() as u64, "record", "records")),
+        ))
+    });
+    read.collect()
 }

@@ -101,7 +101,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
             let orders = orders.collect::<Result<Vec<_>, Failure>>()?;
             let told = |did: &Did| match did {
                 Did::Created { no, from, .. } => format!("{no}  {from}\n"),
-                Did::Linked { .. } | Did::Unlinked { .. } => String::new(),
+                _ => String::new(),
             };
             carry_out(context, orders, args.dry_run, &told)
         }
@@ -147,7 +147,7 @@ fn from_contact(context: &Context<'_>, noun: &str, args: &FromContact) -> Answer
 fn number(did: &Did) -> String {
     match did {
         Did::Created { no, .. } => format!("{no}\n"),
-        Did::Linked { .. } | Did::Unlinked { .. } => String::new(),
+        _ => String::new(),
     }
 }
 

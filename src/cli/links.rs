@@ -100,16 +100,7 @@ impl Args {
 }
 
 pub fn run(context: &Context<'_>, args: &Args) -> Answer {
-    let told = |did: &Did| match did {
-        Did::Linked { contact, table, no } => {
-            format!("contact {contact} is coupled with {} {no}\n", noun(table))
-        }
-        Did::Unlinked { contact, table, no } => format!(
-            "contact {contact} is no longer coupled with {} {no}\n",
-            noun(table)
-        ),
-        Did::Created { .. } => String::new(),
-    };
+    let told = |did: &Did| format!("{}\n", did.sentence());
     match args {
         Args::Add(args) => {
             let order = Order::Link {

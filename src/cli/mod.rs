@@ -6,6 +6,7 @@ mod conflicts;
 mod create;
 mod duplicates;
 mod explain;
+mod interactions;
 mod links;
 mod logging;
 mod man;
@@ -113,6 +114,9 @@ enum Command {
     /// Create counterparts from contacts, or contacts from counterparts
     #[command(subcommand)]
     Create(create::Args),
+    /// What was done with contacts: list it, enter more, cancel it
+    #[command(subcommand)]
+    Interactions(interactions::Args),
     /// Carry out a file of requests, row by row
     ///
     /// Each row is answered: done, refused by a rule, or not understood. Exit code 1 when any was not done.
@@ -268,6 +272,7 @@ fn execute(cli: &Cli, context: &Context<'_>) -> Answer {
         Command::Conflicts(args) => conflicts::run(context, args),
         Command::Links(args) => links::run(context, args),
         Command::Create(args) => create::run(context, args),
+        Command::Interactions(args) => interactions::run(context, args),
         Command::Request(args) => request::run(context, args),
         Command::Duplicates(args) => duplicates::run(context, args),
         Command::Explain(args) => explain::run(context, args),
@@ -291,6 +296,7 @@ impl Command {
             | Command::Request(_)
             | Command::Approve(_) => true,
             Command::Links(args) => args.changes(),
+            Command::Interactions(args) => args.changes(),
             Command::Conflicts(args) => args.changes(),
             Command::Problems(args) => args.changes(),
             Command::Run

@@ -418,7 +418,19 @@ fn in_step(summary: &Summary) -> String {
         count(summary.couplings, "coupling", "couplings"),
     );
     let _ = writeln!(text, "{}", waits(summary, false));
+    text.push_str(&logged(&summary.plan));
     text
+}
+
+/// How many interactions are logged; blank where none is.
+fn logged(plan: &Plan) -> String {
+    match plan.interactions.len() as u64 {
+        0 => String::new(),
+        number => format!(
+            "  {} logged\n",
+            count(number, "interaction", "interactions")
+        ),
+    }
 }
 
 /// What waits for a person, as the end of a line or as lines of their own.
@@ -595,17 +607,7 @@ fn done(summary: &Summary, verbose: bool) -> String {
     for file in &summary.files {
         let _ = writeln!(text, "  -> {}", shown_path(file));
     }
-    if !plan.interactions.is_empty() {
-        let _ = writeln!(
-            text,
-            "  {} logged",
-            count(
-                plan.interactions.len() as u64,
-                "interaction",
-                "interactions"
-            )
-        );
-    }
+    text.push_str(&logged(plan));
     if verbose {
         let _ = write!(text, "\n{}", plan.describe(usize::MAX));
     } else if let Some(change) = plan.changes.first() {

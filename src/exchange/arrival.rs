@@ -65,7 +65,7 @@ pub fn fates(candidates: &[Candidate], rules: &Rules) -> Vec<Fate> {
     let mut left: Vec<usize> = (0..candidates.len())
         .filter(|at| fates[*at] == Fate::Waits)
         .collect();
-    if !rules.has_sequence {
+    if !rules.has_sequence && rules.contents != Contents::Journal {
         let is_unordered =
             |at: &usize| candidates[*at].claimed.is_none() && !candidates[*at].is_part;
         let unordered: Vec<usize> = left.iter().copied().filter(is_unordered).collect();
@@ -120,6 +120,7 @@ fn aside(candidate: &Candidate, rules: &Rules) -> Option<Fate> {
             let older = format!("it is older ({sequence}) than the one read last ({last})");
             match (rules.contents, candidate.is_part) {
                 (Contents::Full, _) => Some(Fate::Aside(Standing::Stale, older)),
+                (Contents::Journal, _) => None,
                 // Nobody but a person sends rows that come after a newer file.
                 (Contents::Delta, true) => None,
                 (Contents::Delta, false) => {
@@ -137,7 +138,7 @@ fn aside(candidate: &Candidate, rules: &Rules) -> Option<Fate> {
 
 /// What becomes of the file whose turn it is.
 fn next(candidate: &Candidate, rules: &Rules) -> Fate {
-    let counts = rules.counts && rules.contents == Contents::Delta && !candidate.is_part;
+    let counts = rules.counts && rules.contents != Contents::Full && !candidate.is_part;
     let gap_after = match (candidate.sequence, rules.last) {
         (Some(sequence), Some(last)) if counts && sequence > last + 1 => Some(last),
         _ => None,
@@ -227,6 +228,22 @@ mod tests {
     fn a_delta_that_comes_late_is_a_persons_to_judge_and_what_that_person_drops_again_is_read() {
         assert_eq!(words(&[dropped("c_2", 2)], &DELTA), ["rejected"]);
         assert_eq!(words(&[dropped("c_2.late.rows", 2)], &DELTA), ["read"]);
+    }
+
+    #[test]
+    fn files_of_a_journal_are_read_in_any_order_and_gaps_are_told() {
+        let rules = Rules {
+            contents: Contents::Journal,
+            ..DELTA
+        };
+        assert_eq!(words(&[dropped("e_2", 2)], &rules), ["read"]);
+        assert_eq!(words(&[dropped("e_6", 6)], &rules), ["read after a gap"]);
+        let unnumbered = Rules {
+            has_sequence: false,
+            ..rules
+        };
+        let several = [dropped("b", None), dropped("a", None)];
+        assert_eq!(words(&several, &unnumbered), ["waits", "read"]);
     }
 
     #[test]

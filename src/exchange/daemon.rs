@@ -10,7 +10,6 @@ use tracing::{error, info, warn};
 
 use crate::config::{Config, Ready};
 use crate::disk::{Disk, Identity};
-use crate::model::Table;
 use crate::state::drops::{Receipt, ReceiptRow, Standing};
 use crate::state::{Lock, Store};
 use crate::sync::apply::digest_of;
@@ -176,13 +175,11 @@ impl Daemon<'_> {
 
     fn trusts_closing(&self, path: &Path) -> bool {
         let (folder, name) = inbox::folder_and_name(path);
-        Table::all()
-            .filter_map(|table| self.config.table(table))
-            .any(|table| {
-                table.arrival.ready == Ready::Closed
-                    && inbox::inbox(table) == folder
-                    && inbox::is_named_like(&table.export_path(), &name)
-            })
+        self.config.exports().any(|(_, table)| {
+            table.arrival.ready == Ready::Closed
+                && inbox::inbox(table) == folder
+                && inbox::is_named_like(&table.export_path(), &name)
+        })
     }
 
     /// Goes on with another configuration: everything is looked at anew.

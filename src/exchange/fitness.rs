@@ -40,7 +40,10 @@ pub fn findings(config: &Config, disk: &dyn Disk) -> Vec<Finding> {
             inbox::folder_and_name(path).0,
         )
     });
-    let inboxes: Vec<(String, PathBuf)> = inboxes.chain(requests).chain(conflicts).collect();
+    let mail = config.interactions.mail.iter();
+    let mail = mail.map(|folder| ("interactions.mail".to_owned(), folder.clone()));
+    let inboxes = inboxes.chain(requests).chain(conflicts).chain(mail);
+    let inboxes: Vec<(String, PathBuf)> = inboxes.collect();
     let updates = Table::all().filter_map(|table| match &config.table(table)?.write_back {
         WriteBack::Folder(folder) => Some((format!("tables.{table}.write_back"), folder.clone())),
         _ => None,

@@ -309,7 +309,5 @@ pub fn rules(config: &TableConfig, last: Option<u64>, listing: &Listing) -> Rule
 
 /// The tables whose files are drops, with their configuration.
 pub fn tables_with_drops(config: &Config) -> impl Iterator<Item = (Table, &TableConfig)> {
-    Table::all()
-        .filter_map(|table| Some((table, config.table(table)?)))
-        .filter(|(_, config)| config.arrival.drop)
+    config.exports().filter(|(_, config)| config.arrival.drop)
 }

@@ -8,6 +8,7 @@ mod conflicts;
 pub mod daemon;
 pub mod fitness;
 pub mod folder;
+pub mod mail;
 mod manifest;
 mod publish;
 pub mod ready;

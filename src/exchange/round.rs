@@ -8,7 +8,7 @@ use tracing::info;
 
 use crate::config::{Arrival, Config, Ready, TableConfig};
 use crate::disk::Disk;
-use crate::model::{Problem, Table};
+use crate::model::{Lookup, Problem, Table};
 use crate::state::drops::{DropRow, Receipt, ReceiptRow, Standing};
 use crate::state::{StateError, Store};
 use crate::sync::apply::ApplyError;
@@ -19,7 +19,7 @@ use crate::sync::{inbox, requests};
 
 use super::arrival::{Fate, fates};
 use super::folder::{Found, Inbox, Listing, Looks, is_online, rules, tables_with_drops};
-use super::{conflicts, publish, retention};
+use super::{conflicts, mail, publish, retention};
 
 /// What a round did.
 #[derive(Clone, Debug)]
@@ -58,6 +58,7 @@ pub fn round(
     let mut taken = Taken::default();
     take_tables(config, disk, store, looks, &at, &mut taken)?;
     let rows = take_requests(config, disk, store, looks, &at, &mut taken)?;
+    mail::take(config, disk, looks, &mut taken.intake, &mut taken.unready)?;
     answered.extend(publish::publish(config, disk, store)?);
     let Taken {
         intake,
@@ -71,18 +72,20 @@ pub fn round(
         intake,
         ..request
     };
+    let mails = request.intake.mails.clone();
     let outcome = reconcile_with(config, effects, &request, store)?;
     let by_pass = publish::publish(config, disk, store)?;
     let is_more = is_more && !matches!(outcome, Outcome::Halted { .. });
     // A table whose drop was rejected has said nothing, although its last file could have.
     let is_silenced = |row: &DropRow| {
         let standing = row.receipt.as_ref().map(|receipt| receipt.standing);
-        standing == Some(Standing::Rejected) && row.table != Table::Requests.name()
+        standing == Some(Standing::Rejected) && row.table != Table::Lookup(Lookup::Requests).name()
     };
     let is_more = is_more || by_pass.iter().any(is_silenced);
     // Only a round that got something done is followed by another at once.
     let is_more = is_more && (!by_pass.is_empty() || !answered.is_empty());
     answered.extend(by_pass);
+    mail::archive(&mails, disk, store, &at)?;
     if let Some(path) = &config.exchange.conflicts {
         conflicts::renew(store, disk, path)?;
     }
@@ -130,6 +133,7 @@ pub fn preview(
             intake.drops.insert(table, incoming);
         }
     }
+    mail::take(config, disk, looks, &mut intake, &mut Vec::new())?;
     Ok(intake)
 }
 
@@ -177,7 +181,11 @@ fn choose(
 ) -> Result<Choice, StateError> {
     let memories = store.tables()?;
     let memory = memories.iter().find(|memory| memory.table == table.name());
-    let rules = rules(config, memory.and_then(|memory| memory.sequence), listing);
+    let last = match table {
+        Table::Lookup(Lookup::Events) => store.events_read()?.and_then(|read| read.sequence),
+        _ => memory.and_then(|memory| memory.sequence),
+    };
+    let rules = rules(config, last, listing);
     let candidates: Vec<_> = listing
         .found
         .iter()
@@ -313,10 +321,7 @@ fn waiting_for_others(
 
 /// Files that are not drops and are not complete: their tables say nothing in this pass.
 fn unready_exports(config: &Config, disk: &dyn Disk, looks: &dyn Looks, taken: &mut Taken) {
-    for table in Table::all() {
-        let Some(table_config) = config.table(table).filter(|config| !config.arrival.drop) else {
-            continue;
-        };
+    for (table, table_config) in config.exports().filter(|(_, config)| !config.arrival.drop) {
         let (folder, _) = inbox::folder_and_name(&table_config.export_path());
         let needs_marker = config.run.online_marker.is_some() && !table_config.owned;
         if needs_marker && !is_online(&folder, &config.run, disk) {
@@ -475,7 +480,7 @@ fn take_requests(
         let (folder, name) = inbox::folder_and_name(path);
         let is_edited = conflicts::is_edited(store, disk, path)?;
         places.push(Inbox {
-            table: Table::Requests.name(),
+            table: Table::Lookup(Lookup::Requests).name(),
             folder,
             is_named: Box::new(move |file| is_edited && file == name),
             arrival: &arrival,
@@ -484,7 +489,7 @@ fn take_requests(
     }
     if let Some(folder) = &config.exchange.requests {
         places.push(Inbox {
-            table: Table::Requests.name(),
+            table: Table::Lookup(Lookup::Requests).name(),
             folder: folder.clone(),
             is_named: Box::new(is_requests_name),
             arrival: &arrival,

@@ -8,10 +8,12 @@ use notify::{ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::config::{Config, Ready};
+use crate::config::{Config, Ready, TableConfig};
 use crate::disk::{Disk, Identity};
 use crate::model::Table;
 use crate::sync::inbox;
+
+use super::mail::is_mail_name;
 
 /// A file of which an event said that it is complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub enum Told {
 
 /// The folders in which exports, requests and decisions are expected.
 pub fn folders(config: &Config) -> BTreeSet<PathBuf> {
-    let tables = Table::all().filter_map(|table| config.table(table));
+    let tables = config.exports().map(|(_, table)| table);
     let exports = tables.filter(|table| !table.owned).map(inbox::inbox);
     let conflicts = config
         .exchange
@@ -33,6 +35,7 @@ pub fn folders(config: &Config) -> BTreeSet<PathBuf> {
         .map(|path| inbox::folder_and_name(path).0);
     exports
         .chain(config.exchange.requests.clone())
+        .chain(config.interactions.mail.clone())
         .chain(conflicts)
         .collect()
 }
@@ -59,24 +62,23 @@ pub fn look(config: &Config, disk: &dyn Disk) -> BTreeMap<PathBuf, Identity> {
 
 /// Whether a file of this name in this folder is anything to us.
 fn is_expected(config: &Config, folder: &Path, name: &str) -> bool {
-    let of_table = |table: Table| {
-        config.table(table).is_some_and(|table| {
-            inbox::inbox(table) == folder
-                && (inbox::is_named_like(&table.export_path(), name)
-                    || table.arrival.ready == Ready::Marker
-                    || table.arrival.ready == Ready::Manifest
-                    || name.ends_with(super::manifest::ENDING))
-        })
+    let of_table = |(_, table): (Table, &TableConfig)| {
+        inbox::inbox(table) == folder
+            && (inbox::is_named_like(&table.export_path(), name)
+                || table.arrival.ready == Ready::Marker
+                || table.arrival.ready == Ready::Manifest
+                || name.ends_with(super::manifest::ENDING))
     };
+    let is_mail = config.interactions.mail.as_deref() == Some(folder) && is_mail_name(name);
     let is_request = config.exchange.requests.as_deref() == Some(folder);
     let is_conflicts = config.exchange.conflicts.as_deref() == Some(&folder.join(name));
-    is_request || is_conflicts || Table::all().any(of_table)
+    is_request || is_conflicts || is_mail || config.exports().any(of_table)
 }
 
 /// Whether a file is no export but the marker of one.
 pub fn is_marker(config: &Config, path: &Path) -> bool {
     let (folder, name) = inbox::folder_and_name(path);
-    let tables = Table::all().filter_map(|table| config.table(table));
+    let tables = config.exports().map(|(_, table)| table);
     let mut of_folder = tables
         .filter(|table| table.arrival.ready == Ready::Marker && inbox::inbox(table) == folder);
     of_folder.any(|table| {

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Problem, Side, Table};
+use crate::model::{InteractionLogEntry, Problem, Side, Table};
 
 use super::duplicates::Duplicate;
 use super::guard::Halt;
@@ -186,21 +186,6 @@ pub struct Debt {
     pub reason: String,
 }
 
-/// What an interaction will say: one per contact whose party the pass changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InteractionDraft {
-    /// Contact No.
-    pub contact: String,
-    /// Contact Company No.
-    pub company: String,
-    /// Salesperson.
-    pub salesperson: String,
-    /// Description.
-    pub description: String,
-    /// Subject: fields and sides; never a value.
-    pub subject: String,
-}
-
 /// Everything that a pass would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -224,8 +209,8 @@ pub struct Plan {
     pub debts: Vec<Debt>,
     /// What was left out.
     pub problems: Vec<Problem>,
-    /// What is logged.
-    pub interactions: Vec<InteractionDraft>,
+    /// What is logged; it is numbered when it is.
+    pub interactions: Vec<InteractionLogEntry>,
     /// Contacts that may be the same company as others.
     pub duplicates: Vec<Duplicate>,
     /// Guards that refuse it.
@@ -233,7 +218,7 @@ pub struct Plan {
 }
 
 /// Version of saved plans that this program writes and applies.
-pub const PLAN_VERSION: u32 = 2;
+pub const PLAN_VERSION: u32 = 3;
 
 impl Plan {
     /// Whether applying it changes any file of another system.

@@ -61,6 +61,36 @@ pub fn caption(form: Form, spelling: &str) -> Option<&'static str> {
         .map(|words| words[0])
 }
 
+/// The caption of an option, with what OData makes of blanks and points in it undone: `Hard_x0020_Copy`.
+pub fn option(spelling: &str) -> Cow<'_, str> {
+    let spelling = spelling.trim();
+    if !spelling.contains("_x") {
+        return Cow::Borrowed(spelling);
+    }
+    let mut out = String::with_capacity(spelling.len());
+    let mut rest = spelling;
+    while let Some(at) = rest.find("_x") {
+        let code = rest.get(at + 2..at + 6);
+        let character = code
+            .filter(|_| rest.as_bytes().get(at + 6) == Some(&b'_'))
+            .and_then(|code| u32::from_str_radix(code, 16).ok())
+            .and_then(char::from_u32);
+        match character {
+            Some(character) => {
+                out.push_str(&rest[..at]);
+                out.push(character);
+                rest = &rest[at + 7..];
+            }
+            None => {
+                out.push_str(&rest[..at + 2]);
+                rest = &rest[at + 2..];
+            }
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(out.trim().to_owned())
+}
+
 /// How a file that wrote `like` spells `caption`: the same row of spellings, the same case.
 pub fn spelled_like(form: Form, caption: &str, like: &str) -> String {
     let like = like.trim();

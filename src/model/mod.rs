@@ -6,6 +6,7 @@ pub mod field;
 pub mod form;
 pub mod interaction;
 pub mod kind;
+pub mod lookup;
 pub mod problem;
 pub mod row;
 pub mod side;
@@ -13,8 +14,9 @@ pub mod table;
 
 pub use excerpt::Excerpt;
 pub use field::{CONTACT_FIELDS, Field, FieldId, Form};
-pub use interaction::InteractionLogEntry;
+pub use interaction::{FieldValue, Flag, InteractionLogEntry};
 pub use kind::{Direction, KINDS, Kind, KindDef, Share};
+pub use lookup::Lookup;
 pub use problem::{Place, Problem};
 pub use row::Row;
 pub use side::Side;

@@ -35,7 +35,7 @@ impl Side {
         match Table::named(noun)? {
             Table::Contacts => Some(Side::Contact),
             Table::Counterparts(kind) => Some(Side::Counterpart(kind)),
-            Table::Relations | Table::Templates(_) | Table::Requests => None,
+            Table::Relations | Table::Templates(_) | Table::Lookup(_) => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::field::{CONTACT_FIELDS, FieldId, Form, SHARED_FIELDS};
 use super::kind::{KINDS, Kind};
+use super::lookup::Lookup;
 
 /// A table of records: the hub, one of the kinds of counterpart, or the relations between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,8 +18,8 @@ pub enum Table {
     Relations,
     /// Templates of one kind of counterpart: only read, never merged.
     Templates(Kind),
-    /// What somebody asks for, row by row: only read.
-    Requests,
+    /// A table that is looked up: only read, never merged.
+    Lookup(Lookup),
 }
 
 /// A column that Couplet understands; all others of an export are carried, never touched.
@@ -57,7 +58,7 @@ impl Table {
             Table::Counterparts(kind) => kind.def().table,
             Table::Relations => "relations",
             Table::Templates(kind) => kind.def().templates,
-            Table::Requests => "requests",
+            Table::Lookup(lookup) => lookup.def().table,
         }
     }
 
@@ -68,7 +69,7 @@ impl Table {
             Table::Counterparts(kind) => kind.def().noun,
             Table::Relations => "relation",
             Table::Templates(_) => "template",
-            Table::Requests => "request",
+            Table::Lookup(lookup) => lookup.def().noun,
         }
     }
 
@@ -78,14 +79,14 @@ impl Table {
         Table::all().find(|table| table.name() == name || table.noun().replace('-', "_") == name)
     }
 
-    /// Position in [`Table::all`], and after those for templates.
+    /// Position in [`Table::all`], and after those for tables that are only read.
     pub fn index(self) -> usize {
         match self {
             Table::Contacts => 0,
             Table::Counterparts(kind) => 1 + kind.0 as usize,
             Table::Relations => 1 + KINDS.len(),
             Table::Templates(kind) => 2 + KINDS.len() + kind.0 as usize,
-            Table::Requests => 2 + 2 * KINDS.len(),
+            Table::Lookup(lookup) => 2 + 2 * KINDS.len() + lookup as usize,
         }
     }
 
@@ -97,11 +98,12 @@ impl Table {
         &COLUMNS[self.index()]
     }
 
-    /// How many leading columns are the key: two for relations, one for all others.
+    /// How many leading columns are the key: two for relations, one for other tables that are merged.
     pub fn key_columns(self) -> usize {
         match self {
             Table::Relations => 2,
-            Table::Contacts | Table::Counterparts(_) | Table::Templates(_) | Table::Requests => 1,
+            Table::Contacts | Table::Counterparts(_) | Table::Templates(_) => 1,
+            Table::Lookup(lookup) => lookup.def().keys,
         }
     }
 
@@ -117,7 +119,7 @@ impl Table {
             Table::Contacts => HUB_COLUMNS.get(field.0 as usize - SHARED_FIELDS).copied(),
             Table::Counterparts(kind) => kind.share(field).map(|(at, _)| 1 + at),
             Table::Templates(kind) => kind.share(field).map(|(at, _)| 1 + at),
-            Table::Relations | Table::Requests => None,
+            Table::Relations | Table::Lookup(_) => None,
         }
     }
 }
@@ -139,7 +141,7 @@ static COLUMNS: LazyLock<Vec<Vec<ColumnDef>>> = LazyLock::new(|| {
     let templates = Kind::all().map(Table::Templates);
     Table::all()
         .chain(templates)
-        .chain([Table::Requests])
+        .chain(Lookup::ALL.map(Table::Lookup))
         .map(columns)
         .collect()
 });
@@ -220,29 +222,13 @@ fn columns(table: Table) -> Vec<ColumnDef> {
                     .then(|| own(CONTACT_TYPE, Form::ContactType, 7)),
             );
         }
-        Table::Requests => {
-            for name in REQUEST_COLUMNS {
-                columns.push(own(name, Form::Text, 250));
-            }
+        Table::Lookup(lookup) => {
+            let of_it = lookup.def().columns.iter();
+            columns.extend(of_it.map(|column| own(column.name, column.form, column.length)));
         }
     }
     columns
 }
-
-/// What a row of a requests file says; further columns are fields of a contact that it asks to create.
-const REQUEST_COLUMNS: [&str; 11] = [
-    "Action",
-    "Table",
-    "Contact No.",
-    "No.",
-    "Master",
-    "Template Code",
-    "From",
-    "Company No.",
-    "Conflict",
-    "Version",
-    "Decision",
-];
 
 fn shares(kind: Kind) -> impl Iterator<Item = ColumnDef> {
     kind.def().shares.iter().map(|share| {

@@ -79,6 +79,8 @@ pub enum RowClass {
     Conflict,
     /// Left out.
     Rejected,
+    /// An event that is not to be logged.
+    Unlogged,
     /// A request that was carried out.
     Done,
     /// A request that a rule refused, or that was not understood.
@@ -96,6 +98,7 @@ impl RowClass {
             RowClass::Unchanged => "unchanged",
             RowClass::Conflict => "conflict",
             RowClass::Rejected => "rejected",
+            RowClass::Unlogged => "unlogged",
             RowClass::Done => "done",
             RowClass::Refused => "refused",
             RowClass::Blank => "blank",

@@ -3,7 +3,6 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::disk::Disk;
-use crate::model::InteractionLogEntry;
 
 use super::drops::receive;
 use super::error::StateError;
@@ -271,54 +270,17 @@ impl Store {
             for row in &memory.returned {
                 came.execute(params![row.table, row.no])?;
             }
-            let last: i64 = db.query_row(
-                "SELECT coalesce(max(entry_no), 0) FROM interactions",
-                [],
-                |row| row.get(0),
-            )?;
-            let first: i64 = match last {
-                // A fresh state continues after the last number of the log's own file.
-                0 => db
-                    .query_row(
-                        "SELECT value FROM meta WHERE name = 'log_continues_after'",
-                        [],
-                        |row| row.get(0),
-                    )
-                    .optional()?
-                    .and_then(|text: String| text.parse().ok())
-                    .unwrap_or(0),
-                last => last,
-            };
-            let mut log = db.prepare(
-                "INSERT INTO interactions(entry_no, pass, contact_no, body) VALUES(?1,?2,?3,?4)",
-            )?;
-            let (date, time) = memory
-                .started
-                .split_once('T')
-                .unwrap_or((&memory.started, ""));
-            for (draft, entry_no) in memory.interactions.iter().zip(first + 1..) {
-                let entry = InteractionLogEntry {
-                    entry_no: entry_no as u64,
-                    contact_no: draft.contact.clone(),
-                    contact_company_no: draft.company.clone(),
-                    date: date.to_owned(),
-                    time_of_interaction: time.get(..8).unwrap_or(time).to_owned(),
-                    description: draft.description.chars().take(100).collect(),
-                    subject: draft.subject.clone(),
-                    interaction_template: memory.template.clone(),
-                    user_id: memory.user.clone(),
-                    salesperson: draft.salesperson.clone(),
-                    cost: "0".to_owned(),
-                    duration: "0".to_owned(),
-                    document_no: format!("PASS{:06}", memory.pass),
-                    ..InteractionLogEntry::default()
-                };
-                log.execute(params![
-                    entry_no,
-                    pass,
-                    draft.contact,
-                    serde_json::to_string(&entry)?
-                ])?;
+            log(db, memory, last_interaction(db)?)?;
+            let mut event = db.prepare("INSERT OR IGNORE INTO events VALUES(?1, ?2)")?;
+            for [a, b] in &memory.events {
+                event.execute([*a as i64, *b as i64])?;
+            }
+            if let Some(read) = &memory.events_read {
+                let read = serde_json::to_string(read)?;
+                db.execute(
+                    "INSERT OR REPLACE INTO meta VALUES('events_read', ?1)",
+                    [read],
+                )?;
             }
             db.execute(
                 "INSERT INTO passes VALUES(?1,?2,?3,?4,?5,(SELECT count(*) FROM conflicts),?6)",
@@ -340,6 +302,50 @@ impl Store {
         transaction.commit()?;
         Ok(())
     }
+}
+
+/// The number of the last interaction that was logged.
+pub(super) fn last_interaction(db: &Connection) -> Result<u64, StateError> {
+    let query = "SELECT coalesce(max(entry_no), 0) FROM interactions";
+    let last: i64 = db.query_row(query, [], |row| row.get(0))?;
+    if last > 0 {
+        return Ok(last as u64);
+    }
+    // A fresh state continues after the last number of the log's own file.
+    let query = "SELECT value FROM meta WHERE name = 'log_continues_after'";
+    let after: Option<String> = db.query_row(query, [], |row| row.get(0)).optional()?;
+    Ok(after.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// Numbers the interactions of a pass after the entry `last`, and keeps them. What the pass itself says has its time.
+fn log(db: &Connection, memory: &Memory, last: u64) -> Result<(), StateError> {
+    let mut change = db.prepare("UPDATE interactions SET is_current = 0 WHERE known_as = ?1")?;
+    let mut keep = db.prepare(
+        "INSERT INTO interactions(entry_no, pass, contact_no, body, known_as) VALUES(?1,?2,?3,?4,?5)",
+    )?;
+    let (date, time) = memory
+        .started
+        .split_once('T')
+        .unwrap_or((&memory.started, ""));
+    for (draft, entry_no) in memory.interactions.iter().zip(last + 1..) {
+        let mut entry = draft.clone();
+        entry.entry_no = entry_no;
+        if entry.date.is_empty() {
+            entry.date = date.to_owned();
+            entry.time_of_interaction = time.get(..8).unwrap_or(time).to_owned();
+        }
+        if entry.changes_entry_no != 0 {
+            change.execute([entry.changes_entry_no as i64])?;
+        }
+        keep.execute(params![
+            entry_no as i64,
+            memory.pass as i64,
+            entry.contact_no,
+            serde_json::to_string(&entry)?,
+            entry.known_as() as i64
+        ])?;
+    }
+    Ok(())
 }
 
 /// Everything that is known of a record under the number that we gave it belongs to the number that its system gave it.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::merge::plan::{Change, Conflict, Debt, InteractionDraft};
-use crate::model::Problem;
+use crate::merge::plan::{Change, Conflict, Debt};
+use crate::model::{InteractionLogEntry, Problem};
 
 use super::drops::ReceiptRow;
 
@@ -246,7 +246,7 @@ pub struct Memory {
     /// All problems of the pass.
     pub problems: Vec<Problem>,
     /// Interactions to be numbered and logged.
-    pub interactions: Vec<InteractionDraft>,
+    pub interactions: Vec<InteractionLogEntry>,
     /// Records that disappeared.
     pub gone: Vec<GoneRow>,
     /// Records that came back, and relations whose removal was carried out.
@@ -265,15 +265,41 @@ pub struct Memory {
     pub numbered: Vec<(String, String)>,
     /// Records that came back under other numbers.
     pub renamed: Vec<RenamedRow>,
+    /// Events that it logged, or that are not to be logged: their prints.
+    #[serde(default)]
+    pub events: Vec<[u64; 2]>,
+    /// The events export that it read, where it read one.
+    #[serde(default)]
+    pub events_read: Option<EventsRead>,
     /// What became of the drops that it read.
     #[serde(default)]
     pub receipts: Vec<ReceiptRow>,
     /// The approved halt that let the pass through.
     pub approved: Option<String>,
-    /// Interaction template and user of the entries.
-    pub template: String,
-    /// User ID of the entries.
-    pub user: String,
+}
+
+/// What the state knows of the events export that was read last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsRead {
+    /// Content hash, in hexadecimal.
+    pub digest: String,
+    /// Whether it must be read again.
+    pub waiting: Waiting,
+    /// What in its name says how new it is.
+    pub sequence: Option<u64>,
+}
+
+/// Why events that were read once are to be read again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Waiting {
+    /// They need not be.
+    #[default]
+    Nothing,
+    /// Accounts had no contact: another export may bring it.
+    Accounts,
+    /// Some are problems, which stand as long as nobody mends them.
+    Problems,
 }
 
 impl Memory {

@@ -10,7 +10,7 @@ use crate::merge::{Rule, Sent};
 use crate::model::{InteractionLogEntry, Problem};
 
 use super::error::StateError;
-use super::memory::{GoneRow, Mark, MarkRow, TableMemory};
+use super::memory::{EventsRead, GoneRow, Mark, MarkRow, TableMemory};
 use super::store::Store;
 
 /// A value that was written for a side, as the state keeps it.
@@ -548,6 +548,104 @@ impl Store {
             entries.push(serde_json::from_str(&row?)?);
         }
         Ok(entries)
+    }
+
+    /// The number of the last interaction that was logged; 0 where none was.
+    pub fn last_interaction(&self) -> Result<u64, StateError> {
+        super::journal::last_interaction(&self.db)
+    }
+
+    /// Interactions up to an entry number, in order.
+    pub fn interactions_until(&self, last: u64) -> Result<Vec<InteractionLogEntry>, StateError> {
+        let mut query = self
+            .db
+            .prepare("SELECT body FROM interactions WHERE entry_no <= ?1 ORDER BY entry_no")?;
+        let rows = query.query_map([last as i64], |row| row.get::<_, String>(0))?;
+        let mut entries = Vec::new();
+        for row in rows {
+            entries.push(serde_json::from_str(&row?)?);
+        }
+        Ok(entries)
+    }
+
+    /// Interactions as they are now, each in the place of all that changed it, in the order of their numbers; of one contact where
+    /// it is given. Every entry is handed to `each`; so a long log need not be in memory.
+    pub fn current_interactions(
+        &self,
+        contact: Option<&str>,
+        each: &mut dyn FnMut(InteractionLogEntry),
+    ) -> Result<(), StateError> {
+        let query = "SELECT body FROM interactions WHERE is_current = 1 AND (?1 IS NULL OR contact_no = ?1) ORDER BY known_as";
+        let mut query = self.db.prepare(query)?;
+        let rows = query.query_map([contact], |row| row.get::<_, String>(0))?;
+        for row in rows {
+            each(serde_json::from_str(&row?)?);
+        }
+        Ok(())
+    }
+
+    /// An interaction as it is now, by the number that people know it by.
+    pub fn current_interaction(
+        &self,
+        known_as: u64,
+    ) -> Result<Option<InteractionLogEntry>, StateError> {
+        let query = "SELECT body FROM interactions WHERE is_current = 1 AND known_as = ?1";
+        let body: Option<String> = self
+            .db
+            .query_row(query, [known_as as i64], |row| row.get(0))
+            .optional()?;
+        Ok(match body {
+            Some(body) => Some(serde_json::from_str(&body)?),
+            None => None,
+        })
+    }
+
+    /// Interactions that a contact lost when it disappeared and that were not changed since: as they are now, and as they were.
+    pub fn interactions_left_by(
+        &self,
+        contact: &str,
+    ) -> Result<Vec<(InteractionLogEntry, InteractionLogEntry)>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT now.body, (SELECT before.body FROM interactions before WHERE before.known_as = now.known_as \
+             AND before.entry_no < now.entry_no ORDER BY before.entry_no DESC LIMIT 1) \
+             FROM gone JOIN interactions now ON now.pass = gone.pass \
+             WHERE gone.table_name = 'contacts' AND gone.no = ?1 AND now.is_current = 1 AND now.known_as <> now.entry_no",
+        )?;
+        let rows = query.query_map([contact], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
+        })?;
+        let mut pairs = Vec::new();
+        for row in rows {
+            if let (now, Some(before)) = row? {
+                let before: InteractionLogEntry = serde_json::from_str(&before)?;
+                if before.contact_no == contact {
+                    pairs.push((serde_json::from_str(&now)?, before));
+                }
+            }
+        }
+        Ok(pairs)
+    }
+
+    /// Forgets interactions up to an entry number, whose file is gone.
+    pub fn forget_interactions(&self, last: u64) -> Result<(), StateError> {
+        let delete = "DELETE FROM interactions WHERE entry_no <= ?1";
+        self.db.execute(delete, [last as i64])?;
+        Ok(())
+    }
+
+    /// Whether an event was logged before, or is not to be logged.
+    pub fn knows_event(&self, print: [u64; 2]) -> Result<bool, StateError> {
+        let query = "SELECT EXISTS(SELECT 1 FROM events WHERE a = ?1 AND b = ?2)";
+        let mut query = self.db.prepare_cached(query)?;
+        Ok(query.query_row([print[0] as i64, print[1] as i64], |row| row.get(0))?)
+    }
+
+    /// The events export that was read last.
+    pub fn events_read(&self) -> Result<Option<EventsRead>, StateError> {
+        Ok(match self.meta("events_read")? {
+            Some(text) => Some(serde_json::from_str(&text)?),
+            None => None,
+        })
     }
 
     /// Keeps a halted plan until it is approved or the inputs change.

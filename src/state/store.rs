@@ -80,6 +80,13 @@ CREATE TABLE drops(
   is_part INTEGER NOT NULL, claimed_at TEXT NOT NULL, pass INTEGER, receipt TEXT, published INTEGER NOT NULL);
 CREATE INDEX drops_open ON drops(id) WHERE published = 0;
 CREATE INDEX drops_table ON drops(table_name, id);
+",
+"
+ALTER TABLE interactions ADD COLUMN known_as INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE interactions ADD COLUMN is_current INTEGER NOT NULL DEFAULT 1;
+UPDATE interactions SET known_as = entry_no;
+CREATE INDEX interactions_known ON interactions(known_as);
+CREATE TABLE events(a INTEGER NOT NULL, b INTEGER NOT NULL, PRIMARY KEY(a, b)) WITHOUT ROWID;
 "];
 
 impl Store {

@@ -46,7 +46,7 @@ pub fn affected(
             Table::Counterparts(_) => {
                 counterparts.extend(changed.map(|key| tagged(key, seen.table)))
             }
-            Table::Relations | Table::Templates(_) | Table::Requests => {}
+            Table::Relations | Table::Templates(_) | Table::Lookup(_) => {}
         }
     }
     if !counterparts.is_empty() {

@@ -755,7 +755,7 @@ fn remember_table(
             print = 0;
         }
         let link = match seen.table {
-            Table::Relations | Table::Templates(_) | Table::Requests => link,
+            Table::Relations | Table::Templates(_) | Table::Lookup(_) => link,
             Table::Contacts | Table::Counterparts(_) => reference(seen.table, &row, export.seed()),
         };
         let pointer = push_row(&row, &mut memory.rows_count)?;

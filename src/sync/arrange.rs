@@ -4,6 +4,7 @@
 mod columns;
 mod contacts;
 mod counterparts;
+mod interactions;
 mod links;
 mod numbers;
 mod primary;
@@ -18,13 +19,15 @@ use crate::exports::key_print;
 use crate::merge::coupling::Relation;
 use crate::merge::deliver::Route;
 use crate::merge::{FirstMeeting, Rule};
-use crate::model::{FieldId, Form, Kind, Place, Problem, Row, Table, form};
+use crate::model::{FieldId, Form, InteractionLogEntry, Kind, Place, Problem, Row, Table, form};
 use crate::state::memory::{Mark, MarkRow};
 use crate::state::{StateError, Store};
 
 use super::arrivals::CORRELATION;
 use super::couple::Couplings;
 use super::diff::{PrintMap, PrintSet};
+use super::events::{Fate, News};
+use super::lookups::LogLookups;
 use super::observe::{Seen, plain, tagged, untagged};
 use super::orders::Order;
 use super::relation_rows::read_relation;
@@ -107,6 +110,10 @@ pub struct Arranged {
     pub unmarked: Vec<MarkRow>,
     /// What could not be done that a rule asked for.
     pub problems: Vec<Problem>,
+    /// Interactions that are logged beside those of the pass itself.
+    pub interactions: Vec<InteractionLogEntry>,
+    /// What became of each event.
+    pub fates: Vec<Fate>,
     /// What became of each order.
     pub outcomes: Vec<OrderOutcome>,
     /// What the order at hand did.
@@ -154,6 +161,45 @@ pub enum Answer {
         /// The record that it was made from, as words.
         from: String,
     },
+    /// An interaction was logged.
+    Logged {
+        /// Its number.
+        entry_no: u64,
+        /// Contact No.
+        contact: String,
+    },
+    /// An interaction was changed.
+    Amended {
+        /// Its number.
+        entry_no: u64,
+        /// Contact No.
+        contact: String,
+    },
+}
+
+impl Answer {
+    /// What was done, as a sentence.
+    pub fn sentence(&self) -> String {
+        let noun = |table: &str| Table::named(table).map_or("record", Table::noun);
+        match self {
+            Answer::Linked { contact, table, no } => {
+                format!("contact {contact} is coupled with {} {no}", noun(table))
+            }
+            Answer::Unlinked { contact, table, no } => format!(
+                "contact {contact} is no longer coupled with {} {no}",
+                noun(table)
+            ),
+            Answer::Created { table, no, from } => {
+                format!("{} {no} was created from {from}", noun(table))
+            }
+            Answer::Logged { entry_no, contact } => {
+                format!("interaction {entry_no} was logged on contact {contact}")
+            }
+            Answer::Amended { entry_no, contact } => {
+                format!("interaction {entry_no} on contact {contact} was changed")
+            }
+        }
+    }
 }
 
 impl Arranged {
@@ -199,6 +245,10 @@ pub struct Scene<'a, 'c> {
     pub gone: &'a BTreeSet<(Table, String)>,
     /// Templates by kind, where orders need them.
     pub templates: &'a BTreeMap<Kind, Result<Vec<Template>, String>>,
+    /// What is needed to log interactions, where something is to be logged.
+    pub lookups: Option<&'a LogLookups>,
+    /// The number of the last interaction that was logged.
+    pub last_interaction: u64,
     /// By key: contacts that came back under another number, and the key of that.
     pub renamed_keys: PrintMap<u64>,
     /// The seed of all hashes.
@@ -315,11 +365,12 @@ pub fn triggers(
 }
 
 /// Arranges what orders and rules ask for; each sees what was arranged before it. An order that is refused leaves nothing
-/// behind but, at the most, a number that nobody gets.
+/// behind but, at the most, a number that nobody gets. Events come last: they find the contacts that the others make.
 pub fn arrange(
     scene: &Scene<'_, '_>,
     orders: &[Order],
     triggers: &Triggers,
+    news: &[News],
 ) -> Result<Arranged, StateError> {
     let mut arranger = Arranger::new(scene);
     arranger.repeat_unwritten()?;
@@ -347,6 +398,7 @@ pub fn arrange(
             arranger.welcome(*kind, no)?;
         }
     }
+    arranger.log_events(news)?;
     Ok(arranger.out)
 }
 
@@ -421,6 +473,8 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
                 person,
                 values,
             } => self.create_contact(company.as_deref(), *person, values),
+            Order::Log(manual) => self.log(manual),
+            Order::Amend { entry_no, how } => self.amend(*entry_no, how),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::state::memory::{HistoryRow, Mark, MarkRow, Memory, RenamedRow};
 use super::counts::counts;
 use super::diff::{PrintMap, PrintSet};
 use super::family::Families;
-use super::interactions::interactions;
+use super::interactions;
 use super::observe::Seen;
 use super::party::decide_party;
 use super::relations::{decide_removals, decide_statuses, note_gone, reassert, removal_name};
@@ -77,6 +77,9 @@ impl Decided {
         let memory = &self.memory;
         let problems: BTreeSet<String> = self.plan.problems.iter().map(Problem::id).collect();
         self.plan.writes()
+            || !self.plan.interactions.is_empty()
+            || !memory.events.is_empty()
+            || memory.events_read.is_some()
             || !memory.sent.is_empty()
             || !memory.answers.is_empty()
             || !memory.agreed.is_empty()
@@ -126,12 +129,16 @@ pub fn decide(
     let mut families = Families::default();
     let mut renamed: PrintMap<(String, String)> = PrintMap::default();
     let mut persons: Vec<u64> = Vec::new();
+    let mut left: Vec<(String, String)> = Vec::new();
     for &contact in contacts {
         if world.has_families() && world.company_of_person(contact).is_some() {
             persons.push(contact);
             continue;
         }
         let merged = decide_party(world, contact, &families, &mut decided, &mut notes)?;
+        if let Some(party) = &merged {
+            left.extend(party.left().map(|company| (party.no.clone(), company)));
+        }
         if let Some(party) = merged.filter(|_| world.has_families()) {
             families.note(contact, &party.merged.fields, &party.was, party.is_new);
             renamed.extend(
@@ -149,6 +156,7 @@ pub fn decide(
     persons.extend(world.persons.iter().filter(follow));
     for &contact in &persons {
         if let Some(party) = decide_party(world, contact, &families, &mut decided, &mut notes)? {
+            left.extend(party.left().map(|company| (party.no.clone(), company)));
             renamed.extend(
                 party
                     .renamed()
@@ -193,8 +201,11 @@ pub fn decide(
     problems.sort();
     problems.dedup();
     plan.problems = problems;
-    plan.interactions = interactions(world, plan)?;
+    plan.interactions = interactions::of_plan(world, plan)?;
     decided.memory.history = history(plan);
+    let moved = interactions::moved(world, &left, &decided.memory)?;
+    let plan = &mut decided.plan;
+    plan.interactions.extend(moved);
     plan.halts = guard::check(plan, &counts(world)?, &|table| world.config.limits(table));
     Ok(decided)
 }

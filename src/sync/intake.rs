@@ -18,6 +18,8 @@ pub struct Intake {
     pub unready: BTreeSet<Table>,
     /// What is to be said of files that are not read.
     pub problems: Vec<Problem>,
+    /// E-mail messages that it logs.
+    pub mails: Vec<PathBuf>,
     /// The requests file whose orders the pass carries out, by its number in the ledger.
     pub requests: Option<u64>,
 }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::config::Config;
 use crate::exports::key_print;
 use crate::merge::Rule;
-use crate::merge::plan::{Change, Creation, InteractionDraft, Plan, Recoupling, Uncoupling};
-use crate::model::{Row, Table};
+use crate::merge::plan::{Change, Creation, Plan, Recoupling, Uncoupling};
+use crate::model::{Form, InteractionLogEntry, Row, Table, form};
 use crate::state::StateError;
+use crate::state::memory::Memory;
 
 use super::observe::{Seen, plain};
 use super::world::World;
@@ -21,10 +23,10 @@ struct Events<'p> {
 }
 
 /// One interaction per contact whose party the pass changes; the status alone is none, and stamps add nothing to it.
-pub(super) fn interactions(
+pub(super) fn of_plan(
     world: &World<'_>,
     plan: &Plan,
-) -> Result<Vec<InteractionDraft>, StateError> {
+) -> Result<Vec<InteractionLogEntry>, StateError> {
     let mut by_contact: BTreeMap<&str, Events<'_>> = BTreeMap::new();
     for change in plan
         .changes
@@ -126,19 +128,89 @@ pub(super) fn interactions(
             let column = Table::Contacts.column(name)?;
             row.as_ref()?.get(column).map(str::to_owned)
         };
-        drafts.push(InteractionDraft {
-            contact: contact.to_owned(),
-            company: cell("Company No.").unwrap_or_default(),
+        drafts.push(InteractionLogEntry {
+            contact_no: contact.to_owned(),
+            contact_company_no: cell("Company No.").unwrap_or_default(),
             salesperson: cell("Salesperson Code").unwrap_or_default(),
             description: shortened(&description, 100),
             subject,
+            cost: "0".to_owned(),
+            duration: "0".to_owned(),
+            ..InteractionLogEntry::default()
         });
     }
     Ok(drafts)
 }
 
+/// Interactions keep their meaning when their contact is another's or gone (`business-central.md` §7.1, §11.1): those of a person
+/// who left a company become the company's, those of a person who is gone too, and those of a company that is gone name nobody. A
+/// contact that comes back regains what its disappearance took. `left`: persons, and the company that each left.
+pub(super) fn moved(
+    world: &World<'_>,
+    left: &[(String, String)],
+    memory: &Memory,
+) -> Result<Vec<InteractionLogEntry>, StateError> {
+    let contacts = Table::Contacts.name();
+    let mut entries = Vec::new();
+    let mut hand_over = |from: &str, to: &str, company: Option<&str>| -> Result<(), StateError> {
+        world
+            .store
+            .current_interactions(Some(from), &mut |mut entry| {
+                entry.changes_entry_no = entry.known_as();
+                to.clone_into(&mut entry.contact_no);
+                if let Some(company) = company {
+                    company.clone_into(&mut entry.contact_company_no);
+                }
+                entries.push(entry);
+            })
+    };
+    for (person, company) in left {
+        hand_over(person, company, None)?;
+    }
+    for gone in memory.gone.iter().filter(|row| row.table == contacts) {
+        let seen = world.tables[Table::Contacts.index()].as_ref();
+        let row = match seen {
+            Some(seen) => seen.base(world.key(&gone.no))?,
+            None => None,
+        };
+        let cell = |name: &str| {
+            let column = Table::Contacts.column(name)?;
+            row.as_ref()?.get(column).map(str::trim)
+        };
+        let company = cell("Company No.").unwrap_or_default();
+        let is_person =
+            cell("Type").and_then(|text| form::caption(Form::ContactType, text)) == Some("Person");
+        match is_person && company != gone.no {
+            true => hand_over(&gone.no, company, None)?,
+            false => hand_over(&gone.no, "", Some(""))?,
+        }
+    }
+    for back in memory.returned.iter().filter(|row| row.table == contacts) {
+        for (now, before) in world.store.interactions_left_by(&back.no)? {
+            entries.push(InteractionLogEntry {
+                changes_entry_no: now.known_as(),
+                contact_no: before.contact_no,
+                contact_company_no: before.contact_company_no,
+                ..now
+            });
+        }
+    }
+    Ok(entries)
+}
+
+/// What the pass itself says gets its template, its user and its number; what it only passes on has a user already.
+pub(super) fn sign(config: &Config, pass: u64, entries: &mut [InteractionLogEntry]) {
+    for entry in entries.iter_mut().filter(|entry| entry.user_id.is_empty()) {
+        entry
+            .interaction_template
+            .clone_from(&config.interactions.template);
+        entry.user_id.clone_from(&config.interactions.user);
+        entry.document_no = format!("PASS{pass:06}");
+    }
+}
+
 /// At most this many characters, with a mark where something was left out.
-fn shortened(text: &str, length: usize) -> String {
+pub(super) fn shortened(text: &str, length: usize) -> String {
     match text.chars().count() <= length {
         true => text.to_owned(),
         false => text.chars().take(length - 3).chain("...".chars()).collect(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Kind;
+use crate::model::{InteractionLogEntry, Kind};
 
 /// Whose values count when two records are linked: Business Central's "Current Master Fields"
 /// (`business-central.md` §8.1). Blanks never win.
@@ -62,6 +62,44 @@ pub enum Order {
         /// Fields and their values.
         values: Vec<(String, String)>,
     },
+    /// Log an interaction that somebody enters.
+    Log(Box<Manual>),
+    /// Change an interaction.
+    Amend {
+        /// The number by which it is known.
+        entry_no: u64,
+        /// How.
+        how: Amendment,
+    },
+}
+
+impl Order {
+    /// Whether it logs something, for which templates must be read.
+    pub fn logs(&self) -> bool {
+        matches!(self, Order::Log(_) | Order::Amend { .. })
+    }
+}
+
+/// An interaction that somebody enters (`business-central.md` §10.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manual {
+    /// What is entered; what is left blank comes from template and contact.
+    pub entry: InteractionLogEntry,
+    /// A phone call: with the template for calls, a number and a description.
+    pub is_call: bool,
+    /// It is finished later, and not everything need be filled yet.
+    pub is_postponed: bool,
+}
+
+/// How an interaction is changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Amendment {
+    /// It is cancelled, or not any more.
+    Cancel(bool),
+    /// It gets an evaluation.
+    Evaluate(String),
+    /// It was postponed, and is finished with this.
+    Resume(Box<Manual>),
 }
 
 /// Which template a new counterpart is made with.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::merge::party::Member;
-use crate::merge::{Merged, Party, Values, merge};
+use crate::merge::{FieldMerge, Merged, Party, Values, merge};
 use crate::model::{FieldId, Form, Kind, Problem, Side, Table, form};
 use crate::state::StateError;
 use crate::state::memory::GoneRow;
@@ -31,16 +31,24 @@ impl Outcome {
         if self.is_company {
             return None;
         }
-        let name = FieldId::named("Name")?;
-        let merged = self
-            .merged
-            .fields
-            .iter()
-            .find(|merged| merged.field == name)?;
+        self.changed("Name").map(|(_, new)| new)
+    }
+
+    /// The company that a person left for another one, or for none.
+    pub(super) fn left(&self) -> Option<String> {
+        let (before, _) = self.changed("Company No.")?;
+        let before = form::canonical(Form::Code, &before).into_owned();
+        (!before.is_empty() && !self.is_company && before != self.no).then_some(before)
+    }
+
+    /// What a field said before, and what it says now.
+    fn changed(&self, field: &str) -> Option<(String, String)> {
+        let field = FieldId::named(field)?;
+        let of_it = |merged: &&FieldMerge| merged.field == field;
+        let merged = self.merged.fields.iter().find(of_it)?;
         let new = merged.agreed.clone().filter(|_| !merged.held)?;
-        let before = merged.before.as_ref().or(self.was.get(&name));
-        before.filter(|before| **before != new)?;
-        Some(new)
+        let before = merged.before.as_ref().or(self.was.get(&field))?;
+        (*before != new).then(|| (before.clone(), new))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::exports::key_print;
 use crate::merge::Plan;
 use crate::model::{Problem, Table};
 use crate::state::drops::ReceiptRow;
-use crate::state::memory::{Mark, MarkRow};
+use crate::state::memory::{Mark, MarkRow, Memory};
 use crate::state::{Lock, StateError, Store};
 
 use super::affected::affected;
@@ -19,14 +19,16 @@ use super::apply::{Applied, ApplyError, apply};
 use super::arrange::{self, Arranged, OrderOutcome, Scene};
 use super::couple::{Couplings, couple};
 use super::decide::{Decided, decide};
+use super::events::{self, Events};
 use super::intake::{self, Intake};
+use super::lookups::LogLookups;
 use super::observe::{self, Known, Seen, observe};
 use super::orders::Order;
 use super::requests::{self, RequestRow, RowAnswer};
 use super::spread::side_by_side;
 use super::words::Words;
 use super::world::World;
-use super::{log, receipts, recover};
+use super::{interactions, log, receipts, recover};
 
 /// The time, as an argument.
 pub trait Clock: Sync {
@@ -226,11 +228,10 @@ pub fn finish_last(
     store: &mut Store,
 ) -> Result<Option<u64>, PassError> {
     let Effects { disk, clock, .. } = *effects;
-    if let Some(path) = &config.interactions.export {
-        log::adopt(store, disk, path)?;
-    }
+    log::adopt(store, disk, &config.interactions, &clock.now())?;
     let recovered = recover::recover(store, disk, &|| stamp(clock))?;
-    write_log(config, store, disk)?;
+    log::export(store, disk, &config.interactions, &clock.now())?;
+    log::retain(store, disk, &config.interactions, &clock.now())?;
     Ok(recovered)
 }
 
@@ -264,13 +265,6 @@ impl AskedFor {
 
 fn stamp(clock: &dyn Clock) -> String {
     clock.now().strftime("%Y-%m-%dT%H:%M:%S").to_string()
-}
-
-fn write_log(config: &Config, store: &mut Store, disk: &dyn Disk) -> Result<u64, PassError> {
-    match &config.interactions.export {
-        Some(path) => Ok(log::export(store, disk, path)?),
-        None => Ok(0),
-    }
 }
 
 /// Why nothing is done, where orders stand and fall together.
@@ -391,7 +385,9 @@ impl<'c> View<'c> {
             known,
             seed,
         } = look(config, effects, store, &request.intake)?;
-        let arranged = arrange_all(
+        let is_quiet = !tables.iter().flatten().any(Seen::is_changed);
+        let events = events::read(config, disk, store, &request.intake, seed, is_quiet)?;
+        let mut arranged = arrange_all(
             config,
             disk,
             store,
@@ -399,8 +395,14 @@ impl<'c> View<'c> {
             &known.marks,
             &gone,
             &request.orders,
+            &events,
             seed,
         )?;
+        let mut of_events = Memory::default();
+        problems.extend(events.settle(&arranged.fates, &mut of_events));
+        let mut receipts: Vec<ReceiptRow> = events.receipt(&arranged.fates).into_iter().collect();
+        receipts.extend(events.refusal(&request.intake));
+        let entered = std::mem::take(&mut arranged.interactions);
         let mut couplings = couple(config, &mut tables, &gone, &arranged, seed, &mut problems)?;
         let pending: BTreeSet<String> = store.pending()?.into_iter().collect();
         let affected = affected(&tables, &mut couplings, &pending, &arranged.concerned, seed);
@@ -439,11 +441,12 @@ impl<'c> View<'c> {
         };
         decided.memory.pass = last + 1;
         decided.memory.started = stamp(clock);
-        decided
-            .memory
-            .template
-            .clone_from(&config.interactions.template);
-        decided.memory.user.clone_from(&config.interactions.user);
+        interactions::sign(config, decided.memory.pass, &mut decided.plan.interactions);
+        // What was entered is told its number before it is known what else is logged: it comes first.
+        decided.plan.interactions.splice(0..0, entered);
+        decided.memory.events = of_events.events;
+        decided.memory.events_read = of_events.events_read;
+        decided.memory.receipts = receipts;
         Ok(View {
             tables,
             couplings,
@@ -503,10 +506,11 @@ fn arrange_all(
     marks: &[MarkRow],
     gone: &BTreeSet<(Table, String)>,
     orders: &[Order],
+    events: &Events,
     seed: u64,
 ) -> Result<Arranged, PassError> {
     let triggers = arrange::triggers(config, tables, marks, gone)?;
-    if orders.is_empty() && triggers.is_empty() {
+    if orders.is_empty() && triggers.is_empty() && events.is_empty() {
         return Ok(Arranged::default());
     }
     let nothing = Arranged::default();
@@ -520,6 +524,8 @@ fn arrange_all(
         _ => None,
     });
     let templates = arrange::templates::read(config, wanted, disk, seed);
+    let logs = !events.is_empty() || orders.iter().any(Order::logs);
+    let lookups = logs.then(|| LogLookups::read(config, disk, seed));
     let key = |no: &str| observe::plain(key_print(&[no], seed));
     let renamed = tables[Table::Contacts.index()].as_ref();
     let renamed = renamed.into_iter().flat_map(|seen| &seen.created.renamed);
@@ -532,10 +538,12 @@ fn arrange_all(
         marks,
         gone,
         templates: &templates,
+        lookups: lookups.as_ref(),
+        last_interaction: store.last_interaction()?,
         renamed_keys,
         seed,
     };
-    Ok(arrange::arrange(&scene, orders, &triggers)?)
+    Ok(arrange::arrange(&scene, orders, &triggers, &events.news)?)
 }
 
 fn attempt(
@@ -591,7 +599,8 @@ fn attempt(
         .map(|known| known.id)
         .collect();
     let digests_changed = tables.iter().flatten().any(Seen::is_changed);
-    decided.memory.receipts = receipts::of_tables(&tables, &decided.plan);
+    let of_tables = receipts::of_tables(&tables, &decided.plan);
+    decided.memory.receipts.extend(of_tables);
     if let Some(drop) = request.intake.requests {
         let receipt = requests::receipt(&summary.rows);
         decided.memory.receipts.push(ReceiptRow { drop, receipt });
@@ -608,7 +617,7 @@ fn attempt(
     match apply(decided, &tables, disk, store, read_at, &|| stamp(clock))? {
         Applied::Overtaken(path) => Ok(Attempt::Overtaken(path)),
         Applied::Done(files) => {
-            summary.logged = write_log(config, store, disk)?;
+            summary.logged = log::export(store, disk, &config.interactions, &clock.now())?;
             summary.pass = Some(pass);
             summary.files = files;
             info!(

@@ -9,7 +9,7 @@ use crate::state::drops::{Receipt, ReceiptRow, RowClass, RowNote, Standing};
 use super::observe::Seen;
 
 /// At most so many rows are named one by one; the others are counted.
-const NOTES: usize = 10_000;
+pub(super) const NOTES: usize = 10_000;
 
 /// What became of the drops of tables.
 pub(super) fn of_tables(tables: &[Option<Seen<'_>>], plan: &Plan) -> Vec<ReceiptRow> {

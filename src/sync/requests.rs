@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::disk::Disk;
 use crate::exports::{Export, Settings, fold};
-use crate::model::{Kind, Table, form};
+use crate::model::{Flag, Form, InteractionLogEntry, Kind, Lookup, Table, form};
 
 use crate::state::drops::{Receipt, RowClass, RowNote, Standing};
 use crate::state::{StateError, Store};
@@ -12,7 +12,7 @@ use crate::state::{StateError, Store};
 use super::arrange::{Answer, OrderOutcome};
 use super::decisions::{self, Resolution};
 use super::observe::shown_path;
-use super::orders::{Master, Order, TemplateChoice};
+use super::orders::{Amendment, Manual, Master, Order, TemplateChoice};
 
 /// A row of a requests file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +54,14 @@ pub fn read(disk: &dyn Disk, path: &Path, shown: &Path) -> Result<Vec<RequestRow
     let (source, _) = disk
         .open(path)
         .map_err(|error| format!("{file} cannot be read: {error}"))?;
-    let export = Export::read(source, Table::Requests, &Settings::default(), &file, 0)
-        .map_err(|refusal| format!("{file}: {refusal}"))?;
+    let export = Export::read(
+        source,
+        Table::Lookup(Lookup::Requests),
+        &Settings::default(),
+        &file,
+        0,
+    )
+    .map_err(|refusal| format!("{file}: {refusal}"))?;
     let rows = (0..export.records.len()).map(|at| RequestRow {
         line: export.line_of(at),
         asked: match export.record(at) {
@@ -131,7 +137,7 @@ pub fn answers(
             },
             Ok(Asked::Order(_)) => match outcomes.next() {
                 Some(OrderOutcome::Done(did)) => {
-                    let did: Vec<String> = did.iter().map(sentence).collect();
+                    let did: Vec<String> = did.iter().map(Answer::sentence).collect();
                     (RowClass::Done, format!("done: {}", did.join("; ")))
                 }
                 Some(OrderOutcome::Refused(reason)) => {
@@ -150,25 +156,6 @@ pub fn answers(
         }
     });
     answered.collect()
-}
-
-/// What an order did, as a sentence.
-fn sentence(did: &Answer) -> String {
-    let noun = |table: &str| Table::named(table).map_or("record", Table::noun);
-    match did {
-        Answer::Linked { contact, table, no } => {
-            format!("contact {contact} is coupled with {} {no}", noun(table))
-        }
-        Answer::Unlinked { contact, table, no } => {
-            format!(
-                "contact {contact} is no longer coupled with {} {no}",
-                noun(table)
-            )
-        }
-        Answer::Created { table, no, from } => {
-            format!("{} {no} was created from {from}", noun(table))
-        }
-    }
 }
 
 /// The receipt of a requests file.
@@ -202,7 +189,7 @@ pub fn receipt(answers: &[RowAnswer]) -> Receipt {
 }
 
 fn text(record: &crate::exports::Record, name: &str) -> String {
-    let column = Table::Requests.column(name);
+    let column = Table::Lookup(Lookup::Requests).column(name);
     let value = column.and_then(|column| record.value(column));
     value.unwrap_or_default().trim().to_owned()
 }
@@ -269,11 +256,68 @@ fn order(
                 code => TemplateChoice::Named(code),
             },
         }),
-        "" => Err("Action is blank: say link, unlink, create or resolve".to_owned()),
-        other => Err(format!(
-            "{other:?} is no action: say link, unlink, create or resolve"
-        )),
+        "log" => Ok(Order::Log(Box::new(manual(cell, &values)?))),
+        "cancel" | "evaluate" | "resume" => {
+            let entry_no = needed("No.")?;
+            let entry_no = entry_no
+                .parse()
+                .map_err(|_| format!("No. {entry_no:?} is no number of an interaction"))?;
+            let how = match action {
+                "cancel" => Amendment::Cancel(true),
+                "evaluate" => Amendment::Evaluate(value(&values, "Evaluation")),
+                _ => Amendment::Resume(Box::new(manual(cell, &values)?)),
+            };
+            Ok(Order::Amend { entry_no, how })
+        }
+        "" => Err(format!("Action is blank: say {ACTIONS}")),
+        other => Err(format!("{other:?} is no action: say {ACTIONS}")),
     }
+}
+
+const ACTIONS: &str = "link, unlink, create, log, cancel, evaluate, resume or resolve";
+
+/// A further column of a row, by its name as headers are compared.
+fn value(values: &[(String, String)], name: &str) -> String {
+    let mut of_it = values
+        .iter()
+        .filter(|(column, _)| fold(column) == fold(name));
+    of_it
+        .next()
+        .map(|(_, value)| value.trim().to_owned())
+        .unwrap_or_default()
+}
+
+/// An interaction that a row enters; its template stands under Template Code.
+fn manual(cell: &dyn Fn(&str) -> String, values: &[(String, String)]) -> Result<Manual, String> {
+    let text = |name: &str| value(values, name);
+    let flag = |name: &str, otherwise: bool| match form::caption(Form::Boolean, &text(name)) {
+        Some("Yes") => Ok(true),
+        Some("No") => Ok(false),
+        Some(_) => Ok(otherwise),
+        None => Err(format!("{name} is neither Yes nor No")),
+    };
+    Ok(Manual {
+        entry: InteractionLogEntry {
+            contact_no: cell("Contact No."),
+            interaction_template: cell("Template Code"),
+            salesperson: text("Salesperson Code"),
+            date: text("Date"),
+            time_of_interaction: text("Time"),
+            description: text("Description"),
+            subject: text("Subject"),
+            cost: text("Cost (LCY)"),
+            duration: text("Duration (Min.)"),
+            evaluation: text("Evaluation"),
+            attempt_failed: Flag::from(!flag("Interaction Successful", true)?),
+            contact_via: text("Contact Via"),
+            campaign_no: text("Campaign No."),
+            opportunity_no: text("Opportunity No."),
+            user_id: text("User ID"),
+            ..InteractionLogEntry::default()
+        },
+        is_call: flag("Phone Call", false)?,
+        is_postponed: flag("Postponed", false)?,
+    })
 }
 
 fn kind(name: &str) -> Result<Kind, String> {

@@ -70,7 +70,7 @@ fn mobile_phone_reaches_the_person(kind: &crate::Kind) {
         assert_eq!(shown, mobile, "{contact}");
     }
     let logged = summary.plan.interactions.iter();
-    let contacts: Vec<&str> = logged.map(|draft| draft.contact.as_str()).collect();
+    let contacts: Vec<&str> = logged.map(|draft| draft.contact_no.as_str()).collect();
     assert_eq!(contacts, ["C1", "P1"]);
     is_in_step(&exchange);
 }

@@ -102,7 +102,7 @@ fn f01_a_person_that_gets_a_company_takes_over_its_values() {
     assert_eq!(shows(&exchange, "P1", "Company Name"), "Acme");
     assert_eq!(shows(&exchange, "P1", "Name"), "Ann Smith");
     let logged: Vec<&str> = (summary.plan.interactions.iter())
-        .map(|draft| draft.contact.as_str())
+        .map(|draft| draft.contact_no.as_str())
         .collect();
     assert_eq!(logged, ["P1"]);
     is_in_step(&exchange);

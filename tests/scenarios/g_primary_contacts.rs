@@ -103,7 +103,7 @@ fn a_company_is_made_for_a_person_alone(kind: &Kind) {
     );
     assert_eq!(summary.plan.creations.len(), 1);
     let logged: Vec<&str> = (summary.plan.interactions.iter())
-        .map(|draft| draft.contact.as_str())
+        .map(|draft| draft.contact_no.as_str())
         .collect();
     assert_eq!(logged, ["N1", "S1"]);
     is_in_step(&exchange);

@@ -17,6 +17,15 @@ impl Clock for StillClock {
     }
 }
 
+/// A clock that stands at a time.
+pub struct ClockAt(pub jiff::Zoned);
+
+impl Clock for ClockAt {
+    fn now(&self) -> jiff::Zoned {
+        self.0.clone()
+    }
+}
+
 /// A folder in memory where there is one: most tests sync thousands of files, and a real disk takes its time for that.
 pub fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
@@ -134,12 +143,25 @@ impl Exchange {
         }
     }
 
+    /// Makes a pass under another configuration, at a time.
+    pub fn pass_at(&self, config: &str, at: &str) -> Outcome {
+        self.pass_by(
+            config,
+            &Request::default(),
+            &ClockAt(at.parse().expect("a time")),
+        )
+    }
+
     fn pass_with(&self, config: &str, request: &Request) -> Outcome {
+        self.pass_by(config, request, &StillClock)
+    }
+
+    fn pass_by(&self, config: &str, request: &Request, clock: &dyn Clock) -> Outcome {
         let config = config::parse(config, &self.path("config.toml"))
             .unwrap_or_else(|errors| panic!("{errors:#?}"));
         let effects = Effects {
             disk: &RealDisk,
-            clock: &StillClock,
+            clock,
             stage: &|_| {},
         };
         reconcile(&config, &effects, request).expect("a pass")

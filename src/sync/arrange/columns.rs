@@ -26,7 +26,7 @@ pub(super) fn relation_columns(seen: &Seen<'_>) -> Vec<&'static str> {
     let names: Vec<&'static str> = match seen.table {
         Table::Contacts => KINDS.iter().map(|kind| kind.relation_column).collect(),
         Table::Counterparts(_) => vec![CONTACT_RELATION],
-        Table::Relations | Table::Templates(_) | Table::Requests => Vec::new(),
+        Table::Relations | Table::Templates(_) | Table::Lookup(_) => Vec::new(),
     };
     let has = |name: &&'static str| {
         let pinned = seen.config.pins(name);

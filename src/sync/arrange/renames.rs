@@ -24,7 +24,7 @@ impl Arranger<'_, '_, '_> {
                         .map(|(_, row)| row)
                         .collect(),
                     Table::Counterparts(kind) => self.rows_naming(kind, from)?,
-                    Table::Relations | Table::Templates(_) | Table::Requests => continue,
+                    Table::Relations | Table::Templates(_) | Table::Lookup(_) => continue,
                 };
                 for row in rows {
                     let Ok(Some(kind)) = kind_of(&row, &codes) else {

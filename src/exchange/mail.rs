@@ -1,0 +1,89 @@
+//! E-mail messages as files: read where they stand, logged by the pass, and put away after it. A crash between the two costs
+//! nothing, since a message that was logged is known by its number.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::disk::Disk;
+use crate::state::Store;
+use crate::sync::apply::ApplyError;
+use crate::sync::intake::Intake;
+use crate::sync::pass::PassError;
+use crate::sync::{inbox, mails};
+
+use super::folder::Looks;
+use super::publish::write_error;
+
+/// Whether a file of this name is a message.
+pub fn is_mail_name(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".eml")
+}
+
+/// The messages that can be read now.
+///
+/// # Errors
+/// Those of looking into the folder.
+pub fn take(
+    config: &Config,
+    disk: &dyn Disk,
+    looks: &dyn Looks,
+    intake: &mut Intake,
+    unready: &mut Vec<PathBuf>,
+) -> Result<(), ApplyError> {
+    let Some(folder) = &config.interactions.mail else {
+        return Ok(());
+    };
+    let mut paths = disk.list(folder).map_err(write_error(folder))?;
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_none_or(|name| config.run.ignores(name) || !is_mail_name(name)) {
+            continue;
+        }
+        let Ok(Some(identity)) = disk.identity(&path) else {
+            continue;
+        };
+        match looks.is_settled(&path, &identity) {
+            true => intake.mails.push(path),
+            false => unready.push(path),
+        }
+    }
+    Ok(())
+}
+
+/// Puts messages away that are logged, or are not to be: into `done/` by date, under their names.
+///
+/// # Errors
+/// Those of the state and of the disk.
+pub fn archive(
+    paths: &[PathBuf],
+    disk: &dyn Disk,
+    store: &Store,
+    at: &str,
+) -> Result<(), PassError> {
+    for path in paths {
+        let Ok(mail) = mails::read(disk, path) else {
+            continue;
+        };
+        if !store.knows_event(mail.print())? {
+            continue;
+        }
+        let (folder, name) = inbox::folder_and_name(path);
+        let done = folder.join(inbox::DONE).join(at.get(..10).unwrap_or(at));
+        disk.create_folder(&done).map_err(write_error(&done))?;
+        let to = free_name(&done, &name, disk)?;
+        disk.rename(path, &to, false).map_err(write_error(&to))?;
+    }
+    Ok(())
+}
+
+/// A name that nothing has yet: mail programs number their files, and begin again.
+fn free_name(folder: &Path, name: &str, disk: &dyn Disk) -> Result<PathBuf, ApplyError> {
+    let mut to = folder.join(name);
+    let mut number = 2;
+    while disk.identity(&to).map_err(write_error(&to))?.is_some() {
+        to = folder.join(format!("{number}-{name}"));
+        number += 1;
+    }
+    Ok(to)
+}

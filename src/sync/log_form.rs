@@ -1,0 +1,122 @@
+//! The interaction log as CSV and as JSON Lines.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+
+use crate::model::{FieldValue, InteractionLogEntry};
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogForm {
+    /// CSV with a header.
+    Csv,
+    /// A JSON object a line.
+    JsonLines,
+}
+
+impl LogForm {
+    /// By the ending of a file's name.
+    pub fn of(path: &Path) -> LogForm {
+        match path.extension() {
+            Some(ending) if ending.eq_ignore_ascii_case("jsonl") => LogForm::JsonLines,
+            _ => LogForm::Csv,
+        }
+    }
+
+    /// Changes when the rows of a file would no longer go with its header.
+    pub fn shape(self) -> String {
+        match self {
+            LogForm::Csv => InteractionLogEntry::default().fields().len().to_string(),
+            LogForm::JsonLines => String::new(),
+        }
+    }
+
+    /// Writes entries; a file of CSV begins with its header.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(
+        self,
+        entries: &[InteractionLogEntry],
+        is_begin: bool,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        match self {
+            LogForm::Csv => csv_rows(entries, is_begin, out),
+            LogForm::JsonLines => json_lines(entries, out),
+        }
+    }
+
+    /// Reads what is legible of a log.
+    pub fn read(self, bytes: &[u8]) -> Vec<InteractionLogEntry> {
+        match self {
+            LogForm::Csv => {
+                let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+                reader.deserialize().flatten().collect()
+            }
+            LogForm::JsonLines => {
+                let lines = bytes.split(|byte| *byte == b'\n');
+                lines
+                    .filter_map(|line| serde_json::from_slice(line).ok())
+                    .collect()
+            }
+        }
+    }
+}
+
+/// An entry as an object with all its fields.
+pub struct Whole<'e>(pub &'e InteractionLogEntry);
+
+impl Serialize for Whole<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = self.0.fields();
+        let mut map = serializer.serialize_map(Some(fields.len()))?;
+        for (name, value) in fields {
+            match value {
+                FieldValue::Text(text) => map.serialize_entry(name, text)?,
+                FieldValue::Whole(number) => map.serialize_entry(name, &number)?,
+            }
+        }
+        map.end()
+    }
+}
+
+fn json_lines(entries: &[InteractionLogEntry], out: &mut dyn Write) -> io::Result<()> {
+    for entry in entries {
+        serde_json::to_writer(&mut *out, &Whole(entry))?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn csv_rows(
+    entries: &[InteractionLogEntry],
+    with_header: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(out);
+    if with_header {
+        let fields = InteractionLogEntry::default();
+        writer.write_record(fields.fields().map(|(name, _)| name))?;
+    }
+    let mut number = String::new();
+    for entry in entries {
+        for (_, value) in entry.fields() {
+            match value {
+                FieldValue::Text(text) => writer.write_field(text)?,
+                FieldValue::Whole(whole) => {
+                    number.clear();
+                    let _ = write!(number, "{whole}");
+                    writer.write_field(&number)?;
+                }
+            }
+        }
+        writer.write_record(None::<&[u8]>)?;
+    }
+    writer.flush()
+}
