@@ -14,7 +14,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::exports::{ColumnPin, Encoding, FileFormat, Newline, Settings, TooLong};
 use crate::merge::guard::{Limit, Limits};
+use crate::merge::series::Series;
 use crate::merge::{FieldRules, FirstMeeting, Policy};
+use crate::model::document::DocumentKind;
 use crate::model::{CONTACT_RELATION, FieldId, KINDS, Kind, Lookup, Side, Table};
 
 pub use exchange::{Announce, AnswerFormat, Arrival, Exchange, LogFile, OnGap, Ready, Run};
@@ -37,6 +39,8 @@ pub struct Config {
     pub exchange: Exchange,
     /// The interaction log's file, and what its entries carry.
     pub interactions: Interactions,
+    /// Where documents go, and how they are numbered.
+    pub documents: Documents,
     tables: BTreeMap<Table, TableConfig>,
     limits: Limits,
 }
@@ -69,6 +73,33 @@ pub struct Interactions {
     pub template: String,
     /// Their User ID.
     pub user: String,
+}
+
+/// Documents that are made from contacts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Documents {
+    /// Their folder.
+    pub folder: Option<PathBuf>,
+    /// How they are written.
+    pub format: DocumentFormat,
+    series: BTreeMap<DocumentKind, Series>,
+}
+
+impl Documents {
+    /// The series that documents of a kind are numbered from.
+    pub fn series(&self, kind: DocumentKind) -> Option<&Series> {
+        self.series.get(&kind)
+    }
+}
+
+/// How documents are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DocumentFormat {
+    /// CSV: a file for the header, and one for the lines.
+    #[default]
+    Csv,
+    /// JSON, with the lines as an array.
+    Json,
 }
 
 /// Into which files the interaction log goes.
@@ -277,6 +308,7 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
     let exchange = Exchange::read(&root.table("exchange"), folder);
     let log = root.table("interactions");
     let interactions = read_interactions(&log, folder);
+    let documents = read_documents(&root.table("documents"), folder);
     let tables_reader = root.table("tables");
     let owner = state.clone().unwrap_or_default();
     let tables = read_tables(&tables_reader, folder, &owner, limits);
@@ -289,6 +321,7 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
         run,
         exchange,
         interactions,
+        documents,
         tables,
         limits,
     })
@@ -393,6 +426,20 @@ fn read_limit(reader: &Reader<'_, '_>, key: &str) -> Option<Limit> {
         );
     }
     limit
+}
+
+fn read_documents(reader: &Reader<'_, '_>, folder: &Path) -> Documents {
+    let formats = [("csv", DocumentFormat::Csv), ("json", DocumentFormat::Json)];
+    let series = DocumentKind::all();
+    let documents = Documents {
+        folder: reader.text("folder").map(|path| folder.join(path)),
+        format: reader.choice("format", &formats).unwrap_or_default(),
+        series: series
+            .filter_map(|kind| Some((kind, setup::read_series(reader, kind.def().series)?)))
+            .collect(),
+    };
+    reader.finish();
+    documents
 }
 
 fn read_interactions(reader: &Reader<'_, '_>, folder: &Path) -> Interactions {

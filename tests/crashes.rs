@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use couplet::config::{self, Config};
 use couplet::disk::{Disk, RealDisk};
 use couplet::model::Kind;
+use couplet::model::document::DocumentKind;
 use couplet::state::Store;
-use couplet::sync::orders::{Master, Order, TemplateChoice};
+use couplet::sync::orders::{DocumentOrder, Master, Order, TemplateChoice};
 use couplet::sync::{Effects, Outcome, PassError, Request, reconcile};
 use faulty::{Fault, Faulty, NEVER, Wired, leak};
 use support::{StillClock, folder};
@@ -536,7 +537,10 @@ fn an_order_that_a_crash_cuts_short_is_carried_out_wholly_or_not_at_all() {
                             C1,Acme,Rome,Company,C1,\nC2,Beta,Bern,Company,C2,\n";
     let scenario = Scenario {
         name: "orders",
-        config: format!("customer_nos = \"10\"\n{}", tables("in-place", "csv")),
+        config: format!(
+            "customer_nos = \"10\"\n{}[documents]\nfolder = \".\"\nsales_order_nos = \"SO1\"\n",
+            tables("in-place", "csv")
+        ),
         first: vec![
             ("contacts.csv", CONTACTS.to_owned()),
             ("customers.csv", "No.,Name,City\n9,Gamma,Oslo\n".to_owned()),
@@ -562,6 +566,12 @@ fn an_order_that_a_crash_cuts_short_is_carried_out_wholly_or_not_at_all() {
                 no: "20".to_owned(),
                 master: Master::Counterpart,
             },
+            // Of the customer that the same pass creates, with lines.
+            Order::Document(Box::new(DocumentOrder {
+                contact: contact("C1"),
+                lines: vec![vec![("No.".to_owned(), "1000".to_owned())]],
+                ..DocumentOrder::new(DocumentKind::named("sales-order").expect("a document"))
+            })),
         ]
     };
     let folder = scenario.prepared();
@@ -572,6 +582,8 @@ fn an_order_that_a_crash_cuts_short_is_carried_out_wholly_or_not_at_all() {
     let expected = files(folder.path());
     let old = files(scenario.prepared().path());
     assert_ne!(old, expected);
+    let is_document = |name: &&String| name.starts_with("sales_order_");
+    assert_eq!(expected.keys().filter(is_document).count(), 2);
     let (mut done, mut undone) = (0, 0);
     for at in 0..disk.effects() {
         for fault in [Fault::Before, Fault::After] {

@@ -130,6 +130,7 @@ fn log_lookups(config: &Config) -> Vec<(Table, Result<String, String>)> {
         Lookup::InteractionTemplateLanguages,
         Lookup::Salespeople,
         Lookup::ContactAltAddresses,
+        Lookup::ShipToAddresses,
     ];
     let read = lookups.map(Table::Lookup).into_iter().filter_map(|table| {
         let read = lookups::read(config, table, &RealDisk, 0).transpose()?;

@@ -4,6 +4,7 @@ mod approve;
 mod check;
 mod conflicts;
 mod create;
+mod document;
 mod duplicates;
 mod explain;
 mod interactions;
@@ -114,6 +115,9 @@ enum Command {
     /// Create counterparts from contacts, or contacts from counterparts
     #[command(subcommand)]
     Create(create::Args),
+    /// Write a quote or an order from a contact; prints its number
+    #[command(subcommand)]
+    Document(document::Args),
     /// What was done with contacts: list it, enter more, cancel it
     #[command(subcommand)]
     Interactions(interactions::Args),
@@ -272,6 +276,7 @@ fn execute(cli: &Cli, context: &Context<'_>) -> Answer {
         Command::Conflicts(args) => conflicts::run(context, args),
         Command::Links(args) => links::run(context, args),
         Command::Create(args) => create::run(context, args),
+        Command::Document(args) => document::run(context, args),
         Command::Interactions(args) => interactions::run(context, args),
         Command::Request(args) => request::run(context, args),
         Command::Duplicates(args) => duplicates::run(context, args),
@@ -293,6 +298,7 @@ impl Command {
         match self {
             Command::Reconcile(_)
             | Command::Create(_)
+            | Command::Document(_)
             | Command::Request(_)
             | Command::Approve(_) => true,
             Command::Links(args) => args.changes(),

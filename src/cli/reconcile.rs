@@ -215,7 +215,7 @@ fn carry_out_as(
             if text.is_empty() && !context.out.is_quiet() {
                 context.out.note("nothing was left to do");
             }
-            for warning in duplicates(summary) {
+            for warning in summary.warnings.iter().chain(&duplicates(summary)) {
                 context.out.note(&format!("warning: {warning}"));
             }
             if context.verbose {

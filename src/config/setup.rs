@@ -170,7 +170,7 @@ fn read_defaults(reader: &Reader<'_, '_>) -> Defaults {
 }
 
 /// A series: its first number, or a table with `first`, `last` and `step`.
-fn read_series(reader: &Reader<'_, '_>, key: &str) -> Option<Series> {
+pub(super) fn read_series(reader: &Reader<'_, '_>, key: &str) -> Option<Series> {
     let (first, last, step) = match reader.item(key)?.as_str() {
         Some(first) => (first.to_owned(), None, 1),
         None => {

@@ -7,6 +7,7 @@ pub mod capacity;
 pub mod coupling;
 pub mod deliver;
 pub mod derive;
+pub mod document;
 pub mod duplicates;
 pub mod guard;
 pub mod inherit;

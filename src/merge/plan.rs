@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::document::Document;
 use crate::model::{InteractionLogEntry, Problem, Side, Table};
 
 use super::duplicates::Duplicate;
@@ -209,6 +210,9 @@ pub struct Plan {
     pub debts: Vec<Debt>,
     /// What was left out.
     pub problems: Vec<Problem>,
+    /// Documents that are written.
+    #[serde(default)]
+    pub documents: Vec<Document>,
     /// What is logged; it is numbered when it is.
     pub interactions: Vec<InteractionLogEntry>,
     /// Contacts that may be the same company as others.
@@ -227,6 +231,7 @@ impl Plan {
             || !self.creations.is_empty()
             || !self.couplings.is_empty()
             || !self.uncouplings.is_empty()
+            || !self.documents.is_empty()
     }
 
     /// The plan's own name: the same inputs, state and decisions give the same, from whichever folder and at whatever
@@ -314,6 +319,17 @@ impl Plan {
                 "contact {} is coupled with {noun} {}: {}",
                 new.contact, new.no, new.reason
             );
+        }
+        for document in &self.documents {
+            let noun = document.kind.def().noun;
+            let _ = writeln!(out, "{noun} {} (version {})", document.no, document.version);
+            for (name, value) in document
+                .header
+                .iter()
+                .filter(|(_, value)| !value.is_empty())
+            {
+                let _ = writeln!(out, "    {name}: {}", Quoted(value));
+            }
         }
         for gone in &self.uncouplings {
             let _ = writeln!(

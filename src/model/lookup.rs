@@ -19,6 +19,8 @@ pub enum Lookup {
     Salespeople,
     /// Other addresses of contacts.
     ContactAltAddresses,
+    /// Addresses that customers have documents shipped to.
+    ShipToAddresses,
     /// Lines of a document that is to be created.
     DocumentLines,
 }
@@ -51,7 +53,7 @@ pub struct LookupDef {
 
 impl Lookup {
     /// All of them, in the order of the definitions.
-    pub const ALL: [Lookup; 8] = [
+    pub const ALL: [Lookup; 9] = [
         Lookup::Requests,
         Lookup::Events,
         Lookup::InteractionTemplates,
@@ -59,6 +61,7 @@ impl Lookup {
         Lookup::InteractionTemplateLanguages,
         Lookup::Salespeople,
         Lookup::ContactAltAddresses,
+        Lookup::ShipToAddresses,
         Lookup::DocumentLines,
     ];
 
@@ -93,7 +96,7 @@ const fn flag(name: &'static str) -> LookupColumn {
 }
 
 /// In the order of [`Lookup::ALL`].
-const LOOKUPS: [LookupDef; 8] = [
+const LOOKUPS: [LookupDef; 9] = [
     LookupDef {
         table: "requests",
         noun: "request",
@@ -172,6 +175,25 @@ const LOOKUPS: [LookupDef; 8] = [
         keys: 1,
         is_export: true,
         columns: &[code("Contact No.", 20), text("E-Mail", 250)],
+    },
+    LookupDef {
+        table: "ship_to_addresses",
+        noun: "ship-to address",
+        keys: 2,
+        is_export: true,
+        columns: &[
+            code("Customer No.", 20),
+            code("Code", 10),
+            text("Name", 100),
+            text("Name 2", 50),
+            text("Address", 100),
+            text("Address 2", 50),
+            text("City", 30),
+            text("Post Code", 20),
+            text("County", 30),
+            code("Country/Region Code", 10),
+            text("Contact", 100),
+        ],
     },
     LookupDef {
         table: "document_lines",

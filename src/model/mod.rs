@@ -1,6 +1,7 @@
 //! The nouns: tables, kinds of counterpart, fields, rows, problems, interactions. No effects.
 
 pub mod damage;
+pub mod document;
 pub mod excerpt;
 pub mod field;
 pub mod form;

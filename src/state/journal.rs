@@ -4,6 +4,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::disk::Disk;
 
+use crate::model::document::Document;
+
 use super::drops::receive;
 use super::error::StateError;
 use super::memory::{Mark, Memory, RenamedRow, Target};
@@ -271,6 +273,7 @@ impl Store {
                 came.execute(params![row.table, row.no])?;
             }
             log(db, memory, last_interaction(db)?)?;
+            keep_documents(db, &memory.documents)?;
             let mut event = db.prepare("INSERT OR IGNORE INTO events VALUES(?1, ?2)")?;
             for [a, b] in &memory.events {
                 event.execute([*a as i64, *b as i64])?;
@@ -302,6 +305,30 @@ impl Store {
         transaction.commit()?;
         Ok(())
     }
+}
+
+/// Keeps documents; those that wait for a counterpart are open.
+fn keep_documents(db: &Connection, documents: &[Document]) -> Result<(), StateError> {
+    let mut keep = db.prepare("INSERT OR REPLACE INTO documents VALUES(?1, ?2, ?3, ?4, ?5)")?;
+    for document in documents {
+        let def = document.kind.def();
+        let is_of_nobody = |prefix: &str| {
+            document
+                .field(&format!("{prefix} {} No.", def.counterpart))
+                .is_empty()
+        };
+        let is_open = def.is_quote
+            && document.ordered_as.is_empty()
+            && (is_of_nobody(def.partner) || is_of_nobody(def.payer));
+        keep.execute(params![
+            def.noun,
+            document.no,
+            document.field("Opportunity No."),
+            is_open,
+            serde_json::to_string(document)?
+        ])?;
+    }
+    Ok(())
 }
 
 /// The number of the last interaction that was logged.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::merge::plan::{Change, Conflict, Debt};
+use crate::model::document::Document;
 use crate::model::{InteractionLogEntry, Problem};
 
 use super::drops::ReceiptRow;
@@ -265,6 +266,9 @@ pub struct Memory {
     pub numbered: Vec<(String, String)>,
     /// Records that came back under other numbers.
     pub renamed: Vec<RenamedRow>,
+    /// Documents that it wrote, adopted or closed, as they are now.
+    #[serde(default)]
+    pub documents: Vec<Document>,
     /// Events that it logged, or that are not to be logged: their prints.
     #[serde(default)]
     pub events: Vec<[u64; 2]>,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::merge::plan::{Conflict, Debt, Origin, Plan};
 use crate::merge::{Rule, Sent};
+use crate::model::document::{Document, DocumentKind};
 use crate::model::{InteractionLogEntry, Problem};
 
 use super::error::StateError;
@@ -631,6 +632,44 @@ impl Store {
         let delete = "DELETE FROM interactions WHERE entry_no <= ?1";
         self.db.execute(delete, [last as i64])?;
         Ok(())
+    }
+
+    /// A document by its kind and number.
+    pub fn document(&self, kind: DocumentKind, no: &str) -> Result<Option<Document>, StateError> {
+        let query = "SELECT body FROM documents WHERE kind = ?1 AND no = ?2";
+        let body: Option<String> = self
+            .db
+            .query_row(query, [kind.def().noun, no], |row| row.get(0))
+            .optional()?;
+        Ok(match body {
+            Some(body) => Some(serde_json::from_str(&body)?),
+            None => None,
+        })
+    }
+
+    /// Quotes that wait for a counterpart of their contact.
+    pub fn open_quotes(&self) -> Result<Vec<Document>, StateError> {
+        let query = "SELECT body FROM documents WHERE is_open = 1 ORDER BY kind, no";
+        let mut query = self.db.prepare(query)?;
+        let rows = query.query_map([], |row| row.get::<_, String>(0))?;
+        let mut quotes = Vec::new();
+        for row in rows {
+            quotes.push(serde_json::from_str(&row?)?);
+        }
+        Ok(quotes)
+    }
+
+    /// The number of the quote of an opportunity.
+    pub fn quote_of_opportunity(
+        &self,
+        kind: DocumentKind,
+        opportunity: &str,
+    ) -> Result<Option<String>, StateError> {
+        let query = "SELECT no FROM documents WHERE kind = ?1 AND opportunity = ?2";
+        let found = self
+            .db
+            .query_row(query, [kind.def().noun, opportunity], |row| row.get(0));
+        Ok(found.optional()?)
     }
 
     /// Whether an event was logged before, or is not to be logged.

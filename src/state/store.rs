@@ -86,6 +86,9 @@ ALTER TABLE interactions ADD COLUMN known_as INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE interactions ADD COLUMN is_current INTEGER NOT NULL DEFAULT 1;
 UPDATE interactions SET known_as = entry_no;
 CREATE INDEX interactions_known ON interactions(known_as);
+CREATE TABLE documents(kind TEXT NOT NULL, no TEXT NOT NULL, opportunity TEXT NOT NULL, is_open INTEGER NOT NULL,
+  body TEXT NOT NULL, PRIMARY KEY(kind, no)) WITHOUT ROWID;
+CREATE INDEX documents_open ON documents(is_open) WHERE is_open = 1;
 CREATE TABLE events(a INTEGER NOT NULL, b INTEGER NOT NULL, PRIMARY KEY(a, b)) WITHOUT ROWID;
 "];
 

@@ -57,10 +57,11 @@ pub enum Applied {
     Overtaken(PathBuf),
 }
 
-/// Carries out what was decided. `read_at` is when the exports were opened, in nanoseconds since 1970.
+/// Carries out what was decided, and writes the files of its documents. `read_at` is when the exports were opened, in nanoseconds since 1970.
 pub fn apply(
     decided: Decided,
     tables: &[Option<Seen<'_>>],
+    documents: &[(PathBuf, Vec<u8>)],
     disk: &dyn Disk,
     store: &mut Store,
     read_at: i128,
@@ -92,8 +93,9 @@ pub fn apply(
         jobs.extend(jobs_of(seen, edits, pass));
     }
     let mut announcements = announcements(&jobs, pass);
-    let targets = self::targets(&jobs, &announcements);
-    if !jobs.is_empty() {
+    let mut pages = pages(documents, pass);
+    let targets = self::targets(&jobs, &announcements, &pages);
+    if !targets.is_empty() {
         room_for(&jobs, disk)?;
         store.journal_intent(disk, &targets)?;
     }
@@ -133,6 +135,9 @@ pub fn apply(
     for announcement in &mut announcements {
         announcement.write(&jobs, pass, disk)?;
     }
+    for page in &mut pages {
+        page.write(disk)?;
+    }
     let bases = Bases {
         overrides: &overrides,
         rebased: &rebased,
@@ -167,14 +172,14 @@ pub fn apply(
             .any(|job| job.in_place && job.seen.table == seen.table);
         if !still_as_read(seen, is_target, disk, read_at)? {
             discard(&targets, disk)?;
-            if !jobs.is_empty() {
+            if !targets.is_empty() {
                 store.journal_clear(disk)?;
             }
             return Ok(Applied::Overtaken(seen.path.clone()));
         }
     }
-    let targets = self::targets(&jobs, &announcements);
-    if !jobs.is_empty() {
+    let targets = self::targets(&jobs, &announcements, &pages);
+    if !targets.is_empty() {
         let folders: BTreeSet<PathBuf> = targets
             .iter()
             .filter_map(|target| parent(&target.path))
@@ -234,13 +239,52 @@ fn room_for(jobs: &[Job<'_>], disk: &dyn Disk) -> Result<(), ApplyError> {
     Ok(())
 }
 
-fn targets(jobs: &[Job<'_>], announcements: &[Announcement]) -> Vec<Target> {
+fn targets(jobs: &[Job<'_>], announcements: &[Announcement], pages: &[Page]) -> Vec<Target> {
     // What announces a file is put in place after it.
     let jobs = jobs.iter().map(|job| job.target.clone());
     let announcements = announcements
         .iter()
         .map(|announcement| announcement.target.clone());
-    jobs.chain(announcements).collect()
+    let pages = pages.iter().map(|page| page.target.clone());
+    jobs.chain(announcements).chain(pages).collect()
+}
+
+/// A file of a document: new, and nobody's before.
+struct Page {
+    target: Target,
+    bytes: Vec<u8>,
+}
+
+fn pages(files: &[(PathBuf, Vec<u8>)], pass: u64) -> Vec<Page> {
+    let pages = files.iter().map(|(path, bytes)| {
+        let (_, name) = folder_and_name(path);
+        Page {
+            target: target("documents", path, &name, None, pass),
+            bytes: bytes.clone(),
+        }
+    });
+    pages.collect()
+}
+
+impl Page {
+    /// Writes its temporary file, durably.
+    fn write(&mut self, disk: &dyn Disk) -> Result<(), ApplyError> {
+        let path = PathBuf::from(&self.target.temporary);
+        if let Some(folder) = path.parent() {
+            disk.create_folder(folder).map_err(write_error(folder))?;
+        }
+        write_new(disk, &path, &self.bytes).map_err(write_error(&path))?;
+        self.target.after = format!("{:032x}", xxh3_128(&self.bytes));
+        Ok(())
+    }
+}
+
+/// Writes a new file, durably, in the place of one that a pass left which did not finish.
+fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    disk.remove(path)?;
+    let mut draft = disk.create(path, None)?;
+    draft.write_all(bytes)?;
+    draft.finish()
 }
 
 /// One file to be written.
@@ -273,7 +317,7 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let target = target(seen.table, &path, &name, before, pass);
+        let target = target(seen.table.name(), &path, &name, before, pass);
         Job {
             seen,
             export,
@@ -321,10 +365,10 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
     }
 }
 
-fn target(table: Table, path: &Path, name: &str, before: Option<String>, pass: u64) -> Target {
+fn target(table: &str, path: &Path, name: &str, before: Option<String>, pass: u64) -> Target {
     let temporary = path.with_file_name(format!(".couplet-{pass}-{name}.tmp"));
     Target {
-        table: table.name().to_owned(),
+        table: table.to_owned(),
         path: path.display().to_string(),
         temporary: temporary.display().to_string(),
         before,
@@ -411,7 +455,7 @@ fn announcements(jobs: &[Job<'_>], pass: u64) -> Vec<Announcement> {
         {
             Some(shared) => shared.files.push(at),
             None => announcements.push(Announcement {
-                target: target(job.seen.table, &path, &name, None, pass),
+                target: target(job.seen.table.name(), &path, &name, None, pass),
                 files: vec![at],
                 is_manifest,
             }),
@@ -428,13 +472,7 @@ impl Announcement {
             false => Vec::new(),
             true => self.manifest(jobs, pass, disk)?,
         };
-        let write = || -> io::Result<()> {
-            disk.remove(&path)?;
-            let mut draft = disk.create(&path, None)?;
-            draft.write_all(&bytes)?;
-            draft.finish()
-        };
-        write().map_err(write_error(&path))?;
+        write_new(disk, &path, &bytes).map_err(write_error(&path))?;
         self.target.after = format!("{:032x}", xxh3_128(&bytes));
         Ok(())
     }

@@ -4,6 +4,7 @@
 mod columns;
 mod contacts;
 mod counterparts;
+pub mod documents;
 mod interactions;
 mod links;
 mod numbers;
@@ -31,7 +32,9 @@ use super::lookups::LogLookups;
 use super::observe::{Seen, plain, tagged, untagged};
 use super::orders::Order;
 use super::relation_rows::read_relation;
+use crate::disk::Disk;
 
+use documents::{Adoption, PlannedDocument};
 use templates::Template;
 
 /// A record that the pass creates, as far as it is known before its party is merged.
@@ -114,6 +117,14 @@ pub struct Arranged {
     pub interactions: Vec<InteractionLogEntry>,
     /// What became of each event.
     pub fates: Vec<Fate>,
+    /// Documents to be made.
+    pub documents: Vec<PlannedDocument>,
+    /// Quotes that are their counterparts' now.
+    pub adoptions: Vec<Adoption>,
+    /// The templates that counterparts are created with.
+    pub created_with: BTreeMap<String, String>,
+    /// What whoever asked should look at.
+    pub warnings: Vec<String>,
     /// What became of each order.
     pub outcomes: Vec<OrderOutcome>,
     /// What the order at hand did.
@@ -161,6 +172,15 @@ pub enum Answer {
         /// The record that it was made from, as words.
         from: String,
     },
+    /// A document was written.
+    Written {
+        /// What it is.
+        document: String,
+        /// Its number.
+        no: String,
+        /// The contact that it is for.
+        contact: String,
+    },
     /// An interaction was logged.
     Logged {
         /// Its number.
@@ -192,6 +212,11 @@ impl Answer {
             Answer::Created { table, no, from } => {
                 format!("{} {no} was created from {from}", noun(table))
             }
+            Answer::Written {
+                document,
+                no,
+                contact,
+            } => format!("{document} {no} was written for contact {contact}"),
             Answer::Logged { entry_no, contact } => {
                 format!("interaction {entry_no} was logged on contact {contact}")
             }
@@ -245,6 +270,10 @@ pub struct Scene<'a, 'c> {
     pub gone: &'a BTreeSet<(Table, String)>,
     /// Templates by kind, where orders need them.
     pub templates: &'a BTreeMap<Kind, Result<Vec<Template>, String>>,
+    /// Where files are that are looked up for single documents.
+    pub disk: &'a dyn Disk,
+    /// The day of the pass, ISO 8601.
+    pub today: String,
     /// What is needed to log interactions, where something is to be logged.
     pub lookups: Option<&'a LogLookups>,
     /// The number of the last interaction that was logged.
@@ -398,6 +427,7 @@ pub fn arrange(
             arranger.welcome(*kind, no)?;
         }
     }
+    arranger.adopt_quotes()?;
     arranger.log_events(news)?;
     Ok(arranger.out)
 }
@@ -473,6 +503,7 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
                 person,
                 values,
             } => self.create_contact(company.as_deref(), *person, values),
+            Order::Document(document) => self.create_document(document),
             Order::Log(manual) => self.log(manual),
             Order::Amend { entry_no, how } => self.amend(*entry_no, how),
         }

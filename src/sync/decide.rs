@@ -13,7 +13,6 @@ use crate::state::memory::{HistoryRow, Mark, MarkRow, Memory, RenamedRow};
 use super::counts::counts;
 use super::diff::{PrintMap, PrintSet};
 use super::family::Families;
-use super::interactions;
 use super::observe::Seen;
 use super::party::decide_party;
 use super::relations::{decide_removals, decide_statuses, note_gone, reassert, removal_name};
@@ -21,6 +20,7 @@ use super::seat::Notes;
 use super::stamps::stamp;
 use super::world::World;
 use super::{births, duplicates, own_cells};
+use super::{documents, interactions};
 
 /// By record: cells whose base is not what they show.
 pub type Overrides = BTreeMap<usize, Vec<(usize, Option<String>)>>;
@@ -203,6 +203,9 @@ pub fn decide(
     plan.problems = problems;
     plan.interactions = interactions::of_plan(world, plan)?;
     decided.memory.history = history(plan);
+    let documents = documents::of_pass(world, &decided.plan)?;
+    decided.plan.documents.clone_from(&documents.written);
+    decided.memory.documents = [documents.written, documents.closed].concat();
     let moved = interactions::moved(world, &left, &decided.memory)?;
     let plan = &mut decided.plan;
     plan.interactions.extend(moved);

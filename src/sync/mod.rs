@@ -12,6 +12,7 @@ pub mod dates;
 pub mod decide;
 pub mod decisions;
 pub mod diff;
+pub mod documents;
 pub mod duplicates;
 pub mod events;
 mod family;

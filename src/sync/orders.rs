@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::document::DocumentKind;
 use crate::model::{InteractionLogEntry, Kind};
 
 /// Whose values count when two records are linked: Business Central's "Current Master Fields"
@@ -62,6 +63,8 @@ pub enum Order {
         /// Fields and their values.
         values: Vec<(String, String)>,
     },
+    /// Make a document.
+    Document(Box<DocumentOrder>),
     /// Log an interaction that somebody enters.
     Log(Box<Manual>),
     /// Change an interaction.
@@ -76,7 +79,65 @@ pub enum Order {
 impl Order {
     /// Whether it logs something, for which templates must be read.
     pub fn logs(&self) -> bool {
-        matches!(self, Order::Log(_) | Order::Amend { .. })
+        matches!(
+            self,
+            Order::Log(_) | Order::Amend { .. } | Order::Document(_)
+        )
+    }
+}
+
+/// A document that is asked for (`business-central.md` §9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentOrder {
+    /// What it is.
+    pub kind: DocumentKind,
+    /// The contact that it is for; blank where it starts from a counterpart or a quote.
+    pub contact: String,
+    /// The counterpart that it is for.
+    pub counterpart: String,
+    /// The contact of who pays or is paid; blank: who it is for.
+    pub payer_contact: String,
+    /// The template of a quote for somebody who is no counterpart.
+    pub template: TemplateChoice,
+    /// The quote that an order is made from.
+    pub quote: String,
+    /// The code of an address that it is shipped to.
+    pub ship_to: String,
+    /// Document Date; blank: that of the pass.
+    pub date: String,
+    /// Who of ours deals with it.
+    pub operator: String,
+    /// Campaign No.
+    pub campaign_no: String,
+    /// Opportunity No.
+    pub opportunity_no: String,
+    /// External Document No.
+    pub external_no: String,
+    /// Whether the customer's e-mail address stays where the contact has none.
+    pub keeps_e_mail: bool,
+    /// Lines, each with its fields and values.
+    pub lines: Vec<Vec<(String, String)>>,
+}
+
+impl DocumentOrder {
+    /// An order for a document of which nothing else is said yet.
+    pub fn new(kind: DocumentKind) -> DocumentOrder {
+        DocumentOrder {
+            kind,
+            contact: String::new(),
+            counterpart: String::new(),
+            payer_contact: String::new(),
+            template: TemplateChoice::default(),
+            quote: String::new(),
+            ship_to: String::new(),
+            date: String::new(),
+            operator: String::new(),
+            campaign_no: String::new(),
+            opportunity_no: String::new(),
+            external_no: String::new(),
+            keeps_e_mail: false,
+            lines: Vec::new(),
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use super::requests::{self, RequestRow, RowAnswer};
 use super::spread::side_by_side;
 use super::words::Words;
 use super::world::World;
-use super::{interactions, log, receipts, recover};
+use super::{documents, interactions, log, receipts, recover};
 
 /// The time, as an argument.
 pub trait Clock: Sync {
@@ -136,6 +136,8 @@ pub struct Summary {
     pub logged: u64,
     /// Problems that nobody accepted.
     pub unaccepted: Vec<Problem>,
+    /// What whoever asked should look at.
+    pub warnings: Vec<String>,
     /// What became of each order.
     pub outcomes: Vec<OrderOutcome>,
     /// What became of each row of a requests file.
@@ -389,7 +391,7 @@ impl<'c> View<'c> {
         let events = events::read(config, disk, store, &request.intake, seed, is_quiet)?;
         let mut arranged = arrange_all(
             config,
-            disk,
+            effects,
             store,
             &mut tables,
             &known.marks,
@@ -487,6 +489,7 @@ impl<'c> View<'c> {
                 .cloned()
                 .collect(),
             plan,
+            warnings: self.arranged.warnings.clone(),
             outcomes: self.arranged.outcomes.clone(),
             ..Summary::default()
         })
@@ -500,7 +503,7 @@ impl<'c> View<'c> {
 )]
 fn arrange_all(
     config: &Config,
-    disk: &dyn Disk,
+    effects: &Effects<'_>,
     store: &Store,
     tables: &mut [Option<Seen<'_>>],
     marks: &[MarkRow],
@@ -509,8 +512,11 @@ fn arrange_all(
     events: &Events,
     seed: u64,
 ) -> Result<Arranged, PassError> {
+    let disk = effects.disk;
     let triggers = arrange::triggers(config, tables, marks, gone)?;
-    if orders.is_empty() && triggers.is_empty() && events.is_empty() {
+    let relations = tables[Table::Relations.index()].as_ref();
+    let adopts = relations.is_some_and(Seen::is_changed) && !store.open_quotes()?.is_empty();
+    if orders.is_empty() && triggers.is_empty() && events.is_empty() && !adopts {
         return Ok(Arranged::default());
     }
     let nothing = Arranged::default();
@@ -521,6 +527,7 @@ fn arrange_all(
     }
     let wanted = orders.iter().filter_map(|order| match order {
         Order::CreateCounterpart { kind, .. } => Some(*kind),
+        Order::Document(document) => Some(arrange::documents::counterparts(document.kind)),
         _ => None,
     });
     let templates = arrange::templates::read(config, wanted, disk, seed);
@@ -538,6 +545,8 @@ fn arrange_all(
         marks,
         gone,
         templates: &templates,
+        disk,
+        today: effects.clock.now().strftime("%Y-%m-%d").to_string(),
         lookups: lookups.as_ref(),
         last_interaction: store.last_interaction()?,
         renamed_keys,
@@ -614,7 +623,11 @@ fn attempt(
         decided.plan.interactions.len(),
     );
     stage("writing");
-    match apply(decided, &tables, disk, store, read_at, &|| stamp(clock))? {
+    let written = decided.plan.documents.iter();
+    let files = written.flat_map(|document| documents::files(config, document, pass));
+    let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
+    let finished = || stamp(clock);
+    match apply(decided, &tables, &files, disk, store, read_at, &finished)? {
         Applied::Overtaken(path) => Ok(Attempt::Overtaken(path)),
         Applied::Done(files) => {
             summary.logged = log::export(store, disk, &config.interactions, &clock.now())?;

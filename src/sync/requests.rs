@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::disk::Disk;
 use crate::exports::{Export, Settings, fold};
+use crate::model::document::DocumentKind;
 use crate::model::{Flag, Form, InteractionLogEntry, Kind, Lookup, Table, form};
 
 use crate::state::drops::{Receipt, RowClass, RowNote, Standing};
@@ -12,7 +13,7 @@ use crate::state::{StateError, Store};
 use super::arrange::{Answer, OrderOutcome};
 use super::decisions::{self, Resolution};
 use super::observe::shown_path;
-use super::orders::{Amendment, Manual, Master, Order, TemplateChoice};
+use super::orders::{Amendment, DocumentOrder, Manual, Master, Order, TemplateChoice};
 
 /// A row of a requests file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Asked {
     Resolve(Resolution),
     /// Something that a pass carries out.
     Order(Order),
+    /// A line of the document that was asked for last.
+    Line(Vec<(String, String)>),
 }
 
 /// What became of a row.
@@ -62,26 +65,75 @@ pub fn read(disk: &dyn Disk, path: &Path, shown: &Path) -> Result<Vec<RequestRow
         0,
     )
     .map_err(|refusal| format!("{file}: {refusal}"))?;
-    let rows = (0..export.records.len()).map(|at| RequestRow {
-        line: export.line_of(at),
-        asked: match export.record(at) {
+    let mut takes_lines = false;
+    let mut rows = Vec::new();
+    for at in 0..export.records.len() {
+        let asked = match export.record(at) {
             Err(fault) => Err(fault.reason),
             Ok(record) => {
                 let values = export.carried(&record);
                 asked(&|name| text(&record, name), values)
             }
-        },
-    });
-    Ok(rows.collect())
+        };
+        let asked = match asked {
+            Ok(Asked::Line(_)) if !takes_lines => {
+                Err("no document was asked for before this line".to_owned())
+            }
+            asked => asked,
+        };
+        // A line after something else would go to a document that its sender did not mean.
+        takes_lines = matches!(asked, Ok(Asked::Order(Order::Document(_)) | Asked::Line(_)));
+        rows.push(RequestRow {
+            line: export.line_of(at),
+            asked,
+        });
+    }
+    Ok(rows)
 }
 
-/// The orders among the rows, in order.
-pub fn orders(rows: &[RequestRow]) -> Vec<Order> {
-    let orders = rows.iter().filter_map(|row| match &row.asked {
-        Ok(Asked::Order(order)) => Some(order.clone()),
-        _ => None,
+/// Reads the lines of a document: its fields and values.
+///
+/// # Errors
+/// Why it cannot be read, as a sentence.
+pub fn read_lines(
+    disk: &dyn Disk,
+    path: &Path,
+    shown: &Path,
+) -> Result<Vec<Vec<(String, String)>>, String> {
+    let file = shown_path(shown);
+    let (source, _) = disk
+        .open(path)
+        .map_err(|error| format!("{file} cannot be read: {error}"))?;
+    let table = Table::Lookup(Lookup::DocumentLines);
+    let export = Export::read(source, table, &Settings::default(), &file, 0)
+        .map_err(|refusal| format!("{file}: {refusal}"))?;
+    let lines = (0..export.records.len()).map(|at| {
+        let record = export
+            .record(at)
+            .map_err(|fault| format!("{file}:{}: {}", export.line_of(at), fault.reason))?;
+        let columns = table.columns().iter().enumerate();
+        let known = columns.filter_map(|(column, def)| {
+            Some((def.name.to_owned(), record.value(column)?.to_owned()))
+        });
+        let all = known.chain(export.carried(&record));
+        Ok(all.filter(|(_, value)| !form::is_blank(value)).collect())
     });
-    orders.collect()
+    lines.collect()
+}
+
+/// The orders among the rows, in order, each document with its lines.
+pub fn orders(rows: &[RequestRow]) -> Vec<Order> {
+    let mut orders: Vec<Order> = Vec::new();
+    for row in rows {
+        match (&row.asked, orders.last_mut()) {
+            (Ok(Asked::Order(order)), _) => orders.push(order.clone()),
+            (Ok(Asked::Line(line)), Some(Order::Document(document))) => {
+                document.lines.push(line.clone());
+            }
+            _ => {}
+        }
+    }
+    orders
 }
 
 /// Keeps the decisions among the rows for the pass that carries them out, unless it is a `dry_run`. Doing so twice is doing so
@@ -123,6 +175,7 @@ pub fn answers(
     outcomes: &[OrderOutcome],
 ) -> Vec<RowAnswer> {
     let (mut decided, mut outcomes) = (decided.iter(), outcomes.iter());
+    let mut is_written = false;
     let answered = rows.iter().map(|row| {
         let (class, answer) = match &row.asked {
             Err(reason) => (RowClass::Refused, format!("not understood: {reason}")),
@@ -135,12 +188,22 @@ pub fn answers(
                     "refused: it was not looked at".to_owned(),
                 ),
             },
+            Ok(Asked::Line(_)) if is_written => (
+                RowClass::Done,
+                "done: it is a line of that document".to_owned(),
+            ),
+            Ok(Asked::Line(_)) => {
+                let reason = "refused: its document was not written";
+                (RowClass::Refused, reason.to_owned())
+            }
             Ok(Asked::Order(_)) => match outcomes.next() {
                 Some(OrderOutcome::Done(did)) => {
+                    is_written = true;
                     let did: Vec<String> = did.iter().map(Answer::sentence).collect();
                     (RowClass::Done, format!("done: {}", did.join("; ")))
                 }
                 Some(OrderOutcome::Refused(reason)) => {
+                    is_written = false;
                     (RowClass::Refused, format!("refused: {reason}"))
                 }
                 None => (
@@ -197,6 +260,11 @@ fn text(record: &crate::exports::Record, name: &str) -> String {
 /// What a row asks for.
 fn asked(cell: &dyn Fn(&str) -> String, values: Vec<(String, String)>) -> Result<Asked, String> {
     let action = cell("Action").to_lowercase();
+    if action == "line" {
+        let all = std::iter::once(("No.".to_owned(), cell("No."))).chain(values);
+        let filled = all.filter(|(_, value)| !form::is_blank(value));
+        return Ok(Asked::Line(filled.collect()));
+    }
     if action != "resolve" {
         return order(&action, cell, values).map(Asked::Order);
     }
@@ -256,6 +324,7 @@ fn order(
                 code => TemplateChoice::Named(code),
             },
         }),
+        "document" => document(&table, cell, &values),
         "log" => Ok(Order::Log(Box::new(manual(cell, &values)?))),
         "cancel" | "evaluate" | "resume" => {
             let entry_no = needed("No.")?;
@@ -274,7 +343,8 @@ fn order(
     }
 }
 
-const ACTIONS: &str = "link, unlink, create, log, cancel, evaluate, resume or resolve";
+const ACTIONS: &str =
+    "link, unlink, create, document, line, log, cancel, evaluate, resume or resolve";
 
 /// A further column of a row, by its name as headers are compared.
 fn value(values: &[(String, String)], name: &str) -> String {
@@ -285,6 +355,39 @@ fn value(values: &[(String, String)], name: &str) -> String {
         .next()
         .map(|(_, value)| value.trim().to_owned())
         .unwrap_or_default()
+}
+
+/// A document that a row asks for: of the kind under Table, from a contact or from the customer or vendor under No.
+fn document(
+    table: &str,
+    cell: &dyn Fn(&str) -> String,
+    values: &[(String, String)],
+) -> Result<Order, String> {
+    let kind = DocumentKind::named(table).ok_or_else(|| {
+        let nouns: Vec<&str> = DocumentKind::all().map(|kind| kind.def().noun).collect();
+        format!("{table:?} is no document: say {}", nouns.join(", "))
+    })?;
+    let def = kind.def();
+    let text = |name: &str| value(values, name);
+    let keeps = form::caption(Form::Boolean, &text("Keep E-Mail"));
+    Ok(Order::Document(Box::new(DocumentOrder {
+        contact: cell("Contact No."),
+        counterpart: cell("No."),
+        payer_contact: text(&format!("{} Contact No.", def.payer)),
+        template: match cell("Template Code") {
+            code if code.is_empty() => TemplateChoice::ByType,
+            code => TemplateChoice::Named(code),
+        },
+        quote: text("Quote No."),
+        ship_to: text("Ship-to Code"),
+        date: text("Document Date"),
+        operator: text(def.operator),
+        campaign_no: text("Campaign No."),
+        opportunity_no: text("Opportunity No."),
+        external_no: text("External Document No."),
+        keeps_e_mail: keeps == Some("Yes"),
+        ..DocumentOrder::new(kind)
+    })))
 }
 
 /// An interaction that a row enters; its template stands under Template Code.

@@ -14,6 +14,7 @@ mod f_companies_and_persons;
 mod g_primary_contacts;
 mod h_relations_and_status;
 mod i_deletions;
+mod j_documents;
 mod k_interactions;
 mod l_duplicates;
 mod m_validation;

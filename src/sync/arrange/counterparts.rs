@@ -122,6 +122,9 @@ impl Arranger<'_, '_, '_> {
         }
         let key = self.concern(&contact);
         self.out.masters.insert(key, FirstMeeting::Contact);
+        if let Some(template) = template {
+            self.out.created_with.insert(no.clone(), template.code);
+        }
         self.bear(Birth {
             table,
             no: no.clone(),

@@ -234,24 +234,14 @@ impl Arranger<'_, '_, '_> {
         if let Some(known) = contacts.cards.get(contact) {
             return Ok(known.clone());
         }
-        let card = self.known_row(contact)?.map(|row| card(&row, contact));
+        let row = self.any_row(Table::Contacts, contact)?;
+        let card = row.map(|row| card(&row, contact));
         contacts.cards.insert(contact.to_owned(), card.clone());
         Ok(card)
     }
 
-    /// A contact as its export shows it, or as it was when its export said something last.
-    fn known_row(&self, contact: &str) -> Result<Option<Row>, StateError> {
-        if let Some(row) = self.row(Table::Contacts, contact)? {
-            return Ok(Some(row));
-        }
-        match self.seen(Table::Contacts) {
-            Some(seen) if seen.export.is_none() => seen.base(self.key(contact)),
-            _ => Ok(None),
-        }
-    }
-
     /// The entry is the next one. What has no user gets ours: an entry without one would be taken for the pass's own.
-    fn keep(&mut self, mut entry: InteractionLogEntry) -> u64 {
+    pub(super) fn keep(&mut self, mut entry: InteractionLogEntry) -> u64 {
         if entry.user_id.is_empty() {
             entry
                 .user_id
@@ -282,7 +272,7 @@ impl Arranger<'_, '_, '_> {
         if contact.is_empty() {
             return must("Contact No.");
         }
-        let Some(row) = self.known_row(contact)? else {
+        let Some(row) = self.any_row(Table::Contacts, contact)? else {
             return Ok(Err(format!("there is no contact {contact}")));
         };
         let card = card(&row, contact);
@@ -475,7 +465,7 @@ fn wrong_lookup(reason: &str) -> Fate {
     )
 }
 
-fn card(row: &Row, no: &str) -> ContactCard {
+pub(super) fn card(row: &Row, no: &str) -> ContactCard {
     let text = |name: &str| cell(Table::Contacts, row, name);
     ContactCard {
         no: no.to_owned(),
