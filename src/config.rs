@@ -313,7 +313,8 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
     let owner = state.clone().unwrap_or_default();
     let tables = read_tables(&tables_reader, folder, &owner, limits);
     root.finish();
-    check_tables(&tables_reader, &tables, &setup);
+    let has_mail = interactions.mail.is_some();
+    check_tables(&tables_reader, &tables, &setup, has_mail);
     Some(Config {
         state: state?,
         setup,
@@ -537,6 +538,10 @@ fn read_table(
         Some("in-place") => WriteBack::InPlace,
         Some(path) => WriteBack::Folder(folder.join(path)),
     };
+    let is_only_read = matches!(table, Table::Templates(_) | Table::Lookup(_));
+    if is_only_read && reader.has("write_back") {
+        reader.error("write_back", "this table is only read: leave it out");
+    }
     let contents = reader.choice(
         "contents",
         &[("full", Contents::Full), ("delta", Contents::Delta)],
@@ -808,7 +813,12 @@ static RELATION_COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 });
 
 /// What tables need of each other.
-fn check_tables(reader: &Reader<'_, '_>, tables: &BTreeMap<Table, TableConfig>, setup: &Setup) {
+fn check_tables(
+    reader: &Reader<'_, '_>,
+    tables: &BTreeMap<Table, TableConfig>,
+    setup: &Setup,
+    has_mail: bool,
+) {
     if !reader.has("contacts") {
         reader.error("", "`tables.contacts` is missing: the hub of every party");
     }
@@ -835,6 +845,15 @@ fn check_tables(reader: &Reader<'_, '_>, tables: &BTreeMap<Table, TableConfig>, 
             reader.error(
                 "events",
                 format!("events are logged through templates: `tables.{lookup}` is missing"),
+            );
+        }
+    }
+    let sees_mail = [Lookup::Salespeople, Lookup::InteractionTemplateSetup];
+    for lookup in sees_mail.map(|lookup| lookup.def().table) {
+        if has_mail && !reader.has(lookup) {
+            reader.error(
+                "",
+                format!("messages in the folder `mail` are logged with `tables.{lookup}`, which is missing"),
             );
         }
     }
@@ -942,6 +961,28 @@ mod tests {
             assert!(
                 found.len() == 1 && found[0].contains(right),
                 "{line}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_logged_needs_its_templates_and_what_is_only_read_is_not_written() {
+        let text = format!(
+            "{SMALL}[tables.events]\nexport = \"e.csv\"\nwrite_back = \"out\"\ncontents = \"full\"\n\
+             [interactions]\nexport = \"log.csv\"\nmail = \"mail\"\nkeep = \"10d\"\n"
+        );
+        let found = errors(&text);
+        for part in [
+            "`tables.interaction_templates` is missing",
+            "`tables.interaction_template_setup` is missing",
+            "with `tables.salespeople`, which is missing",
+            "tables.events.write_back: this table is only read",
+            "tables.events.contents: an export of events may list all or some",
+            "interactions.keep: only whole files are removed",
+        ] {
+            assert!(
+                found.iter().any(|error| error.contains(part)),
+                "{part}: {found:#?}"
             );
         }
     }
