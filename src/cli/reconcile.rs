@@ -1,9 +1,10 @@
 //! `couplet reconcile`: one pass, then exit.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -46,6 +47,56 @@ pub struct Args {
     /// Carry out exactly the plan in this file, or refuse when an export has changed since
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     apply: Option<PathBuf>,
+
+    /// Say on standard error how long each stage took
+    #[arg(long)]
+    timings: bool,
+}
+
+/// How long the stages of passes took, in the order in which they came up.
+#[derive(Debug)]
+struct Timings {
+    /// Each stage and when it began.
+    begun: RefCell<Vec<(String, Instant)>>,
+}
+
+impl Timings {
+    fn new() -> Timings {
+        Timings {
+            begun: RefCell::new(vec![("opening the state".to_owned(), Instant::now())]),
+        }
+    }
+
+    fn begin(&self, stage: &str) {
+        let mut begun = self.begun.borrow_mut();
+        begun.push((stage.to_owned(), Instant::now()));
+    }
+
+    fn told(&self) -> String {
+        let begun = self.begun.borrow();
+        let ends = begun.iter().skip(1).map(|(_, at)| *at);
+        let ends = ends.chain(std::iter::once(Instant::now()));
+        let mut stages: Vec<(&str, Duration)> = Vec::new();
+        for ((stage, begin), end) in begun.iter().zip(ends) {
+            let took = end.duration_since(*begin);
+            match stages.iter_mut().find(|(known, _)| known == stage) {
+                Some((_, sum)) => *sum += took,
+                None => stages.push((stage, took)),
+            }
+        }
+        let mut text = String::new();
+        for (stage, took) in &stages {
+            let _ = writeln!(text, "{stage:<18} {:>10.1} ms", took.as_secs_f64() * 1e3);
+        }
+        let all: Duration = stages.iter().map(|(_, took)| *took).sum();
+        let _ = write!(
+            text,
+            "{:<18} {:>10.1} ms",
+            "in all",
+            all.as_secs_f64() * 1e3
+        );
+        text
+    }
 }
 
 pub fn run(context: &Context<'_>, args: &Args) -> Answer {
@@ -58,7 +109,11 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
         exactly,
         ..Request::default()
     };
-    let made = make(context, &request)?;
+    let timings = Timings::new();
+    let made = make(context, &request, &timings)?;
+    if args.timings {
+        context.out.note(&timings.told());
+    }
     if let (Some(path), Outcome::DryRun(summary)) = (&args.plan, &made.outcome) {
         save_plan(&context.path(path), &summary.plan)?;
     }
@@ -92,10 +147,13 @@ struct Made {
 }
 
 /// Makes a pass, with a spinner where it takes long.
-fn make(context: &Context<'_>, request: &Request) -> Result<Made, Failure> {
+fn make(context: &Context<'_>, request: &Request, timings: &Timings) -> Result<Made, Failure> {
     let config = context.config()?;
     let progress = progress(context);
-    let stage = |text: &str| progress.set_message(text.to_owned());
+    let stage = |text: &str| {
+        timings.begin(text);
+        progress.set_message(text.to_owned());
+    };
     let effects = Effects {
         disk: &RealDisk,
         clock: &SystemClock,
@@ -202,7 +260,7 @@ fn carry_out_as(
     request: &Request,
     told: &dyn Fn(&Summary) -> String,
 ) -> Answer {
-    let outcome = make(context, request)?.outcome;
+    let outcome = make(context, request, &Timings::new())?.outcome;
     let refused = match &outcome {
         Outcome::Done(summary) | Outcome::InStep(summary) => {
             let mut value = to_json("done", summary);

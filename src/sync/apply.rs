@@ -20,6 +20,7 @@ use super::couple::{PRIMARY_CONTACT, company_key};
 use super::decide::{Born, Decided, Overrides};
 use super::inbox::folder_and_name;
 use super::observe::{Seen, plain};
+use super::pass::Effects;
 use super::spread::side_by_side;
 
 /// Why a pass could not be carried out.
@@ -62,11 +63,12 @@ pub fn apply(
     decided: Decided,
     tables: &[Option<Seen<'_>>],
     documents: &[(PathBuf, Vec<u8>)],
-    disk: &dyn Disk,
+    effects: &Effects<'_>,
     store: &mut Store,
     read_at: i128,
     finished: &dyn Fn() -> String,
 ) -> Result<Applied, ApplyError> {
+    let Effects { disk, stage, .. } = *effects;
     let Decided {
         edits,
         overrides,
@@ -138,6 +140,7 @@ pub fn apply(
     for page in &mut pages {
         page.write(disk)?;
     }
+    stage("keeping bases");
     let bases = Bases {
         overrides: &overrides,
         rebased: &rebased,
@@ -178,6 +181,7 @@ pub fn apply(
             return Ok(Applied::Overtaken(seen.path.clone()));
         }
     }
+    stage("publishing");
     let targets = self::targets(&jobs, &announcements, &pages);
     if !targets.is_empty() {
         let folders: BTreeSet<PathBuf> = targets
@@ -206,6 +210,7 @@ pub fn apply(
         })
     };
     let (memory, published) = publish(&targets, memory, disk, &check)?;
+    stage("remembering");
     store.remember(disk, &memory, &finished())?;
     for memory in &memory.tables {
         store.forget_answered(&memory.table, memory.exports.saturating_sub(ECHO_EXPORTS))?;

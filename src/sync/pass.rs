@@ -387,6 +387,7 @@ impl<'c> View<'c> {
             known,
             seed,
         } = look(config, effects, store, &request.intake)?;
+        stage("finding parties");
         let is_quiet = !tables.iter().flatten().any(Seen::is_changed);
         let events = events::read(config, disk, store, &request.intake, seed, is_quiet)?;
         let mut arranged = arrange_all(
@@ -436,6 +437,7 @@ impl<'c> View<'c> {
         };
         stage("merging parties");
         let mut decided = decide(&world, &affected.contacts, problems)?;
+        stage("checking");
         let last = match store.last_pass()? {
             // A state that was lost is counted on from the update files that it wrote: none is ever overwritten.
             0 => last_update(config, disk).map_err(ApplyError::from)?,
@@ -622,14 +624,15 @@ fn attempt(
         decided.plan.writes(),
         decided.plan.interactions.len(),
     );
-    stage("writing");
+    stage("writing files");
     let written = decided.plan.documents.iter();
     let files = written.flat_map(|document| documents::files(config, document, pass));
     let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
     let finished = || stamp(clock);
-    match apply(decided, &tables, &files, disk, store, read_at, &finished)? {
+    match apply(decided, &tables, &files, effects, store, read_at, &finished)? {
         Applied::Overtaken(path) => Ok(Attempt::Overtaken(path)),
         Applied::Done(files) => {
+            stage("logging");
             summary.logged = log::export(store, disk, &config.interactions, &clock.now())?;
             summary.pass = Some(pass);
             summary.files = files;
