@@ -117,10 +117,12 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     if let (Some(path), Outcome::DryRun(summary)) = (&args.plan, &made.outcome) {
         save_plan(&context.path(path), &summary.plan)?;
     }
-    let mut value = json_of(&made.outcome);
-    value["drops"] = made.answered.iter().map(drop_json).collect();
-    value["further"] = made.further.iter().map(json_of).collect();
-    context.out.json(&value);
+    if context.out.is_json() {
+        let mut value = json_of(&made.outcome);
+        value["drops"] = made.answered.iter().map(drop_json).collect();
+        value["further"] = made.further.iter().map(json_of).collect();
+        context.out.json(&value);
+    }
     let outcomes: Vec<&Outcome> = std::iter::once(&made.outcome)
         .chain(&made.further)
         .collect();

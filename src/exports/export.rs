@@ -436,16 +436,16 @@ impl Export {
             });
         }
         let cells = self.split(&bytes)?;
-        let mut row = Row::unknown(self.table);
+        let mut row = Row::with_room(self.table, bytes.len());
         let mut problems = Vec::new();
         for (column, def) in self.table.columns().iter().enumerate() {
             let Some(value) = self.cell(&bytes, &cells, column)? else {
                 continue;
             };
             match def.form {
-                Form::Text | Form::Code => row.set(column, Some(value.into_owned())),
+                Form::Text | Form::Code => row.put(column, &value),
                 Form::Boolean | Form::ContactType => match caption(def.form, &value) {
-                    Some(caption) => row.set(column, Some(caption.to_owned())),
+                    Some(caption) => row.put(column, caption),
                     None => {
                         let mut place = self.place(at);
                         place.column = Some(def.name.to_owned());

@@ -3,39 +3,112 @@
 use super::table::Table;
 
 /// One record's values in the order of [`Table::columns`]; `None` is unknown, which is not empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// A pass holds millions of these for a moment each, so the values of a row lie in one text.
+#[derive(Clone, Debug, Default)]
 pub struct Row {
-    cells: Vec<Option<String>>,
+    text: String,
+    /// Where each value lies; [`UNKNOWN`] where there is none.
+    spans: Vec<Span>,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+const UNKNOWN: Span = Span {
+    start: u32::MAX,
+    end: u32::MAX,
+};
 
 impl Row {
     /// A row of which nothing is known.
     pub fn unknown(table: Table) -> Row {
+        Row::with_room(table, 0)
+    }
+
+    /// A row of which nothing is known, with room for values of so many bytes in all.
+    pub fn with_room(table: Table, bytes: usize) -> Row {
         Row {
-            cells: vec![None; table.columns().len()],
+            text: String::with_capacity(bytes),
+            spans: vec![UNKNOWN; table.columns().len()],
         }
     }
 
     /// A row of these values.
-    pub fn new(cells: Vec<Option<String>>) -> Row {
-        Row { cells }
+    pub fn new<'v>(values: impl IntoIterator<Item = Option<&'v str>>) -> Row {
+        let mut row = Row::default();
+        for (column, value) in values.into_iter().enumerate() {
+            row.spans.push(UNKNOWN);
+            if let Some(value) = value {
+                row.put(column, value);
+            }
+        }
+        row
     }
 
     /// The value in a column, or `None` where it is unknown.
     pub fn get(&self, column: usize) -> Option<&str> {
-        self.cells.get(column)?.as_deref()
+        let span = self.spans.get(column).filter(|span| **span != UNKNOWN)?;
+        self.text.get(span.start as usize..span.end as usize)
     }
 
     /// Sets a value.
     pub fn set(&mut self, column: usize, value: Option<String>) {
-        if self.cells.len() <= column {
-            self.cells.resize(column + 1, None);
+        match value {
+            Some(value) => self.put(column, &value),
+            None => {
+                if let Some(span) = self.spans.get_mut(column) {
+                    *span = UNKNOWN;
+                }
+            }
         }
-        self.cells[column] = value;
+    }
+
+    /// Puts a value into a column.
+    pub fn put(&mut self, column: usize, value: &str) {
+        if self.spans.len() <= column {
+            self.spans.resize(column + 1, UNKNOWN);
+        }
+        let start = self.text.len();
+        self.text.push_str(value);
+        // A record of four gigabytes is refused long before it is a row.
+        self.spans[column] = Span {
+            start: start as u32,
+            end: self.text.len() as u32,
+        };
     }
 
     /// All values.
-    pub fn cells(&self) -> &[Option<String>] {
-        &self.cells
+    pub fn cells(&self) -> impl ExactSizeIterator<Item = Option<&str>> {
+        (0..self.spans.len()).map(|column| self.get(column))
+    }
+}
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Row) -> bool {
+        self.spans.len() == other.spans.len() && self.cells().eq(other.cells())
+    }
+}
+
+impl Eq for Row {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_what_its_values_are_however_they_came_into_it() {
+        let mut row = Row::new([Some("a"), None, Some("")]);
+        row.put(1, "long");
+        row.put(1, "b");
+        row.set(0, None);
+        assert_eq!(row, Row::new([None, Some("b"), Some("")]));
+        assert_ne!(row, Row::new([Some(""), Some("b"), Some("")]));
+        assert_ne!(row, Row::new([None, Some("b")]));
+        assert_eq!(row.get(2), Some(""));
+        assert_eq!(row.get(7), None);
     }
 }

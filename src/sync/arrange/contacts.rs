@@ -302,9 +302,9 @@ impl Arranger<'_, '_, '_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let mut row = self.new_row(Table::Contacts, &no);
-        for (column, value) in checked.cells().iter().enumerate().skip(1) {
-            if value.as_deref().is_some_and(|value| !form::is_blank(value)) {
-                row.set(column, value.clone());
+        for (column, value) in checked.cells().enumerate().skip(1) {
+            if let Some(value) = value.filter(|value| !form::is_blank(value)) {
+                row.put(column, value);
             }
         }
         if let Some(company) = &company {
