@@ -20,7 +20,7 @@ use crate::model::form::{canonical, caption, is_blank};
 use crate::model::{Form, Place, Problem, Row, Table};
 
 /// The distance of the marks from which lines are counted.
-const LINE_BLOCK: u64 = 1 << 14;
+const LINE_BLOCK: u64 = 1 << 12;
 
 /// The kind of fault of a record whose file is no longer what was read.
 pub const CHANGED: &str = "changed";
@@ -1138,22 +1138,30 @@ fn own_offset(text: &dyn ReadAt, encoding: Encoding, working: u64) -> u64 {
 }
 
 fn lines_in(text: &dyn ReadAt, range: Range<u64>) -> io::Result<u64> {
-    let before = match range.start.checked_sub(1) {
-        Some(at) => read_range(text, at..range.start)?.last().copied(),
-        None => None,
+    let start = range.start;
+    let bytes = read_range(text, range)?;
+    // What stands before matters to a line end that it may be the first half of.
+    let before = match start.checked_sub(1) {
+        Some(at) if bytes.first() == Some(&b'\n') => read_range(text, at..start)?.last().copied(),
+        _ => None,
     };
-    Ok(csv::line_ends(&read_range(text, range)?, before))
+    Ok(csv::line_ends(&bytes, before))
 }
 
 /// How many lines end before each block of the file.
 fn line_marks(text: &dyn ReadAt) -> io::Result<Vec<u64>> {
-    let mut marks = Vec::new();
+    const WINDOW: u64 = 256 * LINE_BLOCK;
+    let mut marks = Vec::with_capacity((text.len() / LINE_BLOCK) as usize + 1);
     let mut count = 0;
     let mut at = 0;
+    let mut before = None;
     while at < text.len() {
-        marks.push(count);
-        let next = text.len().min(at + LINE_BLOCK);
-        count += lines_in(text, at..next)?;
+        let next = text.len().min(at + WINDOW);
+        for block in read_range(text, at..next)?.chunks(LINE_BLOCK as usize) {
+            marks.push(count);
+            count += csv::line_ends(block, before);
+            before = block.last().copied();
+        }
         at = next;
     }
     Ok(marks)

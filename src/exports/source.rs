@@ -59,10 +59,11 @@ pub fn read_range(source: &dyn ReadAt, range: std::ops::Range<u64>) -> io::Resul
     Ok(bytes)
 }
 
-/// Reads ahead where small pieces are asked for one after the other; whoever jumps about reads just what it asks for.
+/// Reads ahead where small pieces are asked for one after the other; whoever jumps about reads just what it asks for. Each part of
+/// the file has a block of its own, so that threads that are at work in different parts leave each other alone.
 pub(super) struct ReadAhead {
     source: Box<dyn ReadAt>,
-    block: Mutex<Block>,
+    blocks: [Mutex<Block>; 8],
 }
 
 #[derive(Default)]
@@ -81,8 +82,14 @@ impl ReadAhead {
     pub(super) fn new(source: Box<dyn ReadAt>) -> ReadAhead {
         ReadAhead {
             source,
-            block: Mutex::default(),
+            blocks: Default::default(),
         }
+    }
+
+    fn block_of(&self, offset: u64) -> &Mutex<Block> {
+        let part = self.source.len() / self.blocks.len() as u64 + 1;
+        let at = usize::try_from(offset / part).unwrap_or(usize::MAX);
+        &self.blocks[at.min(self.blocks.len() - 1)]
     }
 }
 
@@ -93,7 +100,8 @@ impl ReadAt for ReadAhead {
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         // A thread that panicked with the lock left a block that is whole or unused.
-        let mut block = self.block.lock().unwrap_or_else(PoisonError::into_inner);
+        let block = self.block_of(offset).lock();
+        let mut block = block.unwrap_or_else(PoisonError::into_inner);
         let within = |block: &Block| {
             let from = usize::try_from(offset.checked_sub(block.start)?).ok()?;
             Some(
