@@ -1,6 +1,6 @@
 //! What passes and commands ask the state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rusqlite::{OptionalExtension as _, Row, params};
 use serde::Serialize;
@@ -296,6 +296,62 @@ impl Store {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// All that was written for records and is remembered, by table and number, oldest first; `exports` says how many exports of a
+    /// table there have been.
+    pub fn all_sent(
+        &self,
+        exports: &dyn Fn(&str) -> u64,
+    ) -> Result<HashMap<(String, String), Vec<SentValue>>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT table_name, no, field, value, export, acknowledged_export FROM sent ORDER BY table_name, no, field, seq",
+        )?;
+        let mut rows = query.query([])?;
+        let mut all: HashMap<(String, String), Vec<SentValue>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let (table, no): (String, String) = (row.get(0)?, row.get(1)?);
+            let now = exports(&table);
+            all.entry((table, no)).or_default().push(SentValue {
+                field: row.get(2)?,
+                sent: Sent {
+                    value: row.get(3)?,
+                    acknowledged: row.get::<_, Option<i64>>(5)?.is_some(),
+                    exports: now.saturating_sub(number(row, 4)?) as u32,
+                },
+            });
+        }
+        Ok(all)
+    }
+
+    /// All that is agreed where no base says it: field and value, by contact.
+    pub fn all_agreed(&self) -> Result<HashMap<String, Vec<(String, String)>>, StateError> {
+        let mut query = self
+            .db
+            .prepare("SELECT contact, field, value FROM agreed")?;
+        let mut rows = query.query([])?;
+        let mut all: HashMap<String, Vec<(String, String)>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let agreed = (row.get(1)?, row.get(2)?);
+            all.entry(row.get(0)?).or_default().push(agreed);
+        }
+        Ok(all)
+    }
+
+    /// All decisions of persons on conflicts: field, value, and the print of what was decided on, by contact.
+    pub fn all_decided(
+        &self,
+    ) -> Result<HashMap<String, Vec<(String, String, String)>>, StateError> {
+        let mut query = self.db.prepare(
+            "SELECT contact, field, decided_value, decided_print FROM conflicts WHERE decided_value IS NOT NULL",
+        )?;
+        let mut rows = query.query([])?;
+        let mut all: HashMap<String, Vec<(String, String, String)>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let decided = (row.get(1)?, row.get(2)?, row.get(3)?);
+            all.entry(row.get(0)?).or_default().push(decided);
+        }
+        Ok(all)
     }
 
     /// Forgets answered values that no late import can bring back any more. While a record has something in flight, the

@@ -6,7 +6,7 @@ use crate::exports::key_print;
 use crate::merge::deliver::Route;
 use crate::merge::guard;
 use crate::model::Table;
-use crate::state::StateError;
+use crate::state::{StateError, Store};
 
 use super::diff::PrintMap;
 use super::observe::{Seen, plain};
@@ -31,7 +31,10 @@ fn gone_unasked(world: &World<'_>, seen: &Seen<'_>) -> Result<u64, StateError> {
 }
 
 /// What the guards look at beside the plan.
-pub(super) fn counts(world: &World<'_>) -> Result<BTreeMap<Table, guard::Counts>, StateError> {
+pub(super) fn counts(
+    world: &World<'_>,
+    store: &Store,
+) -> Result<BTreeMap<Table, guard::Counts>, StateError> {
     let mut all = BTreeMap::new();
     for seen in world.tables.iter().flatten() {
         let Some(export) = &seen.export else { continue };
@@ -51,7 +54,7 @@ pub(super) fn counts(world: &World<'_>) -> Result<BTreeMap<Table, guard::Counts>
                 .iter()
                 .map(|at| (seen.diff.keys[*at as usize], *at as usize));
             let touched: PrintMap<usize> = touched.collect();
-            for (no, column, from, to) in world.store.written(seen.table.name(), pass)? {
+            for (no, column, from, to) in store.written(seen.table.name(), pass)? {
                 counts.written += 1;
                 let Some(column) = seen.table.column(&column) else {
                     continue;

@@ -7,16 +7,14 @@ use crate::exports::{Edits, NewRow};
 use crate::merge::guard;
 use crate::merge::plan::{Input, PLAN_VERSION, Plan};
 use crate::model::{Problem, Row, Table};
-use crate::state::StateError;
 use crate::state::memory::{HistoryRow, Mark, MarkRow, Memory, RenamedRow};
+use crate::state::{StateError, Store};
 
 use super::counts::counts;
-use super::diff::{PrintMap, PrintSet};
-use super::family::Families;
-use super::observe::Seen;
-use super::party::decide_party;
+use super::diff::PrintSet;
 use super::relations::{decide_removals, decide_statuses, note_gone, reassert, removal_name};
 use super::seat::Notes;
+use super::shares::Share;
 use super::stamps::stamp;
 use super::world::World;
 use super::{births, duplicates, own_cells};
@@ -72,6 +70,30 @@ impl Decided {
         row.or_insert_with(|| birth.map(|birth| birth.row.clone()).unwrap_or_default())
     }
 
+    /// Takes in what was decided of further parties.
+    pub(super) fn take_in(&mut self, further: Decided) {
+        for (table, edits) in further.edits {
+            let known = self.edits.entry(table).or_default();
+            known.cells.extend(edits.cells);
+            known.unlisted.extend(edits.unlisted);
+        }
+        for (table, overrides) in further.overrides {
+            self.overrides.entry(table).or_default().extend(overrides);
+        }
+        for (table, rebased) in further.rebased {
+            self.rebased.entry(table).or_default().extend(rebased);
+        }
+        self.newborn.extend(further.newborn);
+        self.plan.changes.extend(further.plan.changes);
+        self.plan.conflicts.extend(further.plan.conflicts);
+        self.plan.debts.extend(further.plan.debts);
+        self.memory.sent.extend(further.memory.sent);
+        self.memory.answers.extend(further.memory.answers);
+        self.memory.agreed.extend(further.memory.agreed);
+        self.memory.parties.extend(further.memory.parties);
+        self.memory.parted.extend(further.memory.parted);
+    }
+
     /// Whether carrying it out changes anything, in files or in the state.
     pub fn is_news(&self, known_problems: &BTreeSet<String>) -> bool {
         let memory = &self.memory;
@@ -104,66 +126,40 @@ pub(super) fn number(no: &str) -> String {
 /// Those of the state.
 pub fn decide(
     world: &World<'_>,
+    store: &Store,
     contacts: &[u64],
     problems: Vec<Problem>,
 ) -> Result<Decided, StateError> {
     let arranged = world.arranged;
-    let mut decided = Decided {
-        links: world.couplings.links.clone(),
-        troubled: BTreeMap::from([(Table::Relations, world.couplings.troubled.clone())]),
-        ..Decided::default()
+    let mut share = Share {
+        decided: Decided {
+            links: world.couplings.links.clone(),
+            troubled: BTreeMap::from([(Table::Relations, world.couplings.troubled.clone())]),
+            ..Decided::default()
+        },
+        notes: Notes::new(world),
+        ..Share::default()
     };
-    let records = |seen: &Option<Seen<'_>>| {
-        let export = seen.as_ref().and_then(|seen| seen.export.as_ref());
-        vec![false; export.map_or(0, |export| export.records.len())]
-    };
-    let read = world.tables.iter().map(records).collect();
-    let mut notes = Notes {
-        problems,
-        troubled: BTreeMap::new(),
-        read,
-        overtaken: None,
-    };
-    notes.problems.extend(arranged.problems.iter().cloned());
+    share.notes.problems = problems;
+    let of_arranged = arranged.problems.iter().cloned();
+    share.notes.problems.extend(of_arranged);
     // Companies first, then persons.
-    let mut families = Families::default();
-    let mut renamed: PrintMap<(String, String)> = PrintMap::default();
-    let mut persons: Vec<u64> = Vec::new();
-    let mut left: Vec<(String, String)> = Vec::new();
-    for &contact in contacts {
-        if world.has_families() && world.company_of_person(contact).is_some() {
-            persons.push(contact);
-            continue;
-        }
-        let merged = decide_party(world, contact, &families, &mut decided, &mut notes)?;
-        if let Some(party) = &merged {
-            left.extend(party.left().map(|company| (party.no.clone(), company)));
-        }
-        if let Some(party) = merged.filter(|_| world.has_families()) {
-            families.note(contact, &party.merged.fields, &party.was, party.is_new);
-            renamed.extend(
-                party
-                    .renamed()
-                    .map(|name| (contact, (party.no.clone(), name))),
-            );
-        }
-    }
+    share.companies(world, contacts)?;
     let known: PrintSet = contacts.iter().copied().collect();
     let follow = |person: &&u64| {
         let company = world.company_of_person(**person);
-        !known.contains(person) && company.is_some_and(|company| families.changed(company))
+        !known.contains(person) && company.is_some_and(|company| share.families.changed(company))
     };
+    let mut persons = std::mem::take(&mut share.persons);
     persons.extend(world.persons.iter().filter(follow));
-    for &contact in &persons {
-        if let Some(party) = decide_party(world, contact, &families, &mut decided, &mut notes)? {
-            left.extend(party.left().map(|company| (party.no.clone(), company)));
-            renamed.extend(
-                party
-                    .renamed()
-                    .map(|name| (contact, (party.no.clone(), name))),
-            );
-        }
-    }
+    share.persons(world, &persons)?;
+    let Share {
+        mut decided,
+        mut notes,
+        renamed,
+        left,
+        ..
+    } = share;
     own_cells::follow_names(world, &renamed, &mut decided)?;
     own_cells::write_arranged(world, &mut decided)?;
     decide_statuses(world, &mut decided)?;
@@ -185,11 +181,11 @@ pub fn decide(
     decide_removals(world, &mut decided)?;
     reassert(world, &mut decided);
     stamp(world, &mut decided)?;
-    note_gone(world, &mut decided)?;
+    note_gone(world, store, &mut decided)?;
     note_arranged(world, &mut decided);
     let plan = &mut decided.plan;
     plan.version = PLAN_VERSION;
-    plan.after_pass = world.store.last_pass()?;
+    plan.after_pass = store.last_pass()?;
     plan.inputs = inputs(world);
     let order = |table: &str| Table::named(table).map_or(0, Table::index);
     plan.changes.sort_by(|a, b| {
@@ -206,10 +202,12 @@ pub fn decide(
     let documents = documents::of_pass(world, &decided.plan)?;
     decided.plan.documents.clone_from(&documents.written);
     decided.memory.documents = [documents.written, documents.closed].concat();
-    let moved = interactions::moved(world, &left, &decided.memory)?;
+    let moved = interactions::moved(world, store, &left, &decided.memory)?;
     let plan = &mut decided.plan;
     plan.interactions.extend(moved);
-    plan.halts = guard::check(plan, &counts(world)?, &|table| world.config.limits(table));
+    plan.halts = guard::check(plan, &counts(world, store)?, &|table| {
+        world.config.limits(table)
+    });
     Ok(decided)
 }
 

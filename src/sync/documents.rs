@@ -126,7 +126,7 @@ fn fields(
         }
     }
     fields.insert("No.".to_owned(), no.to_owned());
-    for sent in world.store.sent(table.name(), no, seen.exports)? {
+    for sent in world.pending.sent(table, no) {
         let column = FieldId::named(&sent.field).and_then(|field| table.column_of(field));
         if let (Some(column), false) = (column, sent.sent.acknowledged) {
             fields.insert(table.columns()[column].name.to_owned(), sent.sent.value);

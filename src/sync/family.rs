@@ -50,6 +50,11 @@ impl Families {
         self.companies.insert(key, company);
     }
 
+    /// Takes in what became of further companies.
+    pub(super) fn take_in(&mut self, further: Families) {
+        self.companies.extend(further.companies);
+    }
+
     /// Whether a company changed in something that persons may inherit.
     pub(super) fn changed(&self, company: u64) -> bool {
         self.companies.contains_key(&company)

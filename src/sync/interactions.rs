@@ -7,8 +7,8 @@ use crate::exports::key_print;
 use crate::merge::Rule;
 use crate::merge::plan::{Change, Creation, Plan, Recoupling, Uncoupling};
 use crate::model::{Form, InteractionLogEntry, Row, Table, form};
-use crate::state::StateError;
 use crate::state::memory::Memory;
+use crate::state::{StateError, Store};
 
 use super::observe::{Seen, plain};
 use super::world::World;
@@ -147,22 +147,21 @@ pub(super) fn of_plan(
 /// contact that comes back regains what its disappearance took. `left`: persons, and the company that each left.
 pub(super) fn moved(
     world: &World<'_>,
+    store: &Store,
     left: &[(String, String)],
     memory: &Memory,
 ) -> Result<Vec<InteractionLogEntry>, StateError> {
     let contacts = Table::Contacts.name();
     let mut entries = Vec::new();
     let mut hand_over = |from: &str, to: &str, company: Option<&str>| -> Result<(), StateError> {
-        world
-            .store
-            .current_interactions(Some(from), &mut |mut entry| {
-                entry.changes_entry_no = entry.known_as();
-                to.clone_into(&mut entry.contact_no);
-                if let Some(company) = company {
-                    company.clone_into(&mut entry.contact_company_no);
-                }
-                entries.push(entry);
-            })
+        store.current_interactions(Some(from), &mut |mut entry| {
+            entry.changes_entry_no = entry.known_as();
+            to.clone_into(&mut entry.contact_no);
+            if let Some(company) = company {
+                company.clone_into(&mut entry.contact_company_no);
+            }
+            entries.push(entry);
+        })
     };
     for (person, company) in left {
         hand_over(person, company, None)?;
@@ -186,7 +185,7 @@ pub(super) fn moved(
         }
     }
     for back in memory.returned.iter().filter(|row| row.table == contacts) {
-        for (now, before) in world.store.interactions_left_by(&back.no)? {
+        for (now, before) in store.interactions_left_by(&back.no)? {
             entries.push(InteractionLogEntry {
                 changes_entry_no: now.known_as(),
                 contact_no: before.contact_no,

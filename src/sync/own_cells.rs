@@ -47,14 +47,8 @@ pub(super) fn write(
     }
     let name = cell.table.columns()[cell.column].name;
     let shown = cell.row.get(cell.column).unwrap_or_default();
-    let sent = match world.pending.is_empty() {
-        true => Vec::new(),
-        false => world.store.sent(
-            cell.table.name(),
-            world.former(cell.table, cell.no),
-            seen.exports,
-        )?,
-    };
+    let known_as = world.former(cell.table, cell.no);
+    let sent = world.pending.sent(cell.table, known_as);
     let in_flight = |field: &str| {
         let of_field = sent
             .iter()

@@ -91,7 +91,7 @@ pub(super) fn decide_party(
     }
     let contact_no = seats[0].no.clone();
     let known_as = world.former(Table::Contacts, &contact_no).to_owned();
-    let is_pending = world.pending.contains(&known_as);
+    let is_pending = world.pending.contacts.contains(&known_as);
     if is_pending && !seats[0].met {
         decided.memory.parted.push(GoneRow {
             table: "contacts".to_owned(),
@@ -99,12 +99,12 @@ pub(super) fn decide_party(
         });
     }
     let exceptions: BTreeMap<FieldId, String> = match is_pending {
-        true => world
-            .store
-            .agreed(&known_as)?
-            .into_iter()
-            .filter_map(|(field, value)| Some((FieldId::named(&field)?, value)))
-            .collect(),
+        true => {
+            let agreed = world.pending.agreed(&known_as).iter();
+            agreed
+                .filter_map(|(field, value)| Some((FieldId::named(field)?, value.clone())))
+                .collect()
+        }
         false => BTreeMap::new(),
     };
     let given = given(world, families, contact, &seats[0], &exceptions)?;
@@ -147,16 +147,16 @@ pub(super) fn decide_party(
     let limit = world.config.merge.in_flight_limit;
     let mut merged = merge(&party, &rules, limit);
     if is_pending {
-        for (field, value, print) in world.store.decided(&known_as)? {
-            let Some(field) = FieldId::named(&field) else {
+        for (field, value, print) in world.pending.decided(&known_as) {
+            let Some(field) = FieldId::named(field) else {
                 continue;
             };
             let fresh = merged.fields.iter().find(|merge| merge.field == field);
             let about = fresh
                 .and_then(|merge| conflict(&seats, &party, merge))
                 .map(|conflict| conflict.print());
-            if about.as_ref() == Some(&print) {
-                party.decided.insert(field, value);
+            if about.as_ref() == Some(print) {
+                party.decided.insert(field, value.clone());
             }
         }
         if !party.decided.is_empty() {

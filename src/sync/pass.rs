@@ -24,6 +24,7 @@ use super::intake::{self, Intake};
 use super::lookups::LogLookups;
 use super::observe::{self, Known, Seen, observe};
 use super::orders::Order;
+use super::pending::Pending;
 use super::requests::{self, RequestRow, RowAnswer};
 use super::spread::side_by_side;
 use super::words::Words;
@@ -407,8 +408,9 @@ impl<'c> View<'c> {
         receipts.extend(events.refusal(&request.intake));
         let entered = std::mem::take(&mut arranged.interactions);
         let mut couplings = couple(config, &mut tables, &gone, &arranged, seed, &mut problems)?;
-        let pending: BTreeSet<String> = store.pending()?.into_iter().collect();
-        let affected = affected(&tables, &mut couplings, &pending, &arranged.concerned, seed);
+        let pending = Pending::of(store, &tables)?;
+        let concerned = &arranged.concerned;
+        let affected = affected(&tables, &mut couplings, &pending.contacts, concerned, seed);
         for seen in tables.iter_mut().flatten() {
             seen.find_keys(&affected.wanted);
         }
@@ -425,7 +427,6 @@ impl<'c> View<'c> {
             now: &now,
             tables: &tables,
             couplings: &couplings,
-            store,
             seed,
             pending: &pending,
             gone: &gone,
@@ -436,7 +437,7 @@ impl<'c> View<'c> {
             words: &words,
         };
         stage("merging parties");
-        let mut decided = decide(&world, &affected.contacts, problems)?;
+        let mut decided = decide(&world, store, &affected.contacts, problems)?;
         stage("checking");
         let last = match store.last_pass()? {
             // A state that was lost is counted on from the update files that it wrote: none is ever overwritten.

@@ -8,8 +8,8 @@ use crate::merge::deliver::Route;
 use crate::merge::plan::{Recoupling, Uncoupling};
 use crate::merge::{Rule, status};
 use crate::model::{Place, Problem, Table};
-use crate::state::StateError;
 use crate::state::memory::{GoneRow, Mark, MarkRow};
+use crate::state::{StateError, Store};
 
 use super::couple::{Removal, STATUS, company_key};
 use super::decide::Decided;
@@ -271,7 +271,11 @@ pub fn relation_name(relation: &Relation) -> String {
 }
 
 /// Remembers which records disappeared, and which of those came back.
-pub(super) fn note_gone(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
+pub(super) fn note_gone(
+    world: &World<'_>,
+    store: &Store,
+    decided: &mut Decided,
+) -> Result<(), StateError> {
     for seen in world
         .tables
         .iter()
@@ -298,7 +302,7 @@ pub(super) fn note_gone(world: &World<'_>, decided: &mut Decided) -> Result<(), 
             (*table, no),
         );
     }
-    let stored = world.store.gone()?;
+    let stored = store.gone()?;
     for seen in world
         .tables
         .iter()

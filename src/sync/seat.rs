@@ -19,6 +19,7 @@ use super::observe::Seen;
 use super::world::World;
 
 /// What is noted on the way, beside the decisions.
+#[derive(Default)]
 pub(super) struct Notes {
     pub(super) problems: Vec<Problem>,
     /// Records that are a problem for as long as they are as they are.
@@ -30,6 +31,32 @@ pub(super) struct Notes {
 }
 
 impl Notes {
+    /// Nothing yet of the records of this pass.
+    pub(super) fn new(world: &World<'_>) -> Notes {
+        let records = |seen: &Option<Seen<'_>>| {
+            let export = seen.as_ref().and_then(|seen| seen.export.as_ref());
+            vec![false; export.map_or(0, |export| export.records.len())]
+        };
+        Notes {
+            read: world.tables.iter().map(records).collect(),
+            ..Notes::default()
+        }
+    }
+
+    /// Takes in what was noted of further records.
+    pub(super) fn take_in(&mut self, further: Notes) {
+        self.problems.extend(further.problems);
+        for (table, troubled) in further.troubled {
+            self.troubled.entry(table).or_default().extend(troubled);
+        }
+        for (known, further) in self.read.iter_mut().zip(further.read) {
+            for (known, further) in known.iter_mut().zip(further) {
+                *known |= further;
+            }
+        }
+        self.overtaken = self.overtaken.take().or(further.overtaken);
+    }
+
     /// Reads a record; one that cannot be read is left out and a problem.
     pub(super) fn record(&mut self, seen: &Seen<'_>, export: &Export, at: usize) -> Option<Record> {
         if let Some(read) = self.read[seen.table.index()].get_mut(at) {
@@ -156,18 +183,16 @@ pub(super) fn seat<'w>(
     else {
         return Ok(None);
     };
-    let table = side.table().name();
     let no = crate::model::form::canonical(Form::Code, &no).into_owned();
     if at.is_none() {
         world.words.put(side.table(), &no, &mut shown);
     }
     // What was in flight towards a record in another party, or alone, is nobody's here.
-    let sent = match world.pending.is_empty() || !met {
-        true => Vec::new(),
-        false => {
-            let known_as = world.former(side.table(), &no);
-            world.store.sent(table, known_as, seen.exports)?
-        }
+    let sent = match met {
+        true => world
+            .pending
+            .sent(side.table(), world.former(side.table(), &no)),
+        false => Vec::new(),
     };
     Ok(Some(Seat {
         side,

@@ -6,7 +6,6 @@ use crate::config::Config;
 use crate::exports::key_print;
 use crate::merge::coupling::kind_of;
 use crate::model::{Kind, Row, Table};
-use crate::state::Store;
 use crate::state::memory::MarkRow;
 
 use super::arrange::Arranged;
@@ -14,6 +13,7 @@ use super::couple::Couplings;
 use super::diff::PrintMap;
 use super::family::company_of;
 use super::observe::{Seen, plain};
+use super::pending::Pending;
 use super::words::Words;
 
 /// Everything that a decision looks at.
@@ -26,12 +26,10 @@ pub struct World<'w> {
     pub tables: &'w [Option<Seen<'w>>],
     /// Couplings.
     pub couplings: &'w Couplings,
-    /// The state, read only.
-    pub store: &'w Store,
     /// The seed of its hashes.
     pub seed: u64,
-    /// Contacts whose parties have something pending, by number.
-    pub pending: &'w BTreeSet<String>,
+    /// What waits in the state.
+    pub pending: &'w Pending,
     /// Records that are gone, those of this pass included.
     pub gone: &'w BTreeSet<(Table, String)>,
     /// What the state notes of single records.

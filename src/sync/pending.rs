@@ -1,0 +1,64 @@
+//! What waits in the state for parties to come up again, as a value: decisions ask no database, and can be made side by side.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::model::Table;
+use crate::state::queries::SentValue;
+use crate::state::{StateError, Store};
+
+use super::observe::Seen;
+
+/// What waits.
+#[derive(Debug, Default)]
+pub struct Pending {
+    /// Contacts whose parties have something pending, by number.
+    pub contacts: BTreeSet<String>,
+    sent: HashMap<(String, String), Vec<SentValue>>,
+    agreed: HashMap<String, Vec<(String, String)>>,
+    decided: HashMap<String, Vec<(String, String, String)>>,
+}
+
+impl Pending {
+    /// Everything that waits.
+    ///
+    /// # Errors
+    /// Those of the state.
+    pub fn of(store: &Store, tables: &[Option<Seen<'_>>]) -> Result<Pending, StateError> {
+        let contacts: BTreeSet<String> = store.pending()?.into_iter().collect();
+        if contacts.is_empty() {
+            return Ok(Pending::default());
+        }
+        let exports = |table: &str| {
+            let mut of_it = tables
+                .iter()
+                .flatten()
+                .filter(|seen| seen.table.name() == table);
+            of_it.next().map_or(0, |seen| seen.exports)
+        };
+        Ok(Pending {
+            contacts,
+            sent: store.all_sent(&exports)?,
+            agreed: store.all_agreed()?,
+            decided: store.all_decided()?,
+        })
+    }
+
+    /// What was written for a record, oldest first.
+    pub fn sent(&self, table: Table, no: &str) -> Vec<SentValue> {
+        if self.sent.is_empty() {
+            return Vec::new();
+        }
+        let record = (table.name().to_owned(), no.to_owned());
+        self.sent.get(&record).cloned().unwrap_or_default()
+    }
+
+    /// What is agreed in a party where no base says it: field and value.
+    pub fn agreed(&self, contact: &str) -> &[(String, String)] {
+        self.agreed.get(contact).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a person decided on conflicts of a party: field, value, and the print of what was decided on.
+    pub fn decided(&self, contact: &str) -> &[(String, String, String)] {
+        self.decided.get(contact).map_or(&[], Vec::as_slice)
+    }
+}

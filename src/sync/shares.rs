@@ -1,0 +1,140 @@
+//! Many parties are decided side by side: each core has a share of them, and the shares are put together in their order, so that
+//! the result is what one core would have made.
+
+use std::thread::{available_parallelism, scope};
+
+use crate::state::StateError;
+
+use super::decide::Decided;
+use super::diff::PrintMap;
+use super::family::Families;
+use super::party::{Outcome, decide_party};
+use super::seat::Notes;
+use super::world::World;
+
+/// Fewer parties than this are not worth a thread.
+const WORTH_A_THREAD: usize = 2_048;
+
+/// What was decided of some parties.
+#[derive(Default)]
+pub(super) struct Share {
+    pub(super) decided: Decided,
+    pub(super) notes: Notes,
+    /// Companies that changed, for their persons.
+    pub(super) families: Families,
+    /// By key: contacts with another name, their numbers and the names.
+    pub(super) renamed: PrintMap<(String, String)>,
+    /// Persons who left a company, and the company.
+    pub(super) left: Vec<(String, String)>,
+    /// Persons who were put off until their companies are decided.
+    pub(super) persons: Vec<u64>,
+}
+
+impl Share {
+    /// Decides companies and contacts that are nobody's persons; the others are put off.
+    pub(super) fn companies(
+        &mut self,
+        world: &World<'_>,
+        contacts: &[u64],
+    ) -> Result<(), StateError> {
+        let has_families = world.has_families();
+        side_by_side(self, world, contacts, &|share, contact| {
+            if has_families && world.company_of_person(contact).is_some() {
+                share.persons.push(contact);
+                return Ok(());
+            }
+            let nobody = Families::default();
+            let merged = decide_party(
+                world,
+                contact,
+                &nobody,
+                &mut share.decided,
+                &mut share.notes,
+            )?;
+            if let Some(party) = merged {
+                if has_families {
+                    let (fields, was) = (&party.merged.fields, &party.was);
+                    share.families.note(contact, fields, was, party.is_new);
+                }
+                share.note(contact, &party, has_families);
+            }
+            Ok(())
+        })
+    }
+
+    /// Decides persons, who take over what changed in their companies.
+    pub(super) fn persons(&mut self, world: &World<'_>, persons: &[u64]) -> Result<(), StateError> {
+        let families = std::mem::take(&mut self.families);
+        let decided = side_by_side(self, world, persons, &|share, person| {
+            let merged = decide_party(
+                world,
+                person,
+                &families,
+                &mut share.decided,
+                &mut share.notes,
+            )?;
+            if let Some(party) = merged {
+                share.note(person, &party, true);
+            }
+            Ok(())
+        });
+        self.families = families;
+        decided
+    }
+
+    fn note(&mut self, contact: u64, party: &Outcome, tells_name: bool) {
+        let left = party.left().map(|company| (party.no.clone(), company));
+        self.left.extend(left);
+        let renamed = party.renamed().filter(|_| tells_name);
+        self.renamed
+            .extend(renamed.map(|name| (contact, (party.no.clone(), name))));
+    }
+
+    /// Takes in what another share holds, which comes after this one's.
+    fn take_in(&mut self, other: Share) {
+        self.decided.take_in(other.decided);
+        self.notes.take_in(other.notes);
+        self.families.take_in(other.families);
+        self.renamed.extend(other.renamed);
+        self.left.extend(other.left);
+        self.persons.extend(other.persons);
+    }
+}
+
+/// Does something with each contact, on as many cores as that pays for.
+fn side_by_side(
+    first: &mut Share,
+    world: &World<'_>,
+    contacts: &[u64],
+    work: &(dyn Fn(&mut Share, u64) -> Result<(), StateError> + Sync),
+) -> Result<(), StateError> {
+    let one_by_one = |share: &mut Share, contacts: &[u64]| {
+        contacts
+            .iter()
+            .try_for_each(|contact| work(share, *contact))
+    };
+    let cores = available_parallelism().map_or(1, usize::from);
+    let shares = cores.min(contacts.len() / WORTH_A_THREAD).max(1);
+    let (mine, others) = contacts.split_at(contacts.len().div_ceil(shares));
+    scope(|scope| {
+        let size = mine.len().max(1);
+        let threads = others.chunks(size).map(|contacts| {
+            scope.spawn(move || {
+                let mut share = Share {
+                    notes: Notes::new(world),
+                    ..Share::default()
+                };
+                one_by_one(&mut share, contacts).map(|()| share)
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        one_by_one(first, mine)?;
+        for thread in threads {
+            match thread.join() {
+                Ok(share) => first.take_in(share?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(())
+    })
+}
