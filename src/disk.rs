@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,29 @@ pub trait ReadAt: Send + Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Reads exactly as many bytes as the buffer holds.
+///
+/// # Errors
+///
+/// Those of the system, and `UnexpectedEof` where the file has become shorter than it was.
+pub fn read_exact_at(source: &dyn ReadAt, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match source.read_at(&mut buffer[done..], offset + done as u64) {
+            Ok(0) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the file became shorter while it was read",
+                ));
+            }
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 impl ReadAt for Vec<u8> {
@@ -137,26 +162,90 @@ pub trait Disk: Sync {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;
 
-struct RealDraft(io::BufWriter<File>);
+struct RealDraft {
+    file: io::BufWriter<File>,
+    /// Bytes since the disk was last told to begin writing.
+    waiting: usize,
+    writeback: Option<Writeback>,
+}
+
+/// Has a long file written to the disk while it still grows, so that less is left to be waited for at its end.
+struct Writeback {
+    wake: mpsc::Sender<()>,
+    thread: thread::JoinHandle<io::Result<()>>,
+}
+
+impl Writeback {
+    /// So many bytes are worth a beginning.
+    const STRIDE: usize = 32 << 20;
+
+    fn start(file: &File) -> io::Result<Writeback> {
+        let file = file.try_clone()?;
+        let (wake, woken) = mpsc::channel();
+        let thread = thread::Builder::new().spawn(move || {
+            while woken.recv().is_ok() {
+                while woken.try_recv().is_ok() {}
+                file.sync_data()?;
+            }
+            Ok(())
+        })?;
+        Ok(Writeback { wake, thread })
+    }
+
+    /// A fault is reported to one caller only, so what the thread was told must be told on.
+    fn end(self) -> io::Result<()> {
+        drop(self.wake);
+        self.thread
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("a thread that writes files back panicked")))
+    }
+}
+
+impl RealDraft {
+    fn new(file: File) -> RealDraft {
+        RealDraft {
+            file: io::BufWriter::with_capacity(BUFFER, file),
+            waiting: 0,
+            writeback: None,
+        }
+    }
+}
 
 impl Write for RealDraft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        let count = self.file.write(bytes)?;
+        self.waiting += count;
+        if self.waiting >= Writeback::STRIDE {
+            self.waiting = 0;
+            let file = self.file.get_ref();
+            let writeback = match self.writeback.take() {
+                Some(running) => running,
+                None => Writeback::start(file)?,
+            };
+            // A thread that has ended ended with a fault, which `finish` tells.
+            let _ = writeback.wake.send(());
+            self.writeback = Some(writeback);
+        }
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.file.flush()
     }
 }
 
 impl Draft for RealDraft {
     fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.0.flush()?;
-        self.0.get_ref().sync_data()
+        self.file.flush()?;
+        if let Some(writeback) = self.writeback.take() {
+            writeback.end()?;
+        }
+        self.file.get_ref().sync_data()
     }
 }
 
-const BUFFER: usize = 1 << 20;
+/// Writes of this size and more are not buffered.
+const BUFFER: usize = 256 << 10;
 
 impl Disk for RealDisk {
     fn open(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)> {
@@ -214,9 +303,7 @@ impl Disk for RealDisk {
         if let Some(metadata) = like.and_then(|like| fs::metadata(like).ok()) {
             keep_mode_and_owner(&file, &metadata)?;
         }
-        Ok(Box::new(RealDraft(io::BufWriter::with_capacity(
-            BUFFER, file,
-        ))))
+        Ok(Box::new(RealDraft::new(file)))
     }
 
     fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
@@ -227,9 +314,7 @@ impl Disk for RealDisk {
             .open(path)?;
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;
-        Ok(Box::new(RealDraft(io::BufWriter::with_capacity(
-            BUFFER, file,
-        ))))
+        Ok(Box::new(RealDraft::new(file)))
     }
 
     fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {

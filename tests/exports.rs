@@ -648,7 +648,7 @@ proptest! {
         let mut seen = window.min(text.len());
         loop {
             match step(&dialect, &text.as_bytes()[..seen], at, seen == text.len()) {
-                Step::Record { span, next } => {
+                Step::Record { span, next, .. } => {
                     let record = &text.as_bytes()[span];
                     let mut spans = Vec::new();
                     cells(&dialect, record, &mut spans).expect("a record has whole cells");

@@ -16,7 +16,7 @@ fn read(d: &JsonDialect, file: &[u8], chunk: usize) -> Result<Vec<(usize, Vec<u8
     let mut records = Vec::new();
     loop {
         match json::step(d, &file[..end], at, end == file.len()) {
-            Step::Record { span, next } => {
+            Step::Record { span, next, .. } => {
                 let record = file[span.clone()].to_vec();
                 json::members(&record).map_err(|fault| fault.reason)?;
                 records.push((span.start, record));

@@ -80,10 +80,30 @@ pub struct CellSpan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unquotable;
 
+/// Bytes that a window is known not to have, so that they need not be looked for in each record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Absent {
+    /// NUL.
+    pub nul: bool,
+    /// Carriage returns.
+    pub cr: bool,
+}
+
 /// Finds the record that begins at or after `at`; blank lines before it are skipped.
 ///
 /// `last` says that the file ends with the window.
 pub fn step(dialect: &CsvDialect, window: &[u8], at: usize, last: bool) -> Step {
+    step_lacking(dialect, window, at, last, Absent::default())
+}
+
+/// [`step`] in a window that is known to lack some bytes.
+pub fn step_lacking(
+    dialect: &CsvDialect,
+    window: &[u8],
+    at: usize,
+    last: bool,
+    absent: Absent,
+) -> Step {
     let text = &window[..text_end(window)];
     let mut start = at;
     while start < text.len() && is_newline(text[start]) {
@@ -92,7 +112,7 @@ pub fn step(dialect: &CsvDialect, window: &[u8], at: usize, last: bool) -> Step 
     if start >= text.len() {
         return if last { Step::End { at } } else { Step::More };
     }
-    let end = match record_end(dialect, text, start) {
+    let (end, breaks) = match record_end(dialect, text, start, absent) {
         Ok(end) => end,
         Err(Open::Quote(_)) if !last => return Step::More,
         Err(Open::Quote(at)) => {
@@ -119,7 +139,7 @@ pub fn step(dialect: &CsvDialect, window: &[u8], at: usize, last: bool) -> Step 
         None => end,
     };
     let record = &text[start..end];
-    if let Some(nul) = memchr(0, record) {
+    if let Some(nul) = memchr(0, record).filter(|_| !absent.nul) {
         return Step::Broken {
             at: start + nul,
             reason: "a NUL byte; the file may be UTF-16 without a BOM".to_owned(),
@@ -138,6 +158,7 @@ pub fn step(dialect: &CsvDialect, window: &[u8], at: usize, last: bool) -> Step 
     Step::Record {
         span: start..end,
         next,
+        breaks: Some(breaks),
     }
 }
 
@@ -162,16 +183,28 @@ enum Open {
     After(usize),
 }
 
-/// Where the record that begins at `start` ends: at a line end outside quotes, or with the window.
-fn record_end(dialect: &CsvDialect, text: &[u8], start: usize) -> Result<usize, Open> {
+/// Where the record that begins at `start` ends: at a line end outside quotes, or with the window. Also says how many
+/// lines end within it, which they do in quoted cells only.
+fn record_end(
+    dialect: &CsvDialect,
+    text: &[u8],
+    start: usize,
+    absent: Absent,
+) -> Result<(usize, u64), Open> {
     let Some(quote) = dialect.quote else {
-        return Ok(memchr2(b'\n', b'\r', &text[start..]).map_or(text.len(), |at| start + at));
+        let end = memchr2(b'\n', b'\r', &text[start..]).map_or(text.len(), |at| start + at);
+        return Ok((end, 0));
     };
+    let special = |rest: &[u8]| match absent.cr {
+        true => memchr2(quote, b'\n', rest),
+        false => memchr3(quote, b'\n', b'\r', rest),
+    };
+    let mut breaks = 0;
     let mut at = start;
-    while let Some(found) = memchr3(quote, b'\n', b'\r', &text[at..]) {
+    while let Some(found) = special(&text[at..]) {
         at += found;
         if text[at] != quote {
-            return Ok(at);
+            return Ok((at, breaks));
         }
         let opens = at == start || text[at - 1] == dialect.delimiter;
         if !opens {
@@ -179,15 +212,20 @@ fn record_end(dialect: &CsvDialect, text: &[u8], start: usize) -> Result<usize, 
             at += 1;
             continue;
         }
-        at = closing(quote, text, at).ok_or(Open::Quote(at))? + 1;
+        let close = closing(quote, text, at).ok_or(Open::Quote(at))?;
+        breaks += match absent.cr {
+            true => memchr_iter(b'\n', &text[at..close]).count() as u64,
+            false => line_ends(&text[at..close], None),
+        };
+        at = close + 1;
         match text.get(at) {
-            None => return Ok(at),
+            None => return Ok((at, breaks)),
             Some(&byte) if byte == dialect.delimiter => at += 1,
-            Some(&byte) if is_newline(byte) => return Ok(at),
+            Some(&byte) if is_newline(byte) => return Ok((at, breaks)),
             Some(_) => return Err(Open::After(at)),
         }
     }
-    Ok(text.len())
+    Ok((text.len(), breaks))
 }
 
 /// The quote that closes the cell opened at `open`; doubled ones are text.
@@ -345,7 +383,7 @@ mod tests {
         let mut at = 0;
         loop {
             match step(dialect, text, at, true) {
-                Step::Record { span, next } => {
+                Step::Record { span, next, .. } => {
                     records.push(String::from_utf8_lossy(&text[span]).into_owned());
                     at = next;
                 }

@@ -2,7 +2,7 @@
 
 use regex_lite::Regex;
 
-use super::csv::{self, CellSpan, CsvDialect, Quoting};
+use super::csv::{self, Absent, CellSpan, CsvDialect, Quoting};
 use super::encoding::{BOM, Encoding, Opening};
 use super::grammar::Step;
 use super::json::{self, JsonDialect, Shape};
@@ -59,10 +59,10 @@ pub enum Grammar {
 }
 
 impl Grammar {
-    /// What stands at a record boundary.
-    pub fn step(&self, window: &[u8], at: usize, last: bool) -> Step {
+    /// What stands at a record boundary, in a window that lacks some bytes.
+    pub fn step(&self, window: &[u8], at: usize, last: bool, absent: Absent) -> Step {
         match self {
-            Grammar::Csv(dialect) => csv::step(dialect, window, at, last),
+            Grammar::Csv(dialect) => csv::step_lacking(dialect, window, at, last, absent),
             Grammar::Json(dialect) => json::step(dialect, window, at, last),
         }
     }
@@ -322,7 +322,7 @@ impl<'a> Sample<'a> {
         let mut at = 0;
         while sample.records.len() < SAMPLE {
             match csv::step(dialect, text, at, whole) {
-                Step::Record { span, next } => {
+                Step::Record { span, next, .. } => {
                     let newline = csv::newline_at(text, span.end);
                     sample.newline = sample.newline.or(newline);
                     let record = &text[span];

@@ -379,6 +379,25 @@ impl Checker {
         Checker { encoding, sound }
     }
 
+    /// How many bytes at the end begin a character of which the rest is lacking, where all others decode; `None` where
+    /// some do not, or where only looking at each record tells.
+    pub(super) fn whole(&self, bytes: &[u8]) -> Option<usize> {
+        match (&self.sound, self.encoding) {
+            (Some(sound), _) => bytes
+                .iter()
+                .all(|&byte| sound[usize::from(byte)])
+                .then_some(0),
+            (None, Encoding::Utf8) => match simdutf8::compat::from_utf8(bytes) {
+                Ok(_) => Some(0),
+                Err(error) if error.error_len().is_none() => {
+                    Some(bytes.len() - error.valid_up_to())
+                }
+                Err(_) => None,
+            },
+            (None, _) => None,
+        }
+    }
+
     pub(super) fn check(&self, bytes: &[u8]) -> Result<(), DecodeFault> {
         match &self.sound {
             Some(sound) => match bytes.iter().position(|&byte| !sound[usize::from(byte)]) {

@@ -4,23 +4,21 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::sync::OnceLock;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::columns::{Columns, Unmatched, fold};
+use super::columns::{Columns, fold};
 use super::csv::{self, CellSpan, CsvDialect};
-use super::dialect::{self, Dialect, Grammar, HEAD, Unreadable};
-use super::encoding::{self, BOM, Checker, Encoding, Opening};
-use super::grammar::{Fault, Step};
+use super::dialect::{Dialect, Grammar, HEAD};
+use super::encoding::{self, Encoding, Opening};
+use super::grammar::Fault;
 use super::json::{self, Member};
+use super::print::Printer;
+use super::reading::{Reading, Stop, digest_of};
 use super::settings::{Settings, TooLong};
-use super::source::{Bounds, ReadAhead, ReadAt, Stuck, Window, each_piece, pieces, read_range};
+use super::source::{Bounds, ReadAhead, ReadAt, pieces, read_range};
 use crate::model::form::{canonical, caption, is_blank};
 use crate::model::{Form, Place, Problem, Row, Table};
-
-/// The distance of the marks from which lines are counted.
-const LINE_BLOCK: u64 = 1 << 12;
 
 /// The kind of fault of a record whose file is no longer what was read.
 pub const CHANGED: &str = "changed";
@@ -32,6 +30,8 @@ pub struct RecordAt {
     pub start: u64,
     /// How many bytes it has, without terminator or separator.
     pub len: u32,
+    /// The line, from 1, in which it begins.
+    pub line: u32,
     /// A seeded hash of its bytes.
     pub print: u64,
 }
@@ -67,8 +67,8 @@ pub struct Export {
     pub(super) bounds: Bounds,
     file: String,
     seed: u64,
+    printer: Printer,
     lengths: Vec<(usize, TooLong)>,
-    lines: OnceLock<Vec<u64>>,
 }
 
 /// Why a file is refused whole.
@@ -215,39 +215,6 @@ impl Record {
     }
 }
 
-/// What a scan over all records found.
-struct Scan {
-    records: Vec<RecordAt>,
-    tail_start: u64,
-    beyond_ascii: bool,
-}
-
-/// Why a scan stopped early.
-enum Stop {
-    /// Bytes that do not decode, and whether characters beyond ASCII had decoded before.
-    Undecodable {
-        at: u64,
-        after_others: bool,
-    },
-    /// Anything else, at an offset of the working bytes.
-    At(u64, String, String),
-    /// None of these columns is the key.
-    NoKey(u64, Unmatched, Vec<String>),
-    Io(io::Error),
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Stop {
-        Stop::Io(error)
-    }
-}
-
-impl From<Unreadable> for Stop {
-    fn from(unreadable: Unreadable) -> Stop {
-        Stop::At(unreadable.at as u64, unreadable.reason, unreadable.advice)
-    }
-}
-
 impl Export {
     /// Reads a file: its dialect, its columns, and where its records are.
     ///
@@ -292,11 +259,12 @@ impl Export {
         }
         let io = |error: io::Error| Refusal::unreadable(&error);
         let head = read_range(&*source, 0..length.min(HEAD as u64)).map_err(io)?;
-        let digest = digest(&*source, length, bounds).map_err(io)?;
         let opening = opening(settings, &head)?;
+        let mut digest = None;
         let (text, head) = match opening.encoding.is_utf16() {
             false => (source, head),
             true => {
+                digest = Some(digest_of(&*source, bounds).map_err(io)?);
                 let text = transcoded(&*source, opening.encoding).map_err(|fault| match fault {
                     Stop::Io(error) => Refusal::unreadable(&error),
                     Stop::Undecodable { at, .. } | Stop::At(at, ..) | Stop::NoKey(at, ..) => {
@@ -356,7 +324,7 @@ impl Export {
             table,
             dialect: read.dialect,
             columns: read.columns,
-            digest,
+            digest: digest.unwrap_or(read.digest),
             records: read.records,
             problems: read.problems,
             header: read.header,
@@ -366,15 +334,15 @@ impl Export {
             bounds,
             file: file.to_owned(),
             seed,
+            printer: Printer::new(seed),
             lengths,
-            lines: OnceLock::new(),
         })
     }
 
     /// Changes when columns or keys do, or when the same bytes come to mean other values: records whose hash is what
     /// it was must then be read again.
     pub fn shape(&self) -> u64 {
-        let mut hash = Xxh3::new();
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
         let mut add = |part: &str| {
             hash.update(part.as_bytes());
             hash.update(b"\x1f");
@@ -428,7 +396,7 @@ impl Export {
             kind: "unreadable",
             reason: error.to_string(),
         })?;
-        if xxh3_64_with_seed(&bytes, self.seed) != place.print {
+        if self.print_of(&bytes) != place.print {
             return Err(Fault {
                 at: 0,
                 kind: CHANGED,
@@ -500,6 +468,11 @@ impl Export {
             Ok(bytes) => self.key_of(&bytes, &mut Vec::new()),
             Err(_) => KeyPrint::Faulty(None),
         }
+    }
+
+    /// The print of a record with these bytes.
+    pub fn print_of(&self, record: &[u8]) -> u64 {
+        self.printer.print(record)
     }
 
     /// The seed of its hashes.
@@ -594,20 +567,9 @@ impl Export {
 
     /// The line, from 1, in which a record begins.
     pub fn line_of(&self, at: usize) -> u64 {
-        let Some(record) = self.records.get(at) else {
-            return 0;
-        };
-        let marks = self
-            .lines
-            .get_or_init(|| line_marks(&*self.text).unwrap_or_default());
-        let block = record.start / LINE_BLOCK;
-        let before = usize::try_from(block)
-            .ok()
-            .and_then(|block| marks.get(block).copied())
-            .unwrap_or(0);
-        // A file that has become unreadable loses its line numbers, and is refused when its records are read.
-        let within = lines_in(&*self.text, block * LINE_BLOCK..record.start).unwrap_or(0);
-        before + within + 1
+        self.records
+            .get(at)
+            .map_or(0, |record| u64::from(record.line))
     }
 
     /// Whether a value can stand in a column of this file. (Its length is for the caller to compare.)
@@ -797,255 +759,11 @@ impl fmt::Debug for Export {
 
 /// The hash of a key, which all exports compute alike.
 pub fn key_print(keys: &[&str], seed: u64) -> u64 {
-    let mut hash = Xxh3::with_seed(seed);
-    for (at, key) in keys.iter().enumerate() {
-        if at > 0 {
-            hash.update(b"\x1f");
-        }
-        hash.update(canonical(Form::Code, key).as_bytes());
+    if let [key] = keys {
+        return xxh3_64_with_seed(canonical(Form::Code, key).as_bytes(), seed);
     }
-    hash.digest()
-}
-
-/// One attempt to read a file under one encoding.
-struct Reading<'a> {
-    table: Table,
-    settings: &'a Settings,
-    file: &'a str,
-    text: &'a dyn ReadAt,
-    head: &'a [u8],
-    bounds: Bounds,
-    seed: u64,
-}
-
-/// What an attempt found.
-struct Read {
-    dialect: Dialect,
-    columns: Columns,
-    records: Vec<RecordAt>,
-    problems: Vec<Problem>,
-    header: Range<u64>,
-    body_start: u64,
-    tail_start: u64,
-}
-
-impl Reading<'_> {
-    fn read(&self, opening: Opening) -> Result<Read, Stop> {
-        let whole = self.head.len() as u64 == self.text.len();
-        let (mut dialect, start) = dialect::detect(self.settings, opening, self.head, whole)?;
-        let checker = Checker::new(dialect.encoding.working());
-        let preamble = start - usize::from(dialect.bom && self.head.starts_with(BOM)) * BOM.len();
-        let preamble = &self.head[start - preamble..start];
-        let mut beyond_ascii = !preamble.is_ascii();
-        check(&checker, preamble, (start - preamble.len()) as u64, false)?;
-        let (header, body_start) = self.header(&dialect, start)?;
-        let header_bytes = &self.head[header.clone()];
-        check(&checker, header_bytes, header.start as u64, beyond_ascii)?;
-        beyond_ascii |= !header_bytes.is_ascii();
-        let names = self.names(&mut dialect, header.clone(), body_start, whole)?;
-        let place = Place {
-            table: self.table.name().to_owned(),
-            file: Some(self.file.to_owned()),
-            ..Place::default()
-        };
-        let sparse = matches!(&dialect.grammar, Grammar::Json(json) if json.sparse);
-        // An empty JSON export has no names to match; it says nothing either way.
-        let names = if names.is_empty() && matches!(dialect.grammar, Grammar::Json(_)) {
-            let defs = self.table.columns().iter();
-            defs.map(|def| def.name.to_owned()).collect()
-        } else {
-            names
-        };
-        let (columns, problems) =
-            Columns::matched(self.table, names.clone(), self.settings, sparse, &place)
-                .map_err(|unmatched| Stop::NoKey(header.start as u64, unmatched, names))?;
-        let scan = self.scan(&dialect.grammar, &checker, body_start as u64, beyond_ascii)?;
-        dialect.encoding_proven |= scan.beyond_ascii;
-        Ok(Read {
-            dialect,
-            columns,
-            records: scan.records,
-            problems,
-            header: header.start as u64..header.end as u64,
-            body_start: body_start as u64,
-            tail_start: scan.tail_start,
-        })
-    }
-
-    /// The header's span and where the records begin.
-    fn header(&self, dialect: &Dialect, start: usize) -> Result<(Range<usize>, usize), Stop> {
-        let Grammar::Csv(csv) = &dialect.grammar else {
-            return Ok((start..start, start));
-        };
-        if !csv.header {
-            return Ok((start..start, start));
-        }
-        let whole = self.head.len() as u64 == self.text.len();
-        match csv::step(csv, self.head, start, whole) {
-            Step::Record { span, next } => Ok((span, next)),
-            Step::Broken { at, reason } => Err(broken(at as u64, reason)),
-            Step::End { at } => Err(Stop::At(
-                at as u64,
-                "the file has no header".to_owned(),
-                "pin `header = false` and name its columns if it has none".to_owned(),
-            )),
-            Step::More => Err(Stop::At(
-                start as u64,
-                format!("the header does not end within {HEAD} bytes"),
-                "check `quote` and the file".to_owned(),
-            )),
-        }
-    }
-
-    /// The names of the columns, which for CSV also says how many there are.
-    fn names(
-        &self,
-        dialect: &mut Dialect,
-        header: Range<usize>,
-        body_start: usize,
-        whole: bool,
-    ) -> Result<Vec<String>, Stop> {
-        let start = header.start as u64;
-        let header = &self.head[header];
-        let encoding = dialect.encoding.working();
-        match &mut dialect.grammar {
-            Grammar::Csv(csv) if csv.header => {
-                let mut spans = Vec::new();
-                csv::cells(csv, header, &mut spans)
-                    .map_err(|fault| broken(start + fault.at as u64, fault.reason))?;
-                csv.columns = spans.len();
-                let names = spans.into_iter().map(|cell| {
-                    let value = csv::unquote(csv, &header[cell.span]);
-                    encoding
-                        .decode(&value)
-                        .map_or_else(|_| String::new(), |name| name.trim().to_owned())
-                });
-                Ok(names.collect())
-            }
-            Grammar::Csv(csv) => {
-                let mut names = self.settings.names.clone();
-                if names.is_empty() || (csv.columns > 0 && names.len() > csv.columns) {
-                    return Err(Stop::At(
-                        body_start as u64,
-                        format!(
-                            "the file has no header and {} columns, and {} are named",
-                            csv.columns,
-                            names.len()
-                        ),
-                        "name its columns, in order, in `names`".to_owned(),
-                    ));
-                }
-                csv.columns = csv.columns.max(names.len());
-                names.resize(csv.columns, String::new());
-                Ok(names)
-            }
-            Grammar::Json(json) => {
-                let mut names: Vec<String> = Vec::new();
-                let mut at = body_start;
-                while let Step::Record { span, next } = json::step(json, self.head, at, whole) {
-                    let record = &self.head[span];
-                    for member in json::members(record).unwrap_or_default() {
-                        if let Ok(name) = json::text(&record[member.name])
-                            && !names.iter().any(|known| *known == name)
-                        {
-                            names.push(name.into_owned());
-                        }
-                    }
-                    at = next;
-                }
-                Ok(names)
-            }
-        }
-    }
-
-    /// One look at every record.
-    fn scan(
-        &self,
-        grammar: &Grammar,
-        checker: &Checker,
-        body_start: u64,
-        mut beyond_ascii: bool,
-    ) -> Result<Scan, Stop> {
-        let mut window = Window::new(self.text, body_start..self.text.len(), self.bounds);
-        let mut records = Vec::new();
-        let mut at = 0;
-        let tail_start = loop {
-            match grammar.step(window.bytes(), at, window.is_last()) {
-                Step::Record { span, next } => {
-                    let record = &window.bytes()[span.clone()];
-                    let start = window.start() + span.start as u64;
-                    if !record.is_ascii() {
-                        check(checker, record, start, beyond_ascii)?;
-                        beyond_ascii = true;
-                    }
-                    let len = u32::try_from(record.len())
-                        .map_err(|_| too_long(start, self.bounds.record))?;
-                    records.push(RecordAt {
-                        start,
-                        len,
-                        print: xxh3_64_with_seed(record, self.seed),
-                    });
-                    at = next;
-                }
-                Step::More if window.is_last() => {
-                    return Err(broken(
-                        window.start() + at as u64,
-                        "the file ends in the middle of a record".to_owned(),
-                    ));
-                }
-                Step::More => {
-                    let start = window.start() + at as u64;
-                    window.advance(at).map_err(|stuck| match stuck {
-                        Stuck::TooLong => too_long(start, self.bounds.record),
-                        Stuck::Io(error) => Stop::Io(error),
-                    })?;
-                    at = 0;
-                }
-                Step::End { at } => break window.start() + at as u64,
-                Step::Broken { at, reason } => {
-                    return Err(broken(window.start() + at as u64, reason));
-                }
-            }
-        };
-        let end = self.text.len();
-        if end - tail_start > self.bounds.record as u64 {
-            return Err(too_long(tail_start, self.bounds.record));
-        }
-        let tail = read_range(self.text, tail_start..end)?;
-        check(checker, &tail, tail_start, beyond_ascii)?;
-        if let Grammar::Json(json) = grammar {
-            json::check_tail(json, &tail)
-                .map_err(|(at, reason)| broken(tail_start + at as u64, reason))?;
-        }
-        Ok(Scan {
-            records,
-            tail_start,
-            beyond_ascii: beyond_ascii || !tail.is_ascii(),
-        })
-    }
-}
-
-fn check(checker: &Checker, bytes: &[u8], start: u64, after_others: bool) -> Result<(), Stop> {
-    checker.check(bytes).map_err(|fault| Stop::Undecodable {
-        at: start + fault.at as u64,
-        after_others: after_others || !bytes[..fault.at].is_ascii(),
-    })
-}
-
-fn broken(at: u64, reason: String) -> Stop {
-    Stop::At(
-        at,
-        reason,
-        "the file may be cut or still being written; export it again".to_owned(),
-    )
-}
-
-fn too_long(at: u64, limit: usize) -> Stop {
-    Stop::At(
-        at,
-        format!("a record is longer than {limit} bytes"),
-        "a quote before it may never be closed; export it again".to_owned(),
-    )
+    let parts: Vec<Cow<'_, str>> = keys.iter().map(|key| canonical(Form::Code, key)).collect();
+    xxh3_64_with_seed(parts.join("\x1f").as_bytes(), seed)
 }
 
 /// What the file's first bytes and the settings say together about its encoding.
@@ -1069,15 +787,6 @@ fn opening(settings: &Settings, head: &[u8]) -> Result<Opening, Refusal> {
             proven: true,
         }),
     }
-}
-
-fn digest(source: &dyn ReadAt, length: u64, bounds: Bounds) -> io::Result<u128> {
-    let mut hash = Xxh3::new();
-    each_piece(source, 0..length, bounds.window.max(4096), |piece| {
-        hash.update(piece);
-        Ok(())
-    })?;
-    Ok(hash.digest128())
 }
 
 fn transcoded(source: &dyn ReadAt, encoding: Encoding) -> Result<Vec<u8>, Stop> {
@@ -1135,34 +844,4 @@ fn own_offset(text: &dyn ReadAt, encoding: Encoding, working: u64) -> u64 {
         .map(|&byte| u64::from(byte & 0xC0 != 0x80) + u64::from(byte >= 0xF0))
         .sum();
     2 * units
-}
-
-fn lines_in(text: &dyn ReadAt, range: Range<u64>) -> io::Result<u64> {
-    let start = range.start;
-    let bytes = read_range(text, range)?;
-    // What stands before matters to a line end that it may be the first half of.
-    let before = match start.checked_sub(1) {
-        Some(at) if bytes.first() == Some(&b'\n') => read_range(text, at..start)?.last().copied(),
-        _ => None,
-    };
-    Ok(csv::line_ends(&bytes, before))
-}
-
-/// How many lines end before each block of the file.
-fn line_marks(text: &dyn ReadAt) -> io::Result<Vec<u64>> {
-    const WINDOW: u64 = 256 * LINE_BLOCK;
-    let mut marks = Vec::with_capacity((text.len() / LINE_BLOCK) as usize + 1);
-    let mut count = 0;
-    let mut at = 0;
-    let mut before = None;
-    while at < text.len() {
-        let next = text.len().min(at + WINDOW);
-        for block in read_range(text, at..next)?.chunks(LINE_BLOCK as usize) {
-            marks.push(count);
-            count += csv::line_ends(block, before);
-            before = block.last().copied();
-        }
-        at = next;
-    }
-    Ok(marks)
 }

@@ -13,6 +13,8 @@ pub enum Step {
         span: Range<usize>,
         /// The boundary after it.
         next: usize,
+        /// How many lines end within the record, where that is known.
+        breaks: Option<u64>,
     },
     /// The window ends before the record does: come again with a longer one.
     More,

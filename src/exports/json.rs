@@ -114,7 +114,7 @@ fn member_sets_differ(dialect: &JsonDialect, head: &[u8], whole: bool) -> bool {
         return false;
     };
     let mut first: Option<Vec<String>> = None;
-    while let Step::Record { span, next } = step(dialect, head, at, whole) {
+    while let Step::Record { span, next, .. } = step(dialect, head, at, whole) {
         at = next;
         let Some(names) = sorted_names(&head[span]) else {
             continue;

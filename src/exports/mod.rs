@@ -8,6 +8,8 @@ mod excerpt;
 pub mod export;
 pub mod grammar;
 pub mod json;
+mod print;
+mod reading;
 pub mod settings;
 pub mod sniff;
 pub mod source;

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-pub use crate::disk::ReadAt;
+pub use crate::disk::{ReadAt, read_exact_at};
 
 /// How much of a file is in memory at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,29 +23,6 @@ impl Default for Bounds {
     }
 }
 
-/// Reads exactly `buf.len()` bytes at `offset`.
-///
-/// # Errors
-///
-/// Those of the system, and `UnexpectedEof` where the file has become shorter than it was.
-pub fn read_exact_at(source: &dyn ReadAt, buf: &mut [u8], offset: u64) -> io::Result<()> {
-    let mut done = 0;
-    while done < buf.len() {
-        match source.read_at(&mut buf[done..], offset + done as u64) {
-            Ok(0) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "the file became shorter while it was read",
-                ));
-            }
-            Ok(count) => done += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
 /// The bytes of a range.
 ///
 /// # Errors
@@ -63,6 +40,7 @@ pub fn read_range(source: &dyn ReadAt, range: std::ops::Range<u64>) -> io::Resul
 /// the file has a block of its own, so that threads that are at work in different parts leave each other alone.
 pub(super) struct ReadAhead {
     source: Box<dyn ReadAt>,
+    length: u64,
     blocks: [Mutex<Block>; 8],
 }
 
@@ -81,13 +59,14 @@ impl ReadAhead {
 
     pub(super) fn new(source: Box<dyn ReadAt>) -> ReadAhead {
         ReadAhead {
+            length: source.len(),
             source,
             blocks: Default::default(),
         }
     }
 
     fn block_of(&self, offset: u64) -> &Mutex<Block> {
-        let part = self.source.len() / self.blocks.len() as u64 + 1;
+        let part = self.length / self.blocks.len() as u64 + 1;
         let at = usize::try_from(offset / part).unwrap_or(usize::MAX);
         &self.blocks[at.min(self.blocks.len() - 1)]
     }
@@ -95,7 +74,7 @@ impl ReadAhead {
 
 impl ReadAt for ReadAhead {
     fn len(&self) -> u64 {
-        self.source.len()
+        self.length
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {

@@ -12,7 +12,7 @@ use super::encoding::{BOM, Encoding};
 use super::export::{Cells, Export, Record};
 use super::grammar::Fault;
 use super::json;
-use super::source::{each_piece, read_range};
+use super::source::{ReadAt, read_exact_at, read_range};
 use crate::model::Form;
 use crate::model::form::spelled_like;
 
@@ -94,6 +94,64 @@ impl UnlistedRow {
 struct Patch {
     range: Range<u64>,
     bytes: Vec<u8>,
+}
+
+/// Writes in blocks of one size. What is copied is read straight to where it is written from.
+struct Blocks<'o> {
+    out: &'o mut dyn Write,
+    block: Vec<u8>,
+    filled: usize,
+}
+
+impl<'o> Blocks<'o> {
+    /// Small enough to stay in a core's cache between reading, hashing and writing.
+    const SIZE: usize = 256 << 10;
+
+    fn new(out: &'o mut dyn Write) -> Blocks<'o> {
+        Blocks {
+            out,
+            block: vec![0; Blocks::SIZE],
+            filled: 0,
+        }
+    }
+
+    /// The part of the block that is still free; never empty.
+    fn room(&mut self) -> io::Result<&mut [u8]> {
+        if self.filled == Blocks::SIZE {
+            self.out.write_all(&self.block)?;
+            self.filled = 0;
+        }
+        Ok(&mut self.block[self.filled..])
+    }
+
+    fn copy(&mut self, source: &dyn ReadAt, range: Range<u64>) -> io::Result<()> {
+        let mut at = range.start;
+        while at < range.end {
+            let room = self.room()?;
+            let count = room
+                .len()
+                .min(usize::try_from(range.end - at).unwrap_or(usize::MAX));
+            read_exact_at(source, &mut room[..count], at)?;
+            self.filled += count;
+            at += count as u64;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let room = self.room()?;
+            let (now, later) = bytes.split_at(bytes.len().min(room.len()));
+            room[..now.len()].copy_from_slice(now);
+            self.filled += now.len();
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> io::Result<()> {
+        self.out.write_all(&self.block[..self.filled])
+    }
 }
 
 impl Export {
@@ -182,22 +240,15 @@ impl Export {
     }
 
     fn copy(&self, patches: &[Patch], out: &mut dyn Write) -> io::Result<()> {
+        let mut blocks = Blocks::new(out);
         let mut at = 0;
-        let end = self.text.len();
         for patch in patches {
-            each_piece(
-                &*self.text,
-                at..patch.range.start,
-                self.bounds.window,
-                |piece| out.write_all(piece),
-            )?;
-            out.write_all(&patch.bytes)?;
+            blocks.copy(&*self.text, at..patch.range.start)?;
+            blocks.put(&patch.bytes)?;
             at = patch.range.end;
         }
-        each_piece(&*self.text, at..end, self.bounds.window, |piece| {
-            out.write_all(piece)
-        })?;
-        Ok(())
+        blocks.copy(&*self.text, at..self.text.len())?;
+        blocks.finish()
     }
 
     /// Writes working bytes as the file has them.

@@ -137,6 +137,7 @@ fn element(window: &[u8], at: usize, last: bool) -> Step {
     Step::Record {
         span: start..end,
         next: end,
+        breaks: None,
     }
 }
 
@@ -166,10 +167,12 @@ fn line(window: &[u8], at: usize, last: bool) -> Step {
         Some(at) => Step::Record {
             span: start..end,
             next: at + 1,
+            breaks: None,
         },
         None if last => Step::Record {
             span: start..end,
             next: window.len(),
+            breaks: None,
         },
         None => Step::More,
     }
@@ -492,7 +495,8 @@ mod tests {
             step(&d, &text[..14], 1, false),
             Step::Record {
                 span: 1..11,
-                next: 11
+                next: 11,
+                breaks: None,
             }
         );
         let endless = [b"[{\"a\":\"".as_slice(), &[b'x'; 100_000]].concat();
