@@ -10,7 +10,8 @@ use crate::exports::key_print;
 use crate::merge::plan::Quoted;
 use crate::model::{Form, Row, Table, form};
 use crate::state::queries::Event;
-use crate::state::{Index, Rows, Store, base};
+use crate::state::rows::rows_path;
+use crate::state::{Index, Rows, Store};
 use crate::sync::observe::plain;
 
 use super::{Answer, Context, Failure};
@@ -194,13 +195,10 @@ fn base_row(
     no: &str,
 ) -> Result<Option<Row>, Failure> {
     let folder = store.base_folder();
-    let index = Index::read(
-        &RealDisk,
-        &base::index_path(&folder, table, memory.generation),
-    )?;
+    let index = Index::read(&RealDisk, &folder, table, memory.generation)?;
     let rows = Rows::open(
         &RealDisk,
-        base::rows_path(&folder, table, memory.rows_epoch),
+        rows_path(&folder, table, memory.rows_epoch),
         memory.rows_length,
     )?;
     let key = plain(key_print(&[no], store.seed(0)?));

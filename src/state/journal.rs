@@ -296,6 +296,12 @@ impl Store {
                     memory.problems.len() as i64
                 ],
             )?;
+            match &memory.quiet {
+                Some(quiet) => {
+                    db.execute("INSERT OR REPLACE INTO meta VALUES('quiet', ?1)", [quiet])?
+                }
+                None => db.execute("DELETE FROM meta WHERE name = 'quiet'", [])?,
+            };
             receive(db, &memory.receipts, Some(memory.pass))?;
             if memory.approved.is_some() || !memory.tables.is_empty() {
                 db.execute("DELETE FROM halts", [])?;

@@ -280,6 +280,9 @@ pub struct Memory {
     pub receipts: Vec<ReceiptRow>,
     /// The approved halt that let the pass through.
     pub approved: Option<String>,
+    /// What every table looks like after the pass, as JSON, where it leaves nothing open.
+    #[serde(default)]
+    pub quiet: Option<String>,
 }
 
 /// What the state knows of the events export that was read last.
@@ -310,6 +313,7 @@ impl Memory {
     /// Leaves out what belongs to a table whose file was not replaced after all; its base stays as it was.
     pub fn without_table(mut self, table: &str) -> Memory {
         self.tables.retain(|row| row.table != table);
+        self.quiet = None;
         self.sent.retain(|row| row.table != table);
         self.answers.retain(|row| row.table != table);
         let unwritten = self.created.extract_if(.., |row| row.table == table);

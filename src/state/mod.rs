@@ -2,17 +2,19 @@
 //!
 //! One commit of the database is the commit of everything: it names the generation of each table's base files.
 
-pub mod base;
 pub mod drops;
 pub mod error;
+pub mod index;
 pub mod journal;
 pub mod lock;
 pub mod memory;
 pub mod queries;
+pub mod rows;
 pub mod store;
 
-pub use base::{Index, RowWriter, Rows};
 pub use error::StateError;
+pub use index::{Index, IndexDraft};
 pub use lock::Lock;
 pub use memory::{Memory, TableMemory};
+pub use rows::{RowWriter, Rows};
 pub use store::Store;

@@ -8,6 +8,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use crate::disk::Disk;
 
 use super::error::StateError;
+use super::index::Index;
+use super::rows::rows_path;
 
 /// The state of one configuration.
 pub struct Store {
@@ -225,8 +227,8 @@ impl Store {
         let mut named: Vec<PathBuf> = Vec::new();
         for memory in self.tables()? {
             if let Some(table) = crate::model::Table::named(&memory.table) {
-                named.push(super::base::index_path(&folder, table, memory.generation));
-                named.push(super::base::rows_path(&folder, table, memory.rows_epoch));
+                named.extend(Index::files(disk, &folder, table, memory.generation)?);
+                named.push(rows_path(&folder, table, memory.rows_epoch));
             }
         }
         for path in disk.list(&folder).map_err(StateError::file(&folder))? {

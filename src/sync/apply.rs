@@ -3,24 +3,28 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use tracing::{info, warn};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed, xxh3_128};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use crate::config::{Announce, Update, WriteBack};
+use crate::config::{Announce, Config, Update, WriteBack};
 use crate::disk::{Disk, Draft};
 use crate::exports::{Edits, Export, UpdateContents};
 use crate::merge::deliver::Route;
+use crate::merge::plan::Plan;
 use crate::model::{Row, Table};
 use crate::state::memory::{Memory, TableMemory, Target};
-use crate::state::{Index, RowWriter, StateError, Store, base};
+use crate::state::rows::rows_path;
+use crate::state::{IndexDraft, RowWriter, StateError, Store};
 
 use super::couple::{PRIMARY_CONTACT, company_key};
 use super::decide::{Born, Decided, Overrides};
 use super::inbox::folder_and_name;
 use super::observe::{Seen, plain};
 use super::pass::Effects;
+use super::quiet::Quiet;
 use super::spread::side_by_side;
 
 /// Why a pass could not be carried out.
@@ -58,15 +62,26 @@ pub enum Applied {
     Overtaken(PathBuf),
 }
 
-/// Carries out what was decided, and writes the files of its documents. `read_at` is when the exports were opened, in nanoseconds since 1970.
+/// What carrying out has to know beside what was decided.
+pub struct Doing<'d> {
+    /// Configuration.
+    pub config: &'d Config,
+    /// How many couplings are in force.
+    pub couplings: u64,
+    /// When the exports were opened, in nanoseconds since 1970.
+    pub read_at: i128,
+    /// Tells when it is done.
+    pub finished: &'d dyn Fn() -> String,
+}
+
+/// Carries out what was decided, and writes the files of its documents.
 pub fn apply(
     decided: Decided,
     tables: &[Option<Seen<'_>>],
     documents: &[(PathBuf, Vec<u8>)],
     effects: &Effects<'_>,
     store: &mut Store,
-    read_at: i128,
-    finished: &dyn Fn() -> String,
+    doing: &Doing<'_>,
 ) -> Result<Applied, ApplyError> {
     let Effects { disk, stage, .. } = *effects;
     let Decided {
@@ -82,11 +97,12 @@ pub fn apply(
         mut memory,
         plan,
     } = decided;
-    memory.conflicts = plan.conflicts;
-    memory.debts = plan.debts;
-    memory.problems = plan.problems;
-    memory.interactions = plan.interactions;
-    memory.changes = plan.changes;
+    let mut plan = plan;
+    memory.conflicts = std::mem::take(&mut plan.conflicts);
+    memory.debts = std::mem::take(&mut plan.debts);
+    memory.problems = std::mem::take(&mut plan.problems);
+    memory.interactions = std::mem::take(&mut plan.interactions);
+    memory.changes = std::mem::take(&mut plan.changes);
     let pass = memory.pass;
     let nothing = Edits::default();
     let mut jobs: Vec<Job<'_>> = Vec::new();
@@ -166,14 +182,20 @@ pub fn apply(
             &base_folder,
         )
     });
+    let mut leaves_open = false;
     for table in remembered {
-        memory.tables.push(table?);
+        let (table, is_open) = table?;
+        memory.tables.push(table);
+        leaves_open |= is_open;
+    }
+    if !leaves_open {
+        memory.quiet = quiet(doing, tables, &memory, &plan, &jobs, disk)?;
     }
     for seen in tables.iter().flatten().filter(|seen| seen.export.is_some()) {
         let is_target = jobs
             .iter()
             .any(|job| job.in_place && job.seen.table == seen.table);
-        if !still_as_read(seen, is_target, disk, read_at)? {
+        if !still_as_read(seen, is_target, disk, doing.read_at)? {
             discard(&targets, disk)?;
             if !targets.is_empty() {
                 store.journal_clear(disk)?;
@@ -211,12 +233,43 @@ pub fn apply(
     };
     let (memory, published) = publish(&targets, memory, disk, &check)?;
     stage("remembering");
-    store.remember(disk, &memory, &finished())?;
+    store.remember(disk, &memory, &(doing.finished)())?;
     for memory in &memory.tables {
         store.forget_answered(&memory.table, memory.exports.saturating_sub(ECHO_EXPORTS))?;
     }
     store.sweep_base(disk)?;
     Ok(Applied::Done(published))
+}
+
+/// What the pass leaves, where it leaves nothing open.
+fn quiet(
+    doing: &Doing<'_>,
+    tables: &[Option<Seen<'_>>],
+    memory: &Memory,
+    plan: &Plan,
+    jobs: &[Job<'_>],
+    disk: &dyn Disk,
+) -> Result<Option<String>, ApplyError> {
+    let size_of = |seen: &Seen<'_>| {
+        let mut in_place = jobs.iter().filter(|job| job.in_place);
+        match in_place.find(|job| job.seen.table == seen.table) {
+            Some(job) => disk
+                .identity(&job.temporary())
+                .ok()?
+                .map(|identity| identity.size),
+            None => seen.identity.map(|identity| identity.size),
+        }
+    };
+    let quiet = Quiet::after(
+        doing.config,
+        tables,
+        memory,
+        plan,
+        doing.couplings,
+        &size_of,
+    );
+    let quiet = quiet.map(|quiet| serde_json::to_string(&quiet)).transpose();
+    Ok(quiet.map_err(StateError::from)?)
 }
 
 /// For how many newer exports an answered value may still come back through a late import.
@@ -660,7 +713,8 @@ struct Bases<'a> {
     dropped: &'a BTreeMap<Table, BTreeSet<usize>>,
 }
 
-/// Writes a table's new index and rows, uncommitted, and returns what the state will know of it.
+/// Writes a table's new index and rows, uncommitted, and returns what the state will know of it, and whether records
+/// must be looked at again although nothing of them changes.
 fn remember_table(
     seen: &Seen<'_>,
     edits: &Edits,
@@ -669,13 +723,12 @@ fn remember_table(
     pass: u64,
     disk: &dyn Disk,
     folder: &Path,
-) -> Result<TableMemory, StateError> {
+) -> Result<(TableMemory, bool), StateError> {
     let Some(export) = &seen.export else {
-        return Ok(seen.memory.clone().unwrap_or_default());
+        return Ok((seen.memory.clone().unwrap_or_default(), true));
     };
     let old = seen.memory.clone().unwrap_or_default();
     let rebased = bases.rebased.get(&seen.table);
-    let is_rebased = |at: usize| rebased.is_some_and(|rebased| rebased.contains(&at));
     let born = bases.born.get(&seen.table).map_or(&[][..], Vec::as_slice);
     let dropped = bases.dropped.get(&seen.table);
     let unlisted = seen.unlisted();
@@ -718,8 +771,9 @@ fn remember_table(
         && same_links
         && same_order
         && rebased.is_none_or(BTreeSet::is_empty)
+        && !seen.index.is_outdated
     {
-        return Ok(memory);
+        return Ok((memory, seen.index.prints.contains(&0)));
     }
     memory.generation += 1;
     // Superseded rows are left behind; when they are the larger part, the live ones move to a new file.
@@ -728,51 +782,67 @@ fn remember_table(
         memory.rows_epoch += 1;
         (memory.rows_length, memory.rows_count) = (0, 0);
     }
-    let path = base::rows_path(folder, seen.table, memory.rows_epoch);
+    let path = rows_path(folder, seen.table, memory.rows_epoch);
     let mut writer = RowWriter::open(disk, path, memory.rows_length)?;
-    let mut index = Index::default();
-    let mut touched = seen.diff.touched.iter().peekable();
+    let mut index = IndexDraft::new(&seen.index);
     let overrides = bases.overrides.get(&seen.table);
+    let troubled = bases.troubled.get(&seen.table);
     let mut push_row = |row: &Row, count: &mut u64| -> Result<u64, StateError> {
         *count += 1;
         writer.push(row)
     };
-    for at in 0..export.records.len() {
-        let is_touched = touched.next_if(|next| **next as usize == at).is_some();
-        if edits.remove.contains(&at) {
+    let mut read = read_anew(seen, edits, rebased, compacting)
+        .into_iter()
+        .peekable();
+    let mut at = 0;
+    while at < export.records.len() {
+        // What nobody touched is as it was.
+        let next = read.peek().copied().unwrap_or(export.records.len());
+        if at < next {
+            keep(&mut index, seen, bases.links, at..next);
+            at = next;
             continue;
         }
-        let old_at = (seen.diff.olds[at] as usize).checked_sub(1);
-        let old_row = old_at.map_or(0, |old| seen.index.rows[old]);
-        let old_link = old_at.map_or([0, 0], |old| seen.index.links[old]);
-        let link = if seen.table == Table::Relations {
-            bases.links.get(at).copied().unwrap_or_default()
-        } else {
-            old_link
+        read.next();
+        let this = at;
+        at += 1;
+        if edits.remove.contains(&this) {
+            continue;
+        }
+        let key = seen.diff.keys[this];
+        let is_touched = seen.is_touched(this);
+        let old = (seen.diff.olds[this] as usize).checked_sub(1);
+        let old_row = old.map_or(0, |old| seen.index.rows[old]);
+        let old_link = old.map_or([0, 0], |old| seen.index.links[old]);
+        let link = match seen.table {
+            Table::Relations => bases.links.get(this).copied().unwrap_or_default(),
+            _ => old_link,
         };
-        let new_cells = edits.cells.get(&at);
-        let record = match is_touched || is_rebased(at) || new_cells.is_some() {
-            true => export.record(at).ok().filter(|_| !seen.is_double(at)),
-            false => None,
+        let new_cells = edits.cells.get(&this);
+        let is_known = !is_touched
+            && new_cells.is_none()
+            && !rebased.is_some_and(|rebased| rebased.contains(&this));
+        let record = match is_known || seen.is_double(this) {
+            true => None,
+            false => export.record(this).ok(),
         };
         let Some(record) = record else {
             // Left out, or as it was.
-            let print = if is_touched {
-                0
-            } else {
-                export.records[at].print
+            let print = match is_touched {
+                true => 0,
+                false => export.records[this].print,
             };
             let mut pointer = old_row;
             if compacting && let Some(row) = seen.rows.get(pointer)? {
                 pointer = push_row(&row, &mut memory.rows_count)?;
             }
-            if seen.diff.keys[at] != 0 {
-                index.push(seen.diff.keys[at], print, pointer, link);
+            if key != 0 {
+                index.push(key, print, pointer, link);
             }
             continue;
         };
         let mut row = record.row().clone();
-        let mut print = export.records[at].print;
+        let mut print = export.records[this].print;
         if let Some(cells) = new_cells {
             for (column, value) in cells {
                 row.set(*column, Some(value.clone()));
@@ -780,20 +850,17 @@ fn remember_table(
             // Should the bytes not be known, the record is just looked at again.
             print = export
                 .edited(&record, cells)
-                .map_or(0, |bytes| xxh3_64_with_seed(&bytes, export.seed()));
+                .map_or(0, |bytes| export.print_of(&bytes));
         }
         for (column, value) in overrides
-            .and_then(|overrides| overrides.get(&at))
+            .and_then(|overrides| overrides.get(&this))
             .into_iter()
             .flatten()
         {
             row.set(*column, value.clone());
         }
         // A record that is a problem is looked at again in every pass.
-        let is_troubled = bases
-            .troubled
-            .get(&seen.table)
-            .is_some_and(|troubled| troubled.contains(&at));
+        let is_troubled = troubled.is_some_and(|troubled| troubled.contains(&this));
         if is_troubled || !record.problems().is_empty() {
             print = 0;
         }
@@ -802,7 +869,7 @@ fn remember_table(
             Table::Contacts | Table::Counterparts(_) => reference(seen.table, &row, export.seed()),
         };
         let pointer = push_row(&row, &mut memory.rows_count)?;
-        index.push(plain(seen.diff.keys[at]), print, pointer, link);
+        index.push(plain(key), print, pointer, link);
     }
     // What the export does not list and exists all the same keeps its base.
     for at in carried {
@@ -823,7 +890,7 @@ fn remember_table(
         let print = match seen.route() {
             Route::InPlace => export
                 .new_row(&born.new)
-                .map_or(0, |bytes| xxh3_64_with_seed(&bytes, export.seed())),
+                .map_or(0, |bytes| export.print_of(&bytes)),
             Route::Folder | Route::Nowhere | Route::Silent => 0,
         };
         let link = match seen.table {
@@ -838,17 +905,65 @@ fn remember_table(
         index.push(born.key, print, pointer, link);
     }
     memory.rows_length = writer.finish()?;
-    index.write(
-        disk,
-        &base::index_path(folder, seen.table, memory.generation),
-    )?;
+    index.write(disk, folder, seen.table, memory.generation)?;
     info!(
         table = seen.table.name(),
         generation = memory.generation,
         records = index.len(),
         "base written"
     );
-    Ok(memory)
+    Ok((memory, index.has_open()))
+}
+
+/// Records of an export whose entry in the index may be another one, ascending: all of them where all rows move.
+fn read_anew(
+    seen: &Seen<'_>,
+    edits: &Edits,
+    rebased: Option<&BTreeSet<usize>>,
+    all: bool,
+) -> Vec<usize> {
+    if all {
+        return (0..seen.diff.keys.len()).collect();
+    }
+    let touched = seen.diff.touched.iter().map(|at| *at as usize);
+    let edited = edits.cells.keys().chain(&edits.remove).copied();
+    let rebased = rebased.into_iter().flatten().copied();
+    let without_entry = seen.diff.olds.iter().enumerate();
+    let without_entry = without_entry
+        .filter(|(_, old)| **old == 0)
+        .map(|(at, _)| at);
+    let mut anew: Vec<usize> = touched
+        .chain(edited)
+        .chain(rebased)
+        .chain(without_entry)
+        .collect();
+    anew.sort_unstable();
+    anew.dedup();
+    anew
+}
+
+/// Keeps the entries of records that are as they were, but for relations that refer to something else now.
+fn keep(index: &mut IndexDraft<'_>, seen: &Seen<'_>, links: &[[u64; 2]], range: Range<usize>) {
+    let old = |at: usize| seen.diff.olds[at] as usize - 1;
+    if seen.table == Table::Relations {
+        for at in range {
+            let (old, link) = (old(at), links[at]);
+            match link == seen.index.links[old] {
+                true => index.keep(old, 1),
+                false => index.push(
+                    seen.index.keys[old],
+                    seen.index.prints[old],
+                    seen.index.rows[old],
+                    link,
+                ),
+            }
+        }
+        return;
+    }
+    let olds = &seen.diff.olds[range];
+    for run in olds.chunk_by(|before, after| before + 1 == *after) {
+        index.keep(run[0] as usize - 1, run.len());
+    }
 }
 
 /// What a record refers to, for the index: a contact to its company, a counterpart to its primary contact.

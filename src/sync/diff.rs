@@ -30,6 +30,42 @@ pub type PrintMap<V> = HashMap<u64, V, BuildHasherDefault<PrintHasher>>;
 /// A set of prints. Only for look-ups.
 pub type PrintSet = std::collections::HashSet<u64, BuildHasherDefault<PrintHasher>>;
 
+/// Tells of most keys that they are not among some, at the cost of one look into a few bits.
+pub struct Filter {
+    bits: Vec<u64>,
+    shift: u32,
+}
+
+impl Filter {
+    /// A filter of these keys, of which there should be few.
+    pub fn of(keys: impl Iterator<Item = u64> + Clone) -> Filter {
+        // Sixteen bits a key let one in sixteen others through; up to the size of a core's own cache.
+        let bits = (keys.clone().count() * 16)
+            .next_power_of_two()
+            .clamp(64, 1 << 21);
+        let mut filter = Filter {
+            bits: vec![0; bits / 64],
+            shift: 64 - bits.trailing_zeros(),
+        };
+        for key in keys {
+            let bit = filter.bit(key);
+            filter.bits[bit / 64] |= 1 << (bit % 64);
+        }
+        filter
+    }
+
+    /// Keys are hashes; their high bits are as good as any.
+    fn bit(&self, key: u64) -> usize {
+        (key >> self.shift) as usize
+    }
+
+    /// Whether a key may be among them; when not, it is not.
+    pub fn may_have(&self, key: u64) -> bool {
+        let bit = self.bit(key);
+        self.bits[bit / 64] >> (bit % 64) & 1 == 1
+    }
+}
+
 /// How an export differs from the index of its last reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diff {
@@ -50,26 +86,31 @@ pub struct Diff {
 /// How far a resynchronisation looks ahead for inserted or deleted records.
 const WINDOW: usize = 64;
 
-/// Compares an export with the index of its last reading. `key_of` reads the key of one record and is only asked
-/// for records whose bytes are not found where they were.
-pub fn compare(old: &Index, prints: &[u64], mut key_of: impl FnMut(usize) -> Option<u64>) -> Diff {
+/// Compares an export of `count` records with the index of its last reading. `print` tells the print of each; `key_of` reads
+/// the key of one and is only asked for records whose bytes are not found where they were.
+pub fn compare(
+    old: &Index,
+    count: usize,
+    print: impl Fn(usize) -> u64,
+    mut key_of: impl FnMut(usize) -> Option<u64>,
+) -> Diff {
     let mut diff = Diff {
-        keys: vec![0; prints.len()],
-        olds: vec![0; prints.len()],
+        keys: vec![0; count],
+        olds: vec![0; count],
         ..Diff::default()
     };
     let mut taken = vec![false; old.len()];
     let mut loose: Vec<u32> = Vec::new();
     let (mut new_at, mut old_at) = (0, 0);
-    while new_at < prints.len() {
-        let here =
-            old_at < old.len() && prints[new_at] == old.prints[old_at] && prints[new_at] != 0;
-        if here {
+    while new_at < count {
+        let new = print(new_at);
+        if new != 0 && old.prints.get(old_at) == Some(&new) {
             pair(&mut diff, &mut taken, old, new_at, old_at);
             (new_at, old_at) = (new_at + 1, old_at + 1);
             continue;
         }
-        match resynchronise(&old.prints[old_at.min(old.len())..], &prints[new_at..]) {
+        let rest = |ahead: usize| (new_at + ahead < count).then(|| print(new_at + ahead));
+        match resynchronise(&old.prints[old_at.min(old.len())..], count - new_at, &rest) {
             Resync::Edited => {
                 loose.push(new_at as u32);
                 (new_at, old_at) = (new_at + 1, (old_at + 1).min(old.len()));
@@ -92,9 +133,10 @@ pub fn compare(old: &Index, prints: &[u64], mut key_of: impl FnMut(usize) -> Opt
     }
     for at in loose {
         let new_at = at as usize;
+        let new = print(new_at);
         let moved = by_print
-            .get(&prints[new_at])
-            .filter(|old_at| prints[new_at] != 0 && !taken[**old_at as usize]);
+            .get(&new)
+            .filter(|old_at| new != 0 && !taken[**old_at as usize]);
         if let Some(&old_at) = moved {
             pair(&mut diff, &mut taken, old, new_at, old_at as usize);
             continue;
@@ -131,11 +173,12 @@ pub fn compare(old: &Index, prints: &[u64], mut key_of: impl FnMut(usize) -> Opt
         }
         if !missing.is_empty() {
             let wanted: PrintSet = missing.iter().map(|at| old.keys[*at as usize]).collect();
+            let filter = Filter::of(wanted.iter().copied());
             let there: PrintSet = diff
                 .keys
                 .iter()
                 .copied()
-                .filter(|key| wanted.contains(key))
+                .filter(|key| filter.may_have(*key) && wanted.contains(key))
                 .collect();
             missing.retain(|at| !there.contains(&old.keys[*at as usize]));
         }
@@ -156,19 +199,20 @@ enum Resync {
     Deleted(usize),
 }
 
-fn resynchronise(old: &[u64], new: &[u64]) -> Resync {
-    let (Some(&old_first), Some(&new_first)) = (old.first(), new.first()) else {
+/// Where records go on as in the index: `new` tells prints from here on, of which there are `count`.
+fn resynchronise(old: &[u64], count: usize, new: &dyn Fn(usize) -> Option<u64>) -> Resync {
+    let (Some(&old_first), Some(new_first)) = (old.first(), new(0)) else {
         return if old.is_empty() {
-            Resync::Inserted(new.len())
+            Resync::Inserted(count)
         } else {
             Resync::Edited
         };
     };
-    if old.get(1).is_some() && old.get(1) == new.get(1) {
+    if old.get(1).is_some() && old.get(1).copied() == new(1) {
         return Resync::Edited;
     }
     for ahead in 1..WINDOW {
-        if new.get(ahead) == Some(&old_first) {
+        if new(ahead) == Some(old_first) {
             return Resync::Inserted(ahead);
         }
         if old.get(ahead) == Some(&new_first) {
@@ -188,7 +232,8 @@ fn doubles(diff: &Diff) -> Vec<u32> {
     if counts.is_empty() {
         return Vec::new();
     }
-    for key in &diff.keys {
+    let filter = Filter::of(counts.keys().copied());
+    for key in diff.keys.iter().filter(|key| filter.may_have(**key)) {
         if let Some(count) = counts.get_mut(key) {
             *count += 1;
         }
@@ -220,15 +265,14 @@ mod tests {
     }
 
     fn run(old: &[(u64, u64)], new: &[(u64, u64)]) -> Diff {
-        let prints: Vec<u64> = new.iter().map(|record| record.1).collect();
-        compare(&index(old), &prints, |at| Some(new[at].0))
+        compare(&index(old), new.len(), |at| new[at].1, |at| Some(new[at].0))
     }
 
     #[test]
     fn an_unchanged_export_asks_for_no_key() {
         let records: Vec<(u64, u64)> = (1..100).map(|no| (no, no * 7)).collect();
-        let prints: Vec<u64> = records.iter().map(|record| record.1).collect();
-        let diff = compare(&index(&records), &prints, |_| panic!("asked for a key"));
+        let print = |at: usize| records[at].1;
+        let diff = compare(&index(&records), 99, print, |_| panic!("asked for a key"));
         assert!(diff.touched.is_empty() && diff.gone.is_empty());
     }
 
@@ -254,7 +298,7 @@ mod tests {
     #[test]
     fn a_record_whose_key_cannot_be_read_still_exists() {
         let old = [(1, 10), (2, 20)];
-        let diff = compare(&index(&old), &[10, 21], |_| None);
+        let diff = compare(&index(&old), 2, |at| [10, 21][at], |_| None);
         assert!(diff.unreadable && diff.gone.is_empty());
     }
 

@@ -32,6 +32,7 @@ mod own_cells;
 mod party;
 pub mod pass;
 mod pending;
+mod quiet;
 mod receipts;
 pub mod recover;
 pub mod relation_rows;

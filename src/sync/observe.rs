@@ -13,7 +13,8 @@ use crate::exports::{Export, KeyPrint, Refusal};
 use crate::merge::deliver::Route;
 use crate::model::{Place, Problem, Row, Table};
 use crate::state::memory::MarkRow;
-use crate::state::{Index, Rows, StateError, TableMemory, base};
+use crate::state::rows::rows_path;
+use crate::state::{Index, Rows, StateError, TableMemory};
 
 use super::arrivals::{Arrivals, arrive};
 use super::diff::{self, Diff, PrintSet};
@@ -205,7 +206,8 @@ impl Seen<'_> {
             .export
             .as_ref()
             .map(|export| format!("{:032x}", export.digest));
-        digest.is_some() && digest != self.memory.as_ref().map(|memory| memory.digest.clone())
+        let memory = self.memory.as_ref().map(|memory| memory.digest.clone());
+        digest.is_some() && (digest != memory || self.index.is_outdated)
     }
 
     /// Makes keys findable; only those that a pass asks for.
@@ -270,8 +272,8 @@ pub fn observe<'c>(
     let (index, rows) = match &memory {
         Some(memory) => {
             let folder = &known.base_folder;
-            let index = Index::read(disk, &base::index_path(folder, table, memory.generation))?;
-            let path = base::rows_path(folder, table, memory.rows_epoch);
+            let index = Index::read(disk, folder, table, memory.generation)?;
+            let path = rows_path(folder, table, memory.rows_epoch);
             (index, Rows::open(disk, path, memory.rows_length)?)
         }
         None => (Index::default(), Rows::open(disk, PathBuf::new(), 0)?),
@@ -494,20 +496,24 @@ fn read(
     }
     let shape = shape(&export, codes);
     let same_shape = memory.is_some_and(|memory| memory.shape == shape) && !seen.reconfigured;
-    let prints: Vec<u64> = if same_shape {
-        export.records.iter().map(|record| record.print).collect()
-    } else {
-        // Other columns mean other values in every record: each is read anew.
-        vec![0; export.records.len()]
-    };
     let mut all_keys: Option<Vec<KeyPrint>> = None;
     if !same_shape || seen.index.is_empty() {
         all_keys = Some(export.key_prints().map_err(unreadable)?);
     }
-    seen.diff = diff::compare(&seen.index, &prints, |at| match &all_keys {
-        Some(keys) => keys[at].any().map(plain),
-        None => export.key_print_at(at).any().map(plain),
-    });
+    // Other columns mean other values in every record: each is read anew.
+    let print = |at: usize| match same_shape {
+        true => export.records[at].print,
+        false => 0,
+    };
+    seen.diff = diff::compare(
+        &seen.index,
+        export.records.len(),
+        print,
+        |at| match &all_keys {
+            Some(keys) => keys[at].any().map(plain),
+            None => export.key_print_at(at).any().map(plain),
+        },
+    );
     if !seen.is_full() {
         seen.diff.gone.clear();
     }

@@ -15,7 +15,7 @@ use crate::state::memory::{Mark, MarkRow, Memory};
 use crate::state::{Lock, StateError, Store};
 
 use super::affected::affected;
-use super::apply::{Applied, ApplyError, apply};
+use super::apply::{Applied, ApplyError, Doing, apply};
 use super::arrange::{self, Arranged, OrderOutcome, Scene};
 use super::couple::{Couplings, couple};
 use super::decide::{Decided, decide};
@@ -29,7 +29,7 @@ use super::requests::{self, RequestRow, RowAnswer};
 use super::spread::side_by_side;
 use super::words::Words;
 use super::world::World;
-use super::{documents, interactions, log, receipts, recover};
+use super::{documents, interactions, log, quiet, receipts, recover};
 
 /// The time, as an argument.
 pub trait Clock: Sync {
@@ -568,6 +568,14 @@ fn attempt(
     let request = &asked.request;
     let Effects { disk, clock, stage } = *effects;
     let read_at = clock.now().timestamp().as_nanosecond();
+    stage("reading exports");
+    if let Some(summary) = quiet::still(config, disk, store, request)? {
+        let summary = Summary {
+            recovered,
+            ..summary
+        };
+        return Ok(Attempt::Ended(Box::new(Outcome::InStep(summary))));
+    }
     let view = View::read(config, effects, store, request)?;
     if let Some(path) = view.decided.overtaken {
         return Ok(Attempt::Overtaken(path));
@@ -630,7 +638,14 @@ fn attempt(
     let files = written.flat_map(|document| documents::files(config, document, pass));
     let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
     let finished = || stamp(clock);
-    match apply(decided, &tables, &files, effects, store, read_at, &finished)? {
+    let couplings = summary.couplings;
+    let doing = Doing {
+        config,
+        couplings,
+        read_at,
+        finished: &finished,
+    };
+    match apply(decided, &tables, &files, effects, store, &doing)? {
         Applied::Overtaken(path) => Ok(Attempt::Overtaken(path)),
         Applied::Done(files) => {
             stage("logging");

@@ -1,0 +1,645 @@
+//! The index of a table: its records as they were last read, in flat arrays in the order of the export.
+//!
+//! An index is written whole, or as the difference from one that was: a pass that finds a few records changed writes
+//! those few. Neither is changed once it is written; the database names the generation in force.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use crate::disk::{Disk, ReadAt, read_exact_at};
+use crate::model::Table;
+
+use super::error::StateError;
+
+/// One table's records as they were last read, in flat arrays in the order of the export.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    /// Hash of each record's key.
+    pub keys: Vec<u64>,
+    /// Hash of each record's bytes; 0 for a record that must be looked at again.
+    pub prints: Vec<u64>,
+    /// Where each record's base row begins in the rows file, plus 1; 0 for none.
+    pub rows: Vec<u64>,
+    /// What each record refers to. Relations: contact and counterpart, 0 where not in force; contacts: the company.
+    pub links: Vec<[u64; 2]>,
+    /// Whether it stands in an older form, in which prints say nothing any more.
+    pub is_outdated: bool,
+    /// How it follows from the last one that was written whole; nothing where none was.
+    origin: Option<Origin>,
+}
+
+impl PartialEq for Index {
+    /// Whether the same records are listed.
+    fn eq(&self, other: &Index) -> bool {
+        self.keys == other.keys
+            && self.prints == other.prints
+            && self.rows == other.rows
+            && self.links == other.links
+    }
+}
+
+impl Eq for Index {}
+
+/// Where the records of an index stand in the whole one of some generation.
+#[derive(Clone, Debug)]
+struct Origin {
+    generation: u64,
+    runs: Vec<Run>,
+}
+
+/// Records that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    /// Where they begin in the other index; `None` for records that it lacks.
+    from: Option<usize>,
+    count: usize,
+}
+
+const WHOLE: &[u8; 8] = b"CPLTIDX2";
+/// As written before prints were made otherwise: they say nothing any more.
+const WHOLE_OLD: &[u8; 8] = b"CPLTIDX1";
+const DIFFERENCE: &[u8; 8] = b"CPLTDIF1";
+/// Words of 64 bits of a record.
+const WORDS: usize = 5;
+
+/// The name of an index that is written whole.
+pub fn index_path(folder: &Path, table: Table, generation: u64) -> PathBuf {
+    folder.join(format!("{table}.{generation}.index"))
+}
+
+/// The name of the difference that makes an index.
+pub fn difference_path(folder: &Path, table: Table, generation: u64) -> PathBuf {
+    folder.join(format!("{table}.{generation}.difference"))
+}
+
+impl Index {
+    /// How many records it lists.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether it lists none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Appends a record.
+    pub fn push(&mut self, key: u64, print: u64, row: u64, link: [u64; 2]) {
+        self.keys.push(key);
+        self.prints.push(print);
+        self.rows.push(row);
+        self.links.push(link);
+    }
+
+    fn push_of(&mut self, other: &Index, at: usize) {
+        self.push(
+            other.keys[at],
+            other.prints[at],
+            other.rows[at],
+            other.links[at],
+        );
+    }
+
+    /// Reads the index of one generation.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] when it is not what was written.
+    pub fn read(
+        disk: &dyn Disk,
+        folder: &Path,
+        table: Table,
+        generation: u64,
+    ) -> Result<Index, StateError> {
+        let path = difference_path(folder, table, generation);
+        let is_there = disk.identity(&path).map_err(StateError::file(&path))?;
+        if is_there.is_none() {
+            let path = index_path(folder, table, generation);
+            let mut index = read_whole(disk, &path, None)?;
+            let all = Run {
+                from: Some(0),
+                count: index.len(),
+            };
+            index.origin = Some(Origin {
+                generation,
+                runs: vec![all],
+            });
+            return Ok(index);
+        }
+        let difference = Difference::read(disk, &path)?;
+        let whole = index_path(folder, table, difference.origin.generation);
+        let mut index = read_whole(disk, &whole, Some(&difference))?;
+        index.origin = Some(difference.origin);
+        Ok(index)
+    }
+
+    /// The files that hold the index of one generation.
+    ///
+    /// # Errors
+    /// Those of reading them.
+    pub fn files(
+        disk: &dyn Disk,
+        folder: &Path,
+        table: Table,
+        generation: u64,
+    ) -> Result<Vec<PathBuf>, StateError> {
+        let path = difference_path(folder, table, generation);
+        let is_there = disk.identity(&path).map_err(StateError::file(&path))?;
+        if is_there.is_none() {
+            return Ok(vec![index_path(folder, table, generation)]);
+        }
+        let (file, _) = disk.open(&path).map_err(StateError::file(&path))?;
+        let mut head = [0; 16];
+        read_exact_at(file.as_ref(), &mut head, 0).map_err(StateError::file(&path))?;
+        let whole = index_path(folder, table, word(&head, 1));
+        Ok(vec![path, whole])
+    }
+}
+
+/// The word of 64 bits at a position, counted in words.
+fn word(bytes: &[u8], at: usize) -> u64 {
+    let word = bytes.get(at * 8..at * 8 + 8);
+    word.map_or(0, |word| {
+        u64::from_le_bytes(word.try_into().unwrap_or_default())
+    })
+}
+
+fn damaged(path: &Path, what: &'static str) -> StateError {
+    StateError::Damaged {
+        path: path.to_owned(),
+        what,
+    }
+}
+
+/// Reads an index that was written whole, and makes another one of it where a difference is given.
+fn read_whole(
+    disk: &dyn Disk,
+    path: &Path,
+    difference: Option<&Difference>,
+) -> Result<Index, StateError> {
+    let (file, _) = disk.open(path).map_err(StateError::file(path))?;
+    if file.len() < 24 {
+        return Err(damaged(path, "it is cut short"));
+    }
+    let mut head = [0; 24];
+    read_exact_at(file.as_ref(), &mut head, 0).map_err(StateError::file(path))?;
+    let magic = &head[..8];
+    if magic != WHOLE && magic != WHOLE_OLD {
+        return Err(damaged(path, "it does not begin as an index does"));
+    }
+    let (count, sum) = (word(&head, 1), word(&head, 2));
+    if Some(file.len() - 24) != count.checked_mul(WORDS as u64 * 8) {
+        return Err(damaged(path, "its length is not what it says"));
+    }
+    let count = count as usize;
+    let mut hash = Xxh3::new();
+    let mut array = |at: usize| -> Result<Vec<u64>, StateError> {
+        let begin = 24 + (at * count * 8) as u64;
+        let words = read_words(file.as_ref(), begin, count, &mut hash);
+        let words = words.map_err(StateError::file(path))?;
+        match difference {
+            None => Ok(words),
+            Some(difference) => difference
+                .apply(at, &words)
+                .ok_or_else(|| damaged(path, "it is shorter than its difference says")),
+        }
+    };
+    let keys = array(0)?;
+    let mut prints = array(1)?;
+    let rows = array(2)?;
+    let links = array(3)?.into_iter().map(|first| [first, 0]);
+    let mut links: Vec<[u64; 2]> = links.collect();
+    for (link, second) in links.iter_mut().zip(array(4)?) {
+        link[1] = second;
+    }
+    if hash.digest() != sum {
+        return Err(damaged(path, "its checksum differs"));
+    }
+    if magic == WHOLE_OLD {
+        prints.fill(0);
+    }
+    Ok(Index {
+        keys,
+        prints,
+        rows,
+        links,
+        is_outdated: magic == WHOLE_OLD,
+        origin: None,
+    })
+}
+
+fn read_words(
+    file: &dyn ReadAt,
+    begin: u64,
+    count: usize,
+    hash: &mut Xxh3,
+) -> io::Result<Vec<u64>> {
+    const PIECE: usize = 256 << 10;
+    let mut words = Vec::with_capacity(count);
+    let mut piece = vec![0; PIECE.min(count * 8)];
+    while words.len() < count {
+        let piece = &mut piece[..PIECE.min((count - words.len()) * 8)];
+        read_exact_at(file, piece, begin + words.len() as u64 * 8)?;
+        hash.update(piece);
+        let read = piece.chunks_exact(8);
+        words.extend(read.map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default())));
+    }
+    Ok(words)
+}
+
+/// What makes another index of one that was written whole.
+struct Difference {
+    origin: Origin,
+    /// The records that the other one lacks, in their order.
+    new: Index,
+}
+
+impl Difference {
+    fn read(disk: &dyn Disk, path: &Path) -> Result<Difference, StateError> {
+        let (file, _) = disk.open(path).map_err(StateError::file(path))?;
+        let mut bytes = vec![0; file.len() as usize];
+        read_exact_at(file.as_ref(), &mut bytes, 0).map_err(StateError::file(path))?;
+        if bytes.get(..8) != Some(DIFFERENCE) {
+            return Err(damaged(path, "it does not begin as a difference does"));
+        }
+        let [generation, runs, new, sum] = [1, 2, 3, 4].map(|at| word(&bytes, at));
+        let body = bytes.get(40..).unwrap_or_default();
+        let words = runs
+            .saturating_mul(2)
+            .saturating_add(new.saturating_mul(WORDS as u64));
+        if body.len() as u64 != words.saturating_mul(8) || xxh3_64(body) != sum {
+            return Err(damaged(path, "its checksum differs"));
+        }
+        let (runs, new) = (runs as usize, new as usize);
+        let run = |at: usize| Run {
+            from: (word(body, at * 2) as usize).checked_sub(1),
+            count: word(body, at * 2 + 1) as usize,
+        };
+        let record = |index: &mut Index, at: usize| {
+            let [key, print, row, first, second] =
+                [0, 1, 2, 3, 4].map(|part| word(body, 2 * runs + at * WORDS + part));
+            index.push(key, print, row, [first, second]);
+        };
+        let mut index = Index::default();
+        (0..new).for_each(|at| record(&mut index, at));
+        Ok(Difference {
+            origin: Origin {
+                generation,
+                runs: (0..runs).map(run).collect(),
+            },
+            new: index,
+        })
+    }
+
+    /// One array of the index that it makes; `None` where the whole one lacks what it takes over.
+    fn apply(&self, array: usize, whole: &[u64]) -> Option<Vec<u64>> {
+        let mut new = (0..self.new.len()).map(|at| match array {
+            0 => self.new.keys[at],
+            1 => self.new.prints[at],
+            2 => self.new.rows[at],
+            3 => self.new.links[at][0],
+            _ => self.new.links[at][1],
+        });
+        let mut words = Vec::with_capacity(self.origin.runs.iter().map(|run| run.count).sum());
+        for run in &self.origin.runs {
+            match run.from {
+                Some(from) => {
+                    words.extend_from_slice(whole.get(from..from.checked_add(run.count)?)?)
+                }
+                None => words.extend(new.by_ref().take(run.count)),
+            }
+        }
+        Some(words)
+    }
+}
+
+/// A new index in the making: what it keeps of the one before, and what is new.
+pub struct IndexDraft<'i> {
+    before: &'i Index,
+    runs: Vec<Run>,
+    new: Index,
+}
+
+impl<'i> IndexDraft<'i> {
+    /// A draft that follows from an index.
+    pub fn new(before: &'i Index) -> IndexDraft<'i> {
+        IndexDraft {
+            before,
+            runs: Vec::new(),
+            new: Index::default(),
+        }
+    }
+
+    /// How many records it lists.
+    pub fn len(&self) -> usize {
+        self.runs.iter().map(|run| run.count).sum()
+    }
+
+    /// Whether it lists none.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Appends records as they stood in the index before.
+    pub fn keep(&mut self, from: usize, count: usize) {
+        extend(&mut self.runs, Some(from), count);
+    }
+
+    /// Appends a record.
+    pub fn push(&mut self, key: u64, print: u64, row: u64, link: [u64; 2]) {
+        self.new.push(key, print, row, link);
+        extend(&mut self.runs, None, 1);
+    }
+
+    /// Whether a record must be looked at again although nothing of it changes.
+    pub fn has_open(&self) -> bool {
+        let kept = |run: &Run| run.from.map(|from| from..from + run.count);
+        let mut kept = self.runs.iter().filter_map(kept);
+        self.new.prints.contains(&0) || kept.any(|range| self.before.prints[range].contains(&0))
+    }
+
+    /// The index that it makes.
+    pub fn made(&self) -> Index {
+        let mut made = Index::default();
+        let mut new = 0;
+        for run in &self.runs {
+            match run.from {
+                Some(from) => {
+                    let range = from..from + run.count;
+                    made.keys
+                        .extend_from_slice(&self.before.keys[range.clone()]);
+                    made.prints
+                        .extend_from_slice(&self.before.prints[range.clone()]);
+                    made.rows
+                        .extend_from_slice(&self.before.rows[range.clone()]);
+                    made.links.extend_from_slice(&self.before.links[range]);
+                }
+                None => {
+                    (new..new + run.count).for_each(|at| made.push_of(&self.new, at));
+                    new += run.count;
+                }
+            }
+        }
+        made
+    }
+
+    /// Writes it as a new generation, durably: as a difference where that is the smaller part.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn write(
+        &self,
+        disk: &dyn Disk,
+        folder: &Path,
+        table: Table,
+        generation: u64,
+    ) -> Result<(), StateError> {
+        // A difference must be read with its whole one, so it stays a fraction of that.
+        const FRACTION: usize = 8;
+        let difference = self.difference();
+        let small = difference.as_ref().filter(|difference| {
+            (difference.new.len() * WORDS + difference.origin.runs.len() * 2) * FRACTION
+                <= self.len() * WORDS
+        });
+        let (path, other, bytes) = match small {
+            Some(difference) => (
+                difference_path(folder, table, generation),
+                index_path(folder, table, generation),
+                difference.bytes(),
+            ),
+            None => (
+                index_path(folder, table, generation),
+                difference_path(folder, table, generation),
+                whole_bytes(&self.made()),
+            ),
+        };
+        let write = || -> io::Result<()> {
+            // Whatever has these names is from a pass that did not finish.
+            disk.remove(&other)?;
+            disk.remove(&path)?;
+            let mut draft = disk.create(&path, None)?;
+            draft.write_all(&bytes)?;
+            draft.finish()
+        };
+        write().map_err(StateError::file(&path))
+    }
+
+    /// The difference from the last index that was written whole.
+    fn difference(&self) -> Option<Difference> {
+        let origin = self.before.origin.as_ref()?;
+        let mut starts = Vec::with_capacity(origin.runs.len());
+        let mut start = 0;
+        for run in &origin.runs {
+            starts.push(start);
+            start += run.count;
+        }
+        let mut difference = Difference {
+            origin: Origin {
+                generation: origin.generation,
+                runs: Vec::new(),
+            },
+            new: Index::default(),
+        };
+        let mut new = 0;
+        for run in &self.runs {
+            let Some(mut from) = run.from else {
+                (new..new + run.count).for_each(|at| difference.new.push_of(&self.new, at));
+                new += run.count;
+                extend(&mut difference.origin.runs, None, run.count);
+                continue;
+            };
+            let end = from + run.count;
+            let mut at = starts
+                .partition_point(|start| *start <= from)
+                .checked_sub(1)?;
+            while from < end {
+                let within = from - starts[at];
+                let there = origin.runs[at];
+                let count = (there.count - within).min(end - from);
+                if there.from.is_none() {
+                    let kept = from..from + count;
+                    kept.for_each(|at| difference.new.push_of(self.before, at));
+                }
+                let origin_from = there.from.map(|start| start + within);
+                extend(&mut difference.origin.runs, origin_from, count);
+                (from, at) = (from + count, at + 1);
+            }
+        }
+        Some(difference)
+    }
+}
+
+fn extend(runs: &mut Vec<Run>, from: Option<usize>, count: usize) {
+    if count == 0 {
+        return;
+    }
+    let follows = |last: &Run| match (last.from, from) {
+        (Some(last_from), Some(from)) => last_from + last.count == from,
+        (None, None) => true,
+        _ => false,
+    };
+    match runs.last_mut().filter(|last| follows(last)) {
+        Some(last) => last.count += count,
+        None => runs.push(Run { from, count }),
+    }
+}
+
+impl Difference {
+    fn bytes(&self) -> Vec<u8> {
+        let runs = self.origin.runs.iter();
+        let runs = runs.flat_map(|run| [run.from.map_or(0, |from| from + 1), run.count]);
+        let runs = runs.map(|word| word as u64);
+        let new = (0..self.new.len()).flat_map(|at| {
+            let [first, second] = self.new.links[at];
+            let (key, print, row) = (self.new.keys[at], self.new.prints[at], self.new.rows[at]);
+            [key, print, row, first, second]
+        });
+        let body = bytes_of(runs.chain(new));
+        let counts = [
+            self.origin.generation,
+            self.origin.runs.len() as u64,
+            self.new.len() as u64,
+        ];
+        let head = bytes_of(counts.into_iter().chain([xxh3_64(&body)]));
+        [&DIFFERENCE[..], &head, &body].concat()
+    }
+}
+
+fn whole_bytes(index: &Index) -> Vec<u8> {
+    let firsts = index.links.iter().map(|link| link[0]);
+    let seconds = index.links.iter().map(|link| link[1]);
+    let mut bytes = Vec::with_capacity(24 + index.len() * WORDS * 8);
+    bytes.extend_from_slice(WHOLE);
+    bytes.extend_from_slice(&(index.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&[0; 8]);
+    let arrays = [&index.keys, &index.prints, &index.rows]
+        .into_iter()
+        .flatten();
+    for word in arrays.copied().chain(firsts).chain(seconds) {
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+    let sum = xxh3_64(&bytes[24..]);
+    bytes[16..24].copy_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
+fn bytes_of(words: impl Iterator<Item = u64>) -> Vec<u8> {
+    words.flat_map(u64::to_le_bytes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::disk::RealDisk;
+
+    fn index(records: impl IntoIterator<Item = u64>) -> Index {
+        let mut index = Index::default();
+        for key in records {
+            index.push(key, key + 1, key + 2, [key + 3, key + 4]);
+        }
+        index
+    }
+
+    /// The next index of a table: what it keeps, by position, and what is new.
+    fn follow(before: &Index, steps: &[Result<(usize, usize), u64>]) -> Index {
+        let mut next = Index::default();
+        for step in steps {
+            match *step {
+                Ok((from, count)) => {
+                    (from..from + count).for_each(|at| next.push_of(before, at));
+                }
+                Err(key) => next.push(key, key + 1, key + 2, [key + 3, key + 4]),
+            }
+        }
+        next
+    }
+
+    proptest! {
+        #[test]
+        fn an_index_is_what_was_written_however_many_differences_led_to_it(
+            count in 0..200_usize,
+            passes in proptest::collection::vec(
+                proptest::collection::vec((any::<bool>(), 0..200_usize, 1..120_usize), 0..8), 1..6),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let empty = Index::default();
+            let mut draft = IndexDraft::new(&empty);
+            let mut expected = index((0..count as u64).map(|key| key * 10));
+            for at in 0..expected.len() {
+                draft.push(expected.keys[at], expected.prints[at], expected.rows[at], expected.links[at]);
+            }
+            draft.write(&RealDisk, folder.path(), Table::Contacts, 0).unwrap();
+            for (pass, steps) in passes.iter().enumerate() {
+                let read = Index::read(&RealDisk, folder.path(), Table::Contacts, pass as u64).unwrap();
+                prop_assert_eq!(&read, &expected);
+                let steps: Vec<Result<(usize, usize), u64>> = steps.iter().map(|&(keeps, from, count)| {
+                    let from = from.min(read.len());
+                    if keeps { Ok((from, count.min(read.len() - from))) } else { Err(from as u64 * 1000 + pass as u64) }
+                }).collect();
+                let mut draft = IndexDraft::new(&read);
+                for step in &steps {
+                    match *step {
+                        Ok((from, count)) => draft.keep(from, count),
+                        Err(key) => draft.push(key, key + 1, key + 2, [key + 3, key + 4]),
+                    }
+                }
+                expected = follow(&read, &steps);
+                prop_assert_eq!(&draft.made(), &expected);
+                draft.write(&RealDisk, folder.path(), Table::Contacts, pass as u64 + 1).unwrap();
+            }
+            let last = passes.len() as u64;
+            let read = Index::read(&RealDisk, folder.path(), Table::Contacts, last).unwrap();
+            prop_assert_eq!(&read, &expected);
+            for path in Index::files(&RealDisk, folder.path(), Table::Contacts, last).unwrap() {
+                prop_assert!(path.exists());
+            }
+        }
+    }
+
+    #[test]
+    fn a_few_changes_are_written_as_a_difference_and_damage_to_either_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, table) = (&RealDisk, Table::Contacts);
+        let empty = Index::default();
+        let mut draft = IndexDraft::new(&empty);
+        (0..100).for_each(|key| draft.push(key, key, key, [key, key]));
+        draft.write(disk, folder.path(), table, 1).unwrap();
+        let first = Index::read(disk, folder.path(), table, 1).unwrap();
+        let mut draft = IndexDraft::new(&first);
+        draft.keep(0, 50);
+        draft.push(7, 7, 7, [7, 7]);
+        draft.keep(51, 49);
+        draft.write(disk, folder.path(), table, 2).unwrap();
+        let whole = index_path(folder.path(), table, 1);
+        let difference = difference_path(folder.path(), table, 2);
+        assert!(difference.exists() && !index_path(folder.path(), table, 2).exists());
+        for path in [whole, difference] {
+            let sound = std::fs::read(&path).unwrap();
+            for at in 0..sound.len() {
+                let mut bytes = sound.clone();
+                bytes[at] ^= 1;
+                std::fs::write(&path, bytes).unwrap();
+                let read = Index::read(disk, folder.path(), table, 2);
+                assert!(read.is_err(), "byte {at} of {}", path.display());
+            }
+            std::fs::write(&path, &sound[..sound.len() - 1]).unwrap();
+            assert!(Index::read(disk, folder.path(), table, 2).is_err());
+            std::fs::write(&path, sound).unwrap();
+        }
+        assert!(Index::read(disk, folder.path(), table, 2).is_ok());
+    }
+
+    #[test]
+    fn prints_of_an_index_of_the_first_form_say_that_records_are_looked_at_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bytes = whole_bytes(&index([10, 20]));
+        bytes[..8].copy_from_slice(WHOLE_OLD);
+        let path = index_path(folder.path(), Table::Contacts, 3);
+        std::fs::write(path, bytes).unwrap();
+        let read = Index::read(&RealDisk, folder.path(), Table::Contacts, 3).unwrap();
+        assert_eq!((read.keys, read.prints), (vec![10, 20], vec![0, 0]));
+    }
+}

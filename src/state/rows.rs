@@ -1,0 +1,227 @@
+//! Base rows: what each record showed when it was last merged, appended to one file that an index points into.
+//!
+//! The database names the committed length; what lies beyond is from a pass that did not finish.
+
+use std::borrow::Cow;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::disk::{Disk, Draft, ReadAt, read_exact_at};
+use crate::model::{Row, Table};
+
+use super::error::StateError;
+
+/// The name of a table's rows.
+pub fn rows_path(folder: &Path, table: Table, epoch: u64) -> PathBuf {
+    folder.join(format!("{table}.{epoch}.rows"))
+}
+
+/// Base rows that were committed.
+pub struct Rows {
+    path: PathBuf,
+    file: Option<Box<dyn ReadAt>>,
+    length: u64,
+}
+
+impl Rows {
+    /// Opens the rows up to their committed length; none at all when that is 0.
+    pub fn open(disk: &dyn Disk, path: PathBuf, length: u64) -> Result<Rows, StateError> {
+        let file = match length {
+            0 => None,
+            _ => Some(disk.open(&path).map_err(StateError::file(&path))?.0),
+        };
+        Ok(Rows { path, file, length })
+    }
+
+    /// The row that an index points at; `None` where it points at none.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] when its checksum differs.
+    pub fn get(&self, pointer: u64) -> Result<Option<Row>, StateError> {
+        let (Some(at), Some(file)) = (pointer.checked_sub(1), &self.file) else {
+            return Ok(None);
+        };
+        let damaged = |what| StateError::Damaged {
+            path: self.path.clone(),
+            what,
+        };
+        // Most rows come whole with their head, in one reading.
+        let mut near = [0; 512];
+        let rest = self.length.saturating_sub(at);
+        if rest < HEAD as u64 {
+            return Err(damaged("a row lies beyond its end"));
+        }
+        let near = &mut near[..rest.min(512) as usize];
+        let read = |buffer: &mut [u8], at| {
+            read_exact_at(file.as_ref(), buffer, at).map_err(|source| StateError::File {
+                path: self.path.clone(),
+                source,
+            })
+        };
+        read(near, at)?;
+        let half =
+            |at: usize| u32::from_le_bytes([near[at], near[at + 1], near[at + 2], near[at + 3]]);
+        let (size, sum) = (half(0) as usize, half(4));
+        if rest - (HEAD as u64) < size as u64 {
+            return Err(damaged("a row is cut short"));
+        }
+        let body = match near.get(HEAD..HEAD + size) {
+            Some(body) => Cow::Borrowed(body),
+            None => {
+                let mut body = vec![0; size];
+                read(&mut body, at + HEAD as u64)?;
+                Cow::Owned(body)
+            }
+        };
+        if xxh3_64(&body) as u32 != sum {
+            return Err(damaged("a row's checksum differs"));
+        }
+        decode(&body)
+            .map(Some)
+            .ok_or_else(|| damaged("a row cannot be read"))
+    }
+}
+
+/// Length and checksum in front of each row.
+const HEAD: usize = 8;
+
+/// Appends base rows.
+pub struct RowWriter {
+    path: PathBuf,
+    draft: Box<dyn Draft>,
+    length: u64,
+    /// Rows that are still to be written.
+    block: Vec<u8>,
+}
+
+impl RowWriter {
+    const BLOCK: usize = 256 << 10;
+
+    /// Appends after the committed length.
+    pub fn open(disk: &dyn Disk, path: PathBuf, length: u64) -> Result<RowWriter, StateError> {
+        let draft = disk
+            .append(&path, length)
+            .map_err(StateError::file(&path))?;
+        Ok(RowWriter {
+            path,
+            draft,
+            length,
+            block: Vec::with_capacity(RowWriter::BLOCK + 4096),
+        })
+    }
+
+    /// Appends a row and returns what an index points at it with.
+    pub fn push(&mut self, row: &Row) -> Result<u64, StateError> {
+        let start = self.block.len();
+        self.block.extend_from_slice(&[0; HEAD]);
+        encode(row, &mut self.block);
+        let (head, body) = self.block[start..].split_at_mut(HEAD);
+        head[..4].copy_from_slice(&(body.len() as u32).to_le_bytes());
+        head[4..].copy_from_slice(&(xxh3_64(body) as u32).to_le_bytes());
+        let pointer = self.length + 1;
+        self.length += (self.block.len() - start) as u64;
+        if self.block.len() >= RowWriter::BLOCK {
+            self.write_block()?;
+        }
+        Ok(pointer)
+    }
+
+    fn write_block(&mut self) -> Result<(), StateError> {
+        let written = self.draft.write_all(&self.block);
+        self.block.clear();
+        written.map_err(StateError::file(&self.path))
+    }
+
+    /// Makes the rows durable; returns their length, to be committed.
+    pub fn finish(mut self) -> Result<u64, StateError> {
+        self.write_block()?;
+        self.draft.finish().map_err(StateError::file(&self.path))?;
+        Ok(self.length)
+    }
+}
+
+fn encode(row: &Row, out: &mut Vec<u8>) {
+    out.push(row.cells().len() as u8);
+    for cell in row.cells() {
+        // 0 is unknown; otherwise the length plus 1, seven bits a byte.
+        let mut length = cell.map_or(0, |cell| cell.len() as u64 + 1);
+        while length >= 0x80 {
+            out.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        out.push(length as u8);
+        out.extend_from_slice(cell.unwrap_or_default().as_bytes());
+    }
+}
+
+fn decode(mut bytes: &[u8]) -> Option<Row> {
+    let (&count, rest) = bytes.split_first()?;
+    bytes = rest;
+    let mut cells = Vec::with_capacity(count as usize);
+    for _ in 0..count {
+        let mut length: u64 = 0;
+        let mut shift = 0;
+        loop {
+            let (&byte, rest) = bytes.split_first()?;
+            bytes = rest;
+            length |= u64::from(byte & 0x7f).checked_shl(shift)?;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        cells.push(match length.checked_sub(1) {
+            None => None,
+            Some(length) => {
+                let (cell, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
+                bytes = rest;
+                Some(std::str::from_utf8(cell).ok()?)
+            }
+        });
+    }
+    bytes.is_empty().then(|| Row::new(cells))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::disk::RealDisk;
+
+    proptest! {
+        #[test]
+        fn a_row_comes_back_as_it_went_in(cells in proptest::collection::vec(proptest::option::of(".{0,300}"), 0..40)) {
+            let row = Row::new(cells.iter().map(Option::as_deref));
+            let mut bytes = Vec::new();
+            encode(&row, &mut bytes);
+            prop_assert_eq!(decode(&bytes), Some(row));
+        }
+
+        #[test]
+        fn damaged_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn rows_are_found_again_and_damage_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("contacts.0.rows");
+        let row = Row::new([Some("C1"), None, Some("")]);
+        let mut writer = RowWriter::open(&RealDisk, path.clone(), 0).unwrap();
+        let pointer = writer.push(&row).unwrap();
+        let length = writer.finish().unwrap();
+        let rows = Rows::open(&RealDisk, path.clone(), length).unwrap();
+        assert_eq!(rows.get(pointer).unwrap(), Some(row));
+        assert_eq!(rows.get(0).unwrap(), None);
+
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let rows = Rows::open(&RealDisk, path, length).unwrap();
+        assert!(matches!(rows.get(pointer), Err(StateError::Damaged { .. })));
+    }
+}
