@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use couplet::disk::{Disk, RealDisk};
 use couplet::exports::csv::{CsvDialect, cells, step, unquote};
 use couplet::exports::grammar::Step;
 use couplet::exports::{
-    Bounds, ColumnPin, Edits, Encoding, Export, Grammar, NewRow, Refusal, Settings, TooLong,
-    Unheld, UpdateContents, sniff,
+    Bounds, CHANGED, ColumnPin, Edits, Encoding, Export, Grammar, NewRow, Refusal, Settings,
+    TooLong, Unheld, UpdateContents, sniff,
 };
-use couplet::model::Table;
+use couplet::model::{Row, Table};
 use proptest::prelude::*;
 
 const SEED: u64 = 7;
@@ -272,6 +273,72 @@ fn a_ragged_row_is_left_out_and_keeps_its_key() {
     assert!(prints.iter().all(|print| print.any().is_some()));
     assert_eq!(export.record(1).expect_err("ragged").kind, "ragged-row");
     assert_eq!(export.line_of(3), 5);
+}
+
+#[test]
+fn a_reader_goes_on_after_a_record_that_it_cannot_read() {
+    let contacts = table("contacts");
+    let raw = b"No.,Type,Name\n1,person,\"A\"\"\"\n2,B\n3,dog,C\n4,,\n";
+    let export = read(raw, contacts, &Settings::default()).expect("an export");
+    let (kind, name) = (column(contacts, "Type"), column(contacts, "Name"));
+    let mut reader = export.reader();
+    let mut row = Row::default();
+    let mut problems = Vec::new();
+    let view = reader.read(0).expect("a sound record");
+    assert_eq!(view.bytes(), b"1,person,\"A\"\"\"");
+    assert_eq!(view.text(kind), Ok(Some("person".into())));
+    assert_eq!(view.value(kind), Ok(Some("Person".into())));
+    assert_eq!(view.value(name), Ok(Some("A\"".into())));
+    assert_eq!(view.is_quoted(name), Ok(true));
+    assert_eq!(
+        reader.read(1).err().map(|fault| fault.kind),
+        Some("ragged-row")
+    );
+    let view = reader.read(2).expect("a sound record");
+    view.fill(&mut row, &mut problems).expect("sound cells");
+    assert_eq!((row.get(kind), row.get(name)), (None, Some("C")));
+    assert_eq!(
+        problems,
+        export.record(2).expect("a sound record").problems()
+    );
+    assert_eq!(problems[0].kind, "unknown-spelling");
+    assert_eq!(problems[0].place.key.as_deref(), Some("3"));
+    assert!(reader.read(4).is_err());
+    let view = reader.read(3).expect("a sound record");
+    view.fill(&mut row, &mut problems).expect("sound cells");
+    assert_eq!((row.get(kind), row.get(name)), (Some(""), Some("")));
+    assert_eq!(problems.len(), 1);
+}
+
+#[test]
+fn a_reader_notices_that_the_file_is_another_and_that_it_became_shorter() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let lines: Vec<String> = (0..4000).map(|at| format!("{at},Name {at},City")).collect();
+    let write = |text: &str| std::fs::write(file.path(), text).expect("written");
+    let text = format!("No.,Name,City\n{}\n", lines.join("\n"));
+    write(&text);
+    let (source, _) = RealDisk.open(file.path()).expect("opened");
+    let vendors = table("vendors");
+    let export = Export::read(source, vendors, &Settings::default(), "f", SEED).expect("an export");
+    let name = column(vendors, "Name");
+    let mut reader = export.reader();
+    for at in 0..lines.len() {
+        let view = reader.read(at).expect("a sound record");
+        let expected = format!("Name {at}");
+        assert_eq!(view.text(name), Ok(Some(expected.into())));
+    }
+    write(&text.replace("City\n3999,", "Town\n3999,"));
+    let mut reader = export.reader();
+    let faults: Vec<_> = (0..lines.len())
+        .filter_map(|at| reader.read(at).err().map(|fault| (at, fault.kind)))
+        .collect();
+    assert_eq!(faults, [(3998, CHANGED)]);
+    write(&text[..text.len() - 10]);
+    let mut reader = export.reader();
+    let faults: Vec<_> = (0..lines.len())
+        .filter_map(|at| reader.read(at).err().map(|fault| (at, fault.kind)))
+        .collect();
+    assert_eq!(faults, [(3999, "unreadable")]);
 }
 
 #[test]
@@ -607,6 +674,46 @@ proptest! {
             }
             prop_assert_eq!(prints[at].sound(), Some(export.key_print(&record)));
         }
+    }
+
+    #[test]
+    fn a_reader_gives_every_record_in_whatever_order_they_are_asked_for(
+        made in made(), order in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+    ) {
+        prop_assume!(!made.rows.is_empty());
+        let vendors = table("vendors");
+        let export = read(&made.raw(), vendors, &made.settings()).expect("an export");
+        let columns = ["No.", "Name", "City"].map(|name| column(vendors, name));
+        let Grammar::Csv(dialect) = &export.dialect.grammar else { unreachable!("a CSV file") };
+        let theirs: Vec<Vec<String>> = csv::ReaderBuilder::new()
+            .has_headers(made.header)
+            .flexible(true)
+            .delimiter(made.delimiter)
+            .from_reader(made.text.as_bytes())
+            .into_records()
+            .map(|record| record.expect("text").iter().map(str::to_owned).collect())
+            .collect();
+        let mut reader = export.reader();
+        let mut row = Row::default();
+        let mut problems = Vec::new();
+        let in_order = 0..made.rows.len();
+        for at in in_order.chain(order.iter().map(|index| index.index(made.rows.len()))) {
+            let view = reader.read(at).expect("a sound record");
+            view.fill(&mut row, &mut problems).expect("sound cells");
+            let record = export.record(at).expect("a sound record");
+            prop_assert_eq!(&row, record.row());
+            for (position, column) in columns.iter().enumerate() {
+                let text = view.text(*column).expect("a sound cell");
+                prop_assert_eq!(text.as_deref(), Some(theirs[at][position].as_str()));
+                let raw = view.raw(*column).expect("a cell").expect("a column of the file");
+                prop_assert_eq!(view.is_quoted(*column), Ok(raw.first() == Some(&b'"')));
+                let bytes = unquote(dialect, raw);
+                let working = export.dialect.encoding.working();
+                prop_assert_eq!(working.decode(&bytes).ok(), text);
+            }
+            prop_assert_eq!(view.text(column(vendors, "County")), Ok(None));
+        }
+        prop_assert!(problems.is_empty());
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use couplet::exports::grammar::Step;
 use couplet::exports::json::{self, JsonDialect, Shape};
+use couplet::exports::{Export, Settings};
 use couplet::model::field::Form;
+use couplet::model::{Row, Table};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
@@ -164,6 +166,18 @@ fn record() -> impl Strategy<Value = Vec<(String, String)>> {
     )
 }
 
+/// Members of which some are columns, some the same one, and some stand twice.
+fn members_of_a_vendor() -> impl Strategy<Value = Vec<(String, String)>> {
+    let name = prop::sample::select(vec!["Name", "NAME", "City", "Fax No.", "x"]);
+    let member = (name, prop::bool::weighted(0.2), value_token());
+    prop::collection::vec(member, 0..4).prop_map(|members| {
+        let members = members.into_iter();
+        members
+            .map(|(name, escaped, value)| (quoted(name, escaped), value))
+            .collect()
+    })
+}
+
 fn object(layout: &Layout, members: &[(String, String)]) -> String {
     let [lead, comma, colon] = layout.blanks;
     let members: Vec<String> = members
@@ -232,6 +246,44 @@ proptest! {
         prop_assert_eq!(records.as_deref().map(texts), Ok(expected));
         for (_, record) in records.unwrap_or_default() {
             assert_members_equal(&record);
+        }
+    }
+
+    #[test]
+    fn a_reader_finds_the_columns_of_a_record_whatever_names_came_before_it(
+        records in prop::collection::vec(members_of_a_vendor(), 1..8),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let lines: Vec<String> = records.iter().enumerate().map(|(at, members)| {
+            let members: Vec<String> = members.iter().map(|(name, value)| format!(",{name}: {value}")).collect();
+            format!("{{\"No.\":\"V{at}\"{}}}\n", members.concat())
+        }).collect();
+        let vendors = Table::named("vendors").expect("a table");
+        let file = lines.concat().into_bytes();
+        let export = Export::read(Box::new(file), vendors, &Settings::default(), "f", 7).expect("an export");
+        let mut reader = export.reader();
+        let mut row = Row::default();
+        for at in (0..lines.len()).chain(order.iter().map(|index| index.index(lines.len()))) {
+            let view = reader.read(at);
+            // A reader that has read nothing before knows no names.
+            let alone = export.record(at);
+            match view.and_then(|view| view.fill(&mut row, &mut Vec::new())) {
+                Ok(()) => prop_assert_eq!(Ok(&row), alone.as_ref().map(|record| record.row())),
+                Err(fault) => {
+                    prop_assert_eq!(Some(fault), alone.err());
+                    continue;
+                }
+            }
+            let theirs: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(&lines[at]).expect("an object");
+            for name in ["Name", "City"] {
+                let column = vendors.column(name).expect("a column");
+                let theirs = theirs.iter().find(|(theirs, _)| theirs.eq_ignore_ascii_case(name));
+                let Some((_, serde_json::Value::String(theirs))) = theirs else { continue };
+                if export.columns.has(column) {
+                    prop_assert_eq!(row.get(column), Some(theirs.as_str()));
+                }
+            }
         }
     }
 

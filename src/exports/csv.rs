@@ -247,28 +247,32 @@ fn closing(quote: u8, text: &[u8], open: usize) -> Option<usize> {
 /// A quote that is not closed, or text after a closing one. (How many cells there must be is the caller's to say.)
 pub fn cells(dialect: &CsvDialect, record: &[u8], out: &mut Vec<CellSpan>) -> Result<(), Fault> {
     out.clear();
+    let mut delimiters = memchr_iter(dialect.delimiter, record);
     let mut start = 0;
     loop {
         let quote = dialect
             .quote
             .filter(|quote| record.get(start) == Some(quote));
-        let end = match quote {
+        let inside = match quote {
             Some(quote) => {
                 closing(quote, record, start)
                     .ok_or_else(|| broken(start, "a quote is not closed"))?
                     + 1
             }
-            None => memchr(dialect.delimiter, &record[start..])
-                .map_or(record.len(), |found| start + found),
+            None => start,
         };
+        let delimiter = delimiters.find(|at| *at >= inside);
+        let end = delimiter.unwrap_or(record.len());
+        if quote.is_some() && end != inside {
+            return Err(broken(inside, "text follows a closing quote"));
+        }
         out.push(CellSpan {
             span: start..end,
             quoted: quote.is_some(),
         });
-        match record.get(end) {
+        match delimiter {
             None => return Ok(()),
-            Some(&byte) if byte == dialect.delimiter => start = end + 1,
-            Some(_) => return Err(broken(end, "text follows a closing quote")),
+            Some(at) => start = at + 1,
         }
     }
 }
@@ -309,6 +313,17 @@ pub fn unquote<'a>(dialect: &CsvDialect, raw: &'a [u8]) -> Cow<'a, [u8]> {
     }
     value.extend_from_slice(rest);
     Cow::Owned(value)
+}
+
+/// The text of a raw cell where it lies in the cell as it is; `None` where quotes in it are doubled.
+pub(super) fn unquoted_text<'a>(dialect: &CsvDialect, raw: &'a str) -> Option<&'a str> {
+    match dialect.quote {
+        Some(quote) if raw.as_bytes().first() == Some(&quote) => {
+            let inner = raw.get(1..raw.len().checked_sub(1)?)?;
+            memchr(quote, inner.as_bytes()).is_none().then_some(inner)
+        }
+        _ => Some(raw),
+    }
 }
 
 /// The raw cell for a value. A cell that `was_quoted` stays so; another is quoted only when its value needs it.

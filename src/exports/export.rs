@@ -14,10 +14,11 @@ use super::encoding::{self, Encoding, Opening};
 use super::grammar::Fault;
 use super::json::{self, Member};
 use super::print::Printer;
+use super::reader::ambiguous;
 use super::reading::{Reading, Stop, digest_of};
 use super::settings::{Settings, TooLong};
 use super::source::{Bounds, ReadAhead, ReadAt, pieces, read_range};
-use crate::model::form::{canonical, caption, is_blank};
+use crate::model::form::{canonical, is_blank};
 use crate::model::{Form, Place, Problem, Row, Table};
 
 /// The kind of fault of a record whose file is no longer what was read.
@@ -180,8 +181,8 @@ impl KeyPrint {
 /// One record, with the values that Couplet understands.
 #[derive(Clone, Debug)]
 pub struct Record {
-    row: Row,
-    problems: Vec<Problem>,
+    pub(super) row: Row,
+    pub(super) problems: Vec<Problem>,
     pub(super) bytes: Vec<u8>,
     pub(super) cells: Cells,
 }
@@ -379,66 +380,6 @@ impl Export {
         }
     }
 
-    /// Reads one record.
-    ///
-    /// # Errors
-    ///
-    /// A fault when the record is ragged or its members are not legible, when the file is not what was read any more
-    /// (`changed`), and when it cannot be read (`unreadable`). The rest of the file is not concerned.
-    pub fn record(&self, at: usize) -> Result<Record, Fault> {
-        let place = self.records.get(at).ok_or_else(|| Fault {
-            at: 0,
-            kind: "unreadable",
-            reason: "there is no such record".to_owned(),
-        })?;
-        let bytes = read_range(&*self.text, place.start..place.end()).map_err(|error| Fault {
-            at: 0,
-            kind: "unreadable",
-            reason: error.to_string(),
-        })?;
-        if self.print_of(&bytes) != place.print {
-            return Err(Fault {
-                at: 0,
-                kind: CHANGED,
-                reason: "the file has changed since it was read".to_owned(),
-            });
-        }
-        let cells = self.split(&bytes)?;
-        let mut row = Row::with_room(self.table, bytes.len());
-        let mut problems = Vec::new();
-        for (column, def) in self.table.columns().iter().enumerate() {
-            let Some(value) = self.cell(&bytes, &cells, column)? else {
-                continue;
-            };
-            match def.form {
-                Form::Text | Form::Code => row.put(column, &value),
-                Form::Boolean | Form::ContactType => match caption(def.form, &value) {
-                    Some(caption) => row.put(column, caption),
-                    None => {
-                        let mut place = self.place(at);
-                        place.column = Some(def.name.to_owned());
-                        problems.push(Problem::new(
-                            place,
-                            "unknown-spelling",
-                            format!("\"{}\" is spelled in a way that is not known", def.name),
-                            "correct it in its own system",
-                        ));
-                    }
-                },
-            }
-        }
-        let key = row.get(0).map(str::to_owned);
-        for problem in &mut problems {
-            problem.place.key.clone_from(&key);
-        }
-        Ok(Record {
-            row,
-            problems,
-            bytes,
-            cells,
-        })
-    }
-
     /// The place of a record, for problems.
     pub fn place(&self, at: usize) -> Place {
         Place {
@@ -539,7 +480,7 @@ impl Export {
                     .collect();
                 self.judged(sound, values)
             }
-            Grammar::Json(_) => match self.split(record) {
+            Grammar::Json(_) => match json::members(record).map(Cells::Json) {
                 Ok(cells) => {
                     let values = keys
                         .map(|column| self.cell(record, &cells, column).ok().flatten())
@@ -646,12 +587,11 @@ impl Export {
         self.lengths.get(column).copied().unwrap_or_default()
     }
 
-    /// Splits a record into cells, and refuses a ragged one.
-    pub(super) fn split(&self, record: &[u8]) -> Result<Cells, Fault> {
-        match &self.dialect.grammar {
-            Grammar::Csv(dialect) => {
-                let mut spans = Vec::with_capacity(dialect.columns);
-                csv::cells(dialect, record, &mut spans)?;
+    /// Splits a record into cells, and refuses a ragged one. (Whether a member stands twice is not looked at.)
+    pub(super) fn split_into(&self, record: &[u8], cells: &mut Cells) -> Result<(), Fault> {
+        match (&self.dialect.grammar, cells) {
+            (Grammar::Csv(dialect), Cells::Csv(spans)) => {
+                csv::cells(dialect, record, spans)?;
                 if spans.len() != dialect.columns {
                     return Err(Fault {
                         at: 0,
@@ -663,9 +603,22 @@ impl Export {
                         ),
                     });
                 }
-                Ok(Cells::Csv(spans))
+                Ok(())
             }
-            Grammar::Json(_) => json::members(record).map(Cells::Json),
+            (Grammar::Json(_), Cells::Json(members)) => json::members_into(record, members),
+            // Cells of the other grammar are no cells of this file.
+            (_, cells) => {
+                *cells = self.no_cells();
+                self.split_into(record, cells)
+            }
+        }
+    }
+
+    /// Room for the cells of a record.
+    pub(super) fn no_cells(&self) -> Cells {
+        match self.dialect.grammar {
+            Grammar::Csv(_) => Cells::Csv(Vec::new()),
+            Grammar::Json(_) => Cells::Json(Vec::new()),
         }
     }
 
@@ -712,11 +665,7 @@ impl Export {
         for member in members {
             let name = json::text(&record[member.name.clone()])?;
             if self.columns.named(&name) == Some(column) && found.replace(member).is_some() {
-                return Err(Fault {
-                    at: member.name.start,
-                    kind: "ambiguous-header",
-                    reason: "two members of the record may be the same column".to_owned(),
-                });
+                return Err(ambiguous(member));
             }
         }
         Ok(found)

@@ -13,6 +13,7 @@ mod write;
 pub use document::{MAX_DEPTH, body, check_tail, step};
 pub use name::member_name_like;
 pub use record::{Member, members, text};
+pub(super) use record::{members_into, refuse_duplicates};
 pub use write::{document, insert, new_record, separator, token};
 
 use memchr::{memchr, memmem};

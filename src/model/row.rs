@@ -37,6 +37,13 @@ impl Row {
         }
     }
 
+    /// Forgets all values and keeps the room that they took.
+    pub fn clear(&mut self, table: Table) {
+        self.text.clear();
+        self.spans.clear();
+        self.spans.resize(table.columns().len(), UNKNOWN);
+    }
+
     /// A row of these values.
     pub fn new<'v>(values: impl IntoIterator<Item = Option<&'v str>>) -> Row {
         let mut row = Row::default();

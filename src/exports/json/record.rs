@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::exports::grammar::Fault;
@@ -25,6 +25,18 @@ pub struct Member {
 /// `invalid-json` when `serde_json` does not accept the record, `lone-surrogate` when a name is no text, and
 /// `duplicate-member` when two names are equal: readers differ in which of the two counts.
 pub fn members(record: &[u8]) -> Result<Vec<Member>, Fault> {
+    let mut members = Vec::new();
+    members_into(record, &mut members)?;
+    refuse_duplicates(record, &members)?;
+    Ok(members)
+}
+
+/// The members of a record, without a look at their names; `out` is emptied first.
+///
+/// # Errors
+/// `invalid-json` when `serde_json` does not accept the record.
+pub fn members_into(record: &[u8], out: &mut Vec<Member>) -> Result<(), Fault> {
+    out.clear();
     // serde_json quotes a value of the wrong type in its message, and values stay out of reasons.
     if record.first() != Some(&b'{') {
         return Err(Fault {
@@ -33,23 +45,19 @@ pub fn members(record: &[u8]) -> Result<Vec<Member>, Fault> {
             reason: "the record is not an object".into(),
         });
     }
-    let tokens: Tokens<'_> =
-        serde_json::from_slice(record).map_err(|error| syntax_fault(record, &error))?;
-    let members: Vec<Member> = tokens
-        .0
-        .into_iter()
-        .map(|(name, value)| Member {
-            name: span(record, name),
-            value: span(record, value),
-        })
-        .collect();
-    refuse_duplicates(record, &members)?;
-    Ok(members)
+    let mut reader = serde_json::Deserializer::from_slice(record);
+    let tokens = Tokens { record, out };
+    let read = tokens.deserialize(&mut reader).and_then(|()| reader.end());
+    read.map_err(|error| syntax_fault(record, &error))
 }
 
 const INVALID: &str = "invalid-json";
 
-fn refuse_duplicates(record: &[u8], members: &[Member]) -> Result<(), Fault> {
+/// Refuses a record in which a name stands twice.
+///
+/// # Errors
+/// `duplicate-member`, and `lone-surrogate` when a name is no text.
+pub fn refuse_duplicates(record: &[u8], members: &[Member]) -> Result<(), Fault> {
     let mut names = Vec::with_capacity(members.len());
     for Member { name, .. } in members {
         let start = name.start;
@@ -70,28 +78,35 @@ fn refuse_duplicates(record: &[u8], members: &[Member]) -> Result<(), Fault> {
     }
 }
 
-/// Name and value tokens of an object, borrowed from the record.
-struct Tokens<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+/// The members of a record, as serde_json comes upon them.
+struct Tokens<'m> {
+    record: &'m [u8],
+    out: &'m mut Vec<Member>,
+}
 
-impl<'de> Deserialize<'de> for Tokens<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Tokens<'de>;
+impl<'de> DeserializeSeed<'de> for Tokens<'_> {
+    type Value = ();
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut tokens = Vec::new();
-                while let Some(token) = map.next_entry()? {
-                    tokens.push(token);
-                }
-                Ok(Tokens(tokens))
-            }
+impl<'de> Visitor<'de> for Tokens<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            self.out.push(Member {
+                name: span(self.record, name),
+                value: span(self.record, value),
+            });
         }
-        deserializer.deserialize_map(Object)
+        Ok(())
     }
 }
 

@@ -1,0 +1,409 @@
+//! Reads single records, one after the other or here and there, in memory of its own.
+
+use std::borrow::Cow;
+use std::io;
+use std::ops::Range;
+
+use super::columns::Columns;
+use super::csv;
+use super::dialect::Grammar;
+use super::export::{CHANGED, Cells, Export, Record, RecordAt};
+use super::grammar::Fault;
+use super::json::{self, Member};
+use crate::model::form::caption;
+use crate::model::table::ColumnDef;
+use crate::model::{Form, Problem, Row};
+
+/// A cursor over the records of an export. It holds one record at a time and, once it is under way, allocates nothing;
+/// every thread has one of its own.
+pub struct Reader<'e> {
+    export: &'e Export,
+    block: Vec<u8>,
+    /// Where the block begins in the working bytes.
+    start: u64,
+    /// Where the last record ended.
+    last: Option<u64>,
+    /// How much was read ahead last.
+    ahead: usize,
+    cells: Cells,
+    names: Names,
+}
+
+impl Export {
+    /// A cursor over its records.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader {
+            export: self,
+            block: Vec::new(),
+            start: 0,
+            last: None,
+            ahead: 0,
+            cells: self.no_cells(),
+            names: Names::default(),
+        }
+    }
+
+    /// Reads one record. Whoever reads several asks a [`reader`](Export::reader) for them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::read`] and [`View::fill`].
+    pub fn record(&self, at: usize) -> Result<Record, Fault> {
+        let mut reader = self.reader();
+        let view = reader.read(at)?;
+        let mut row = Row::with_room(self.table, view.bytes.len());
+        let mut problems = Vec::new();
+        view.fill(&mut row, &mut problems)?;
+        // The first block of a reader is the record.
+        Ok(Record {
+            row,
+            problems,
+            bytes: reader.block,
+            cells: reader.cells,
+        })
+    }
+}
+
+impl Reader<'_> {
+    /// Records that follow one another are read in blocks of at most this length.
+    const BLOCK: usize = 256 << 10;
+    /// The first of these blocks; each is twice as long as the one before.
+    const FIRST_BLOCK: usize = 16 << 10;
+    /// A gap of a few records is still one after the other.
+    const NEAR: u64 = 4 << 10;
+
+    /// Reads a record and shows it until the next one is read.
+    ///
+    /// # Errors
+    ///
+    /// A fault when the record is ragged or its members are not legible, when the file is not what was read any more
+    /// ([`CHANGED`]), and when it cannot be read (`unreadable`). The rest of the file is not concerned.
+    pub fn read(&mut self, at: usize) -> Result<View<'_>, Fault> {
+        let export = self.export;
+        let place = export.records.get(at);
+        let place = place.ok_or_else(|| unreadable("there is no such record".to_owned()))?;
+        let range = self.load(place);
+        let range = range.map_err(|error| unreadable(error.to_string()))?;
+        let bytes = &self.block[range];
+        if export.print_of(bytes) != place.print {
+            return Err(Fault {
+                at: 0,
+                kind: CHANGED,
+                reason: "the file has changed since it was read".to_owned(),
+            });
+        }
+        export.split_into(bytes, &mut self.cells)?;
+        if let Cells::Json(members) = &self.cells {
+            self.names.learn(bytes, members, &export.columns)?;
+        }
+        // Bytes that are ASCII are the same text in every encoding.
+        let is_utf8 = export.dialect.encoding.working() == super::Encoding::Utf8;
+        let text = match is_utf8 || bytes.is_ascii() {
+            true => std::str::from_utf8(bytes).ok(),
+            false => None,
+        };
+        Ok(View {
+            export,
+            at,
+            bytes,
+            text,
+            cells: &self.cells,
+            names: &self.names,
+        })
+    }
+
+    /// Where the record lies in the block, which is filled anew where it has to be.
+    fn load(&mut self, place: &RecordAt) -> io::Result<Range<usize>> {
+        let length = place.len as usize;
+        let within = |start: u64, held: usize| {
+            let from = usize::try_from(place.start.checked_sub(start)?).ok()?;
+            (from + length <= held).then_some(from..from + length)
+        };
+        let last = self.last.replace(place.end());
+        if let Some(range) = within(self.start, self.block.len()) {
+            return Ok(range);
+        }
+        let follows = last.is_some_and(|last| {
+            place
+                .start
+                .checked_sub(last)
+                .is_some_and(|gap| gap < Self::NEAR)
+        });
+        self.ahead = match follows {
+            true => (self.ahead * 2).clamp(Self::FIRST_BLOCK, Self::BLOCK),
+            false => 0,
+        };
+        self.start = place.start;
+        self.block.resize(length.max(self.ahead), 0);
+        let mut held = 0;
+        while held < self.block.len() {
+            let at = self.start + held as u64;
+            match self.export.text.read_at(&mut self.block[held..], at) {
+                Ok(0) => break,
+                Ok(count) => held += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.block.clear();
+                    return Err(error);
+                }
+            }
+        }
+        self.block.truncate(held);
+        within(self.start, held).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the file became shorter while it was read",
+            )
+        })
+    }
+}
+
+fn unreadable(reason: String) -> Fault {
+    Fault {
+        at: 0,
+        kind: "unreadable",
+        reason,
+    }
+}
+
+/// One record as its reader holds it.
+#[derive(Clone, Copy)]
+pub struct View<'r> {
+    export: &'r Export,
+    at: usize,
+    bytes: &'r [u8],
+    /// The whole record, where its bytes are its text.
+    text: Option<&'r str>,
+    cells: &'r Cells,
+    names: &'r Names,
+}
+
+impl<'r> View<'r> {
+    /// The record's own bytes.
+    pub fn bytes(&self) -> &'r [u8] {
+        self.bytes
+    }
+
+    /// The bytes of the cell in a model column, with the quotes around it; `None` where the record has none.
+    ///
+    /// # Errors
+    ///
+    /// A fault when two of its members may be the column.
+    pub fn raw(&self, column: usize) -> Result<Option<&'r [u8]>, Fault> {
+        Ok(self.span(column)?.map(|span| &self.bytes[span]))
+    }
+
+    /// Whether the cell in a model column stands in quotes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`raw`](View::raw).
+    pub fn is_quoted(&self, column: usize) -> Result<bool, Fault> {
+        let quote = match &self.export.dialect.grammar {
+            Grammar::Csv(dialect) => dialect.quote,
+            Grammar::Json(_) => Some(b'"'),
+        };
+        let raw = self.raw(column)?;
+        Ok(raw.is_some_and(|raw| quote.is_some() && raw.first().copied() == quote))
+    }
+
+    /// What stands in a model column, options and booleans in the file's spelling; `None` where the file does not say.
+    ///
+    /// # Errors
+    ///
+    /// A fault when it is no text, and those of [`raw`](View::raw).
+    pub fn text(&self, column: usize) -> Result<Option<Cow<'r, str>>, Fault> {
+        match (&self.export.dialect.grammar, self.text) {
+            (Grammar::Csv(dialect), Some(text)) => {
+                let raw = self.span(column)?.and_then(|span| text.get(span));
+                if let Some(text) = raw.and_then(|raw| csv::unquoted_text(dialect, raw)) {
+                    return Ok(Some(Cow::Borrowed(text)));
+                }
+                self.export.cell(self.bytes, self.cells, column)
+            }
+            (Grammar::Csv(_), None) => self.export.cell(self.bytes, self.cells, column),
+            (Grammar::Json(dialect), _) => match self.raw(column)? {
+                Some(token) => json::text(token).map(Some),
+                None if dialect.sparse && self.export.columns.has(column) => {
+                    Ok(Some(Cow::Borrowed("")))
+                }
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// The value in a model column, options and booleans as captions; `None` where it is unknown.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`text`](View::text).
+    pub fn value(&self, column: usize) -> Result<Option<Cow<'r, str>>, Fault> {
+        let Some(text) = self.text(column)? else {
+            return Ok(None);
+        };
+        Ok(match self.export.table.columns().get(column) {
+            Some(def) if is_option(def.form) => caption(def.form, &text).map(Cow::Borrowed),
+            _ => Some(text),
+        })
+    }
+
+    /// Makes a row its values, in the order of the model. Values that are unknown because their spelling is are
+    /// problems.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`text`](View::text); the row is then no record's.
+    pub fn fill(&self, row: &mut Row, problems: &mut Vec<Problem>) -> Result<(), Fault> {
+        row.clear(self.export.table);
+        self.each_value(|_| true, problems, |column, value| row.put(column, value))
+    }
+
+    /// Notes values that are unknown because their spelling is, and finds what keeps the record from being read.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fill`](View::fill).
+    pub fn check(&self, problems: &mut Vec<Problem>) -> Result<(), Fault> {
+        // Every cell of a CSV record that is text is text.
+        let is_text = matches!(self.cells, Cells::Csv(_)) && self.text.is_some();
+        let may_be_unknown = |def: &ColumnDef| is_option(def.form) || !is_text;
+        self.each_value(may_be_unknown, problems, |_, _| ())
+    }
+
+    /// Hands over the values that are known in some columns, in the order of the model.
+    fn each_value(
+        &self,
+        concerns: impl Fn(&ColumnDef) -> bool,
+        problems: &mut Vec<Problem>,
+        mut then: impl FnMut(usize, &str),
+    ) -> Result<(), Fault> {
+        let known = problems.len();
+        let columns = self.export.table.columns().iter().enumerate();
+        for (column, def) in columns.filter(|(_, def)| concerns(def)) {
+            let text = match self.text(column) {
+                Ok(Some(text)) => text,
+                Ok(None) => continue,
+                Err(fault) => {
+                    problems.truncate(known);
+                    return Err(fault);
+                }
+            };
+            match def.form {
+                Form::Text | Form::Code => then(column, &text),
+                Form::Boolean | Form::ContactType => match caption(def.form, &text) {
+                    Some(caption) => then(column, caption),
+                    None => problems.push(self.unknown_spelling(def.name)),
+                },
+            }
+        }
+        if problems.len() > known {
+            let key = self.text(0)?.map(Cow::into_owned);
+            for problem in &mut problems[known..] {
+                problem.place.key.clone_from(&key);
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown_spelling(&self, name: &str) -> Problem {
+        let mut place = self.export.place(self.at);
+        place.column = Some(name.to_owned());
+        Problem::new(
+            place,
+            "unknown-spelling",
+            format!("\"{name}\" is spelled in a way that is not known"),
+            "correct it in its own system",
+        )
+    }
+
+    fn span(&self, column: usize) -> Result<Option<Range<usize>>, Fault> {
+        match self.cells {
+            Cells::Csv(spans) => {
+                let position = self.export.columns.position(column);
+                let cell = position.and_then(|position| spans.get(position));
+                Ok(cell.map(|cell| cell.span.clone()))
+            }
+            Cells::Json(members) => match self.names.found.get(column) {
+                Some(Found::Once(at)) => Ok(members.get(*at).map(|member| member.value.clone())),
+                Some(Found::Twice(at)) => Err(ambiguous(&members[*at])),
+                Some(Found::Nowhere) | None => Ok(None),
+            },
+        }
+    }
+}
+
+/// Whether a column holds one of a few values, which files spell in several ways.
+fn is_option(form: Form) -> bool {
+    matches!(form, Form::Boolean | Form::ContactType)
+}
+
+/// Two members of a record may be the same column.
+pub(super) fn ambiguous(second: &Member) -> Fault {
+    Fault {
+        at: second.name.start,
+        kind: "ambiguous-header",
+        reason: "two members of the record may be the same column".to_owned(),
+    }
+}
+
+/// The names of a record's members, and which columns they are. The next record has the same ones as a rule: then what
+/// they are is known, and that none stands twice.
+#[derive(Default)]
+struct Names {
+    /// Their tokens, one after the other.
+    tokens: Vec<u8>,
+    /// Where each token ends.
+    ends: Vec<usize>,
+    /// By model column.
+    found: Vec<Found>,
+}
+
+/// Which member is a column.
+#[derive(Clone, Copy)]
+enum Found {
+    Nowhere,
+    Once(usize),
+    /// The second one of that name.
+    Twice(usize),
+}
+
+impl Names {
+    fn are_those_of(&self, record: &[u8], members: &[Member]) -> bool {
+        let mut start = 0;
+        self.ends.len() == members.len()
+            && !members.is_empty()
+            && members.iter().zip(&self.ends).all(|(member, end)| {
+                let known = &self.tokens[start..*end];
+                start = *end;
+                *known == record[member.name.clone()]
+            })
+    }
+
+    fn learn(&mut self, record: &[u8], members: &[Member], columns: &Columns) -> Result<(), Fault> {
+        if self.are_those_of(record, members) {
+            return Ok(());
+        }
+        self.tokens.clear();
+        self.ends.clear();
+        self.found.clear();
+        self.found
+            .resize(columns.table().columns().len(), Found::Nowhere);
+        json::refuse_duplicates(record, members)?;
+        for (at, member) in members.iter().enumerate() {
+            let name = json::text(&record[member.name.clone()])?;
+            let column = columns.named(&name);
+            if let Some(found) = column.and_then(|column| self.found.get_mut(column)) {
+                *found = match *found {
+                    Found::Nowhere => Found::Once(at),
+                    Found::Once(_) => Found::Twice(at),
+                    Found::Twice(second) => Found::Twice(second),
+                };
+            }
+        }
+        for member in members {
+            self.tokens.extend_from_slice(&record[member.name.clone()]);
+            self.ends.push(self.tokens.len());
+        }
+        Ok(())
+    }
+}
