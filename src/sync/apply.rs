@@ -791,6 +791,8 @@ fn remember_table(
         *count += 1;
         writer.push(row)
     };
+    let mut reader = export.reader();
+    let (mut row, mut found) = (Row::unknown(seen.table), Vec::new());
     let mut read = read_anew(seen, edits, rebased, compacting)
         .into_iter()
         .peekable();
@@ -822,11 +824,14 @@ fn remember_table(
         let is_known = !is_touched
             && new_cells.is_none()
             && !rebased.is_some_and(|rebased| rebased.contains(&this));
-        let record = match is_known || seen.is_double(this) {
-            true => None,
-            false => export.record(this).ok(),
-        };
-        let Some(record) = record else {
+        found.clear();
+        let is_read = !is_known
+            && !seen.is_double(this)
+            && reader
+                .read(this)
+                .and_then(|view| view.fill(&mut row, &mut found))
+                .is_ok();
+        if !is_read {
             // Left out, or as it was.
             let print = match is_touched {
                 true => 0,
@@ -840,17 +845,16 @@ fn remember_table(
                 index.push(key, print, pointer, link);
             }
             continue;
-        };
-        let mut row = record.row().clone();
+        }
         let mut print = export.records[this].print;
         if let Some(cells) = new_cells {
             for (column, value) in cells {
                 row.set(*column, Some(value.clone()));
             }
             // Should the bytes not be known, the record is just looked at again.
-            print = export
-                .edited(&record, cells)
-                .map_or(0, |bytes| export.print_of(&bytes));
+            let record = export.record(this).ok();
+            let edited = record.and_then(|record| export.edited(&record, cells).ok());
+            print = edited.map_or(0, |bytes| export.print_of(&bytes));
         }
         for (column, value) in overrides
             .and_then(|overrides| overrides.get(&this))
@@ -861,7 +865,7 @@ fn remember_table(
         }
         // A record that is a problem is looked at again in every pass.
         let is_troubled = troubled.is_some_and(|troubled| troubled.contains(&this));
-        if is_troubled || !record.problems().is_empty() {
+        if is_troubled || !found.is_empty() {
             print = 0;
         }
         let link = match seen.table {
