@@ -246,6 +246,16 @@ fn closing(quote: u8, text: &[u8], open: usize) -> Option<usize> {
 ///
 /// A quote that is not closed, or text after a closing one. (How many cells there must be is the caller's to say.)
 pub fn cells(dialect: &CsvDialect, record: &[u8], out: &mut Vec<CellSpan>) -> Result<(), Fault> {
+    leading_cells(dialect, record, usize::MAX, out)
+}
+
+/// [`cells`], but no more than so many.
+pub(super) fn leading_cells(
+    dialect: &CsvDialect,
+    record: &[u8],
+    count: usize,
+    out: &mut Vec<CellSpan>,
+) -> Result<(), Fault> {
     out.clear();
     let mut delimiters = memchr_iter(dialect.delimiter, record);
     let mut start = 0;
@@ -271,8 +281,8 @@ pub fn cells(dialect: &CsvDialect, record: &[u8], out: &mut Vec<CellSpan>) -> Re
             quoted: quote.is_some(),
         });
         match delimiter {
-            None => return Ok(()),
-            Some(at) => start = at + 1,
+            Some(at) if out.len() < count => start = at + 1,
+            _ => return Ok(()),
         }
     }
 }

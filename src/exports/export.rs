@@ -17,7 +17,7 @@ use super::print::Printer;
 use super::reader::ambiguous;
 use super::reading::{Reading, Stop, digest_of};
 use super::settings::{Settings, TooLong};
-use super::source::{Bounds, ReadAhead, ReadAt, pieces, read_range};
+use super::source::{Bounds, ReadAhead, ReadAt, pieces, read_exact_at, read_range};
 use crate::model::form::{canonical, is_blank};
 use crate::model::{Form, Place, Problem, Row, Table};
 
@@ -65,7 +65,6 @@ pub struct Export {
     pub(super) body_start: u64,
     /// Where no further record follows.
     pub(super) tail_start: u64,
-    pub(super) bounds: Bounds,
     file: String,
     seed: u64,
     printer: Printer,
@@ -332,7 +331,6 @@ impl Export {
             body_start: read.body_start,
             tail_start: read.tail_start,
             text: Box::new(ReadAhead::new(text)),
-            bounds,
             file: file.to_owned(),
             seed,
             printer: Printer::new(seed),
@@ -429,26 +427,69 @@ impl Export {
     pub fn key_prints(&self) -> io::Result<Vec<KeyPrint>> {
         let mut prints = Vec::with_capacity(self.records.len());
         let mut spans = Vec::new();
-        let mut batch = 0;
-        while batch < self.records.len() {
-            let start = self.records[batch].start;
-            let limit = start + self.bounds.window as u64;
-            let length = self.records[batch..]
-                .iter()
-                .take_while(|record| record.end() <= limit)
-                .count()
-                .max(1);
-            let records = &self.records[batch..batch + length];
-            let end = records.last().map_or(start, RecordAt::end);
-            let bytes = read_range(&*self.text, start..end)?;
-            for record in records {
-                let from = (record.start - start) as usize;
-                let record = &bytes[from..from + record.len as usize];
-                prints.push(self.key_of(record, &mut spans));
-            }
-            batch += length;
-        }
+        self.each_record(|record| prints.push(self.key_of(record, &mut spans)))?;
         Ok(prints)
+    }
+
+    /// Hands over the bytes of all records, in their order.
+    fn each_record(&self, mut then: impl FnMut(&[u8])) -> io::Result<()> {
+        const BLOCK: u64 = 256 << 10;
+        let mut bytes = Vec::new();
+        let mut rest = self.records.as_slice();
+        while let Some(first) = rest.first() {
+            let limit = first.start + BLOCK;
+            let fits = rest.iter().take_while(|record| record.end() <= limit);
+            let (block, later) = rest.split_at(fits.count().max(1));
+            let end = block.last().map_or(first.start, RecordAt::end);
+            bytes.resize((end - first.start) as usize, 0);
+            read_exact_at(&*self.text, &mut bytes, first.start)?;
+            for record in block {
+                let from = (record.start - first.start) as usize;
+                then(&bytes[from..from + record.len as usize]);
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// The hashes of all keys, also of records that are left out, in the order of the records; 0 where one is illegible.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the file.
+    pub fn keys(&self) -> io::Result<Vec<u64>> {
+        let mut keys = Vec::with_capacity(self.records.len());
+        let mut spans = Vec::new();
+        self.each_record(|record| {
+            let key = match &self.dialect.grammar {
+                Grammar::Csv(dialect) => self.leading_key(dialect, record, &mut spans),
+                Grammar::Json(_) => self.key_of(record, &mut spans).any(),
+            };
+            keys.push(key.unwrap_or(0));
+        })?;
+        Ok(keys)
+    }
+
+    /// The hash of a key, from no more cells than are needed for it; `None` where it is illegible.
+    fn leading_key(
+        &self,
+        dialect: &CsvDialect,
+        record: &[u8],
+        spans: &mut Vec<CellSpan>,
+    ) -> Option<u64> {
+        let count = self.table.key_columns();
+        let positions = (0..count).map(|column| self.columns.position(column));
+        let last = positions.clone().flatten().max()?;
+        csv::leading_cells(dialect, record, last + 1, spans).ok()?;
+        let value = |position: Option<usize>| self.csv_value(dialect, record, spans, position?);
+        if count == 1 {
+            let key = value(self.columns.position(0))?;
+            return Some(key_print(&[&key], self.seed));
+        }
+        let values: Option<Vec<Cow<'_, str>>> = positions.map(value).collect();
+        let values = values?;
+        let keys: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
+        Some(key_print(&keys, self.seed))
     }
 
     fn key_of(&self, record: &[u8], spans: &mut Vec<CellSpan>) -> KeyPrint {
@@ -711,8 +752,14 @@ pub fn key_print(keys: &[&str], seed: u64) -> u64 {
     if let [key] = keys {
         return xxh3_64_with_seed(canonical(Form::Code, key).as_bytes(), seed);
     }
-    let parts: Vec<Cow<'_, str>> = keys.iter().map(|key| canonical(Form::Code, key)).collect();
-    xxh3_64_with_seed(parts.join("\x1f").as_bytes(), seed)
+    let mut whole = String::with_capacity(64);
+    for (at, key) in keys.iter().enumerate() {
+        if at > 0 {
+            whole.push('\x1f');
+        }
+        whole.push_str(&canonical(Form::Code, key));
+    }
+    xxh3_64_with_seed(whole.as_bytes(), seed)
 }
 
 /// What the file's first bytes and the settings say together about its encoding.

@@ -222,12 +222,37 @@ fn resynchronise(old: &[u64], count: usize, new: &dyn Fn(usize) -> Option<u64>) 
     Resync::Edited
 }
 
+/// From so many keys on they are not looked up one by one.
+const MANY: usize = 1 << 14;
+
+/// Keys that may stand twice among these; all others stand once.
+fn repeated(keys: &[u64]) -> PrintSet {
+    let bits = (keys.len() * 16).next_power_of_two();
+    let shift = 64 - bits.trailing_zeros();
+    let mut seen = vec![0_u64; bits / 64];
+    let mut repeated = PrintSet::default();
+    for key in keys {
+        let bit = (key >> shift) as usize;
+        let (word, mask) = (&mut seen[bit / 64], 1 << (bit % 64));
+        if *word & mask != 0 {
+            repeated.insert(*key);
+        }
+        *word |= mask;
+    }
+    repeated
+}
+
 /// Records that share a key; a doubled record is left out of every pass and so always among the touched ones.
 fn doubles(diff: &Diff) -> Vec<u32> {
-    let mut counts: PrintMap<u32> = PrintMap::default();
-    for at in &diff.touched {
-        counts.insert(diff.keys[*at as usize], 0);
-    }
+    let touched = diff.touched.iter().map(|at| diff.keys[*at as usize]);
+    // Of many keys only those are counted of which there may be two.
+    let mut counts: PrintMap<u32> = match diff.touched.len() > MANY {
+        true => repeated(&diff.keys)
+            .into_iter()
+            .map(|key| (key, 0))
+            .collect(),
+        false => touched.map(|key| (key, 0)).collect(),
+    };
     counts.remove(&0);
     if counts.is_empty() {
         return Vec::new();

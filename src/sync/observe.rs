@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Config, Contents, TableConfig, WriteBack};
 use crate::disk::{Disk, Identity};
-use crate::exports::{Export, KeyPrint, Refusal};
+use crate::exports::{Export, Refusal};
 use crate::merge::deliver::Route;
 use crate::model::{Place, Problem, Row, Table};
 use crate::state::memory::MarkRow;
@@ -496,9 +496,9 @@ fn read(
     }
     let shape = shape(&export, codes);
     let same_shape = memory.is_some_and(|memory| memory.shape == shape) && !seen.reconfigured;
-    let mut all_keys: Option<Vec<KeyPrint>> = None;
+    let mut all_keys: Option<Vec<u64>> = None;
     if !same_shape || seen.index.is_empty() {
-        all_keys = Some(export.key_prints().map_err(unreadable)?);
+        all_keys = Some(export.keys().map_err(unreadable)?);
     }
     // Other columns mean other values in every record: each is read anew.
     let print = |at: usize| match same_shape {
@@ -510,7 +510,7 @@ fn read(
         export.records.len(),
         print,
         |at| match &all_keys {
-            Some(keys) => keys[at].any().map(plain),
+            Some(keys) => Some(keys[at]).filter(|key| *key != 0).map(plain),
             None => export.key_print_at(at).any().map(plain),
         },
     );
