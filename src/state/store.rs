@@ -18,7 +18,7 @@ pub struct Store {
 }
 
 /// Version of the state that this program writes. Older ones are migrated, newer ones refused.
-pub const STATE_VERSION: u32 = 3;
+pub const STATE_VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// What each version added, oldest first: a state of version N has run the first N.
 const MIGRATIONS: &[&str] = &["
@@ -126,7 +126,7 @@ impl Store {
             db,
             folder: folder.to_owned(),
         };
-        match store.version()? {
+        match store.steps()? {
             STATE_VERSION => Ok(Some(store)),
             found if found > STATE_VERSION => Err(StateError::Newer {
                 path: folder.to_owned(),
@@ -158,8 +158,17 @@ impl Store {
             .pragma_query_value(None, "user_version", |row| row.get(0))?)
     }
 
+    /// How many of the migrations the state has run. Programs ran the fourth for a while and still said 3: there, its columns tell.
+    fn steps(&self) -> Result<u32, StateError> {
+        let has_fourth = || self.db.column_exists(None, "interactions", "known_as");
+        Ok(match self.version()? {
+            3 if has_fourth()? => 4,
+            said => said,
+        })
+    }
+
     fn migrate(&mut self) -> Result<(), StateError> {
-        let found = self.version()?;
+        let (said, found) = (self.version()?, self.steps()?);
         if found > STATE_VERSION {
             return Err(StateError::Newer {
                 path: self.folder.clone(),
@@ -167,7 +176,7 @@ impl Store {
                 known: STATE_VERSION,
             });
         }
-        if found < STATE_VERSION {
+        if said < STATE_VERSION {
             let transaction = self.db.transaction()?;
             for step in &MIGRATIONS[found as usize..] {
                 transaction.execute_batch(step)?;
@@ -262,7 +271,28 @@ mod tests {
             assert_eq!(store.seed(0).expect("a seed"), 0x2a);
             assert!(store.marks().expect("marks").is_empty());
             assert_eq!(store.last_number("CT1").expect("a number"), None);
+            assert!(store.open_quotes().expect("quotes").is_empty());
         }
+    }
+
+    #[test]
+    fn a_state_that_ran_the_fourth_step_and_says_three_opens_as_the_fourth() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = Connection::open(folder.path().join("couplet.db")).expect("a database");
+        for step in &MIGRATIONS[..4] {
+            db.execute_batch(step).expect("a migration");
+        }
+        db.pragma_update(None, "user_version", 3)
+            .expect("a version");
+        db.execute("INSERT INTO events VALUES(1, 2)", [])
+            .expect("a row");
+        drop(db);
+        let store = Store::open(folder.path()).expect("it opens");
+        assert_eq!(store.version().expect("a version"), STATE_VERSION);
+        assert!(store.knows_event([1, 2]).expect("events"));
+        drop(store);
+        let looked = Store::look(folder.path()).expect("a look");
+        assert!(looked.is_some(), "what was migrated can be looked at");
     }
 
     #[test]
