@@ -277,9 +277,9 @@ pub(super) fn receive(
     receipts: &[ReceiptRow],
     pass: Option<u64>,
 ) -> Result<(), StateError> {
-    let mut receive = db.prepare("UPDATE drops SET receipt = ?1, pass = ?2 WHERE id = ?3")?;
     for row in receipts {
-        receive.execute(params![
+        let receive = "UPDATE drops SET receipt = ?1, pass = ?2 WHERE id = ?3";
+        db.prepare_cached(receive)?.execute(params![
             serde_json::to_string(&row.receipt)?,
             pass.map(|pass| pass as i64),
             row.drop as i64

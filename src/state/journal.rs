@@ -1,14 +1,18 @@
 //! The journal of a pass: intent, commit, done. All files of a pass are published behind it together.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::disk::Disk;
-
+use crate::merge::plan::Debt;
+use crate::model::Problem;
 use crate::model::document::Document;
 
+use super::decisions;
 use super::drops::receive;
 use super::error::StateError;
-use super::memory::{Mark, Memory, RenamedRow, Target};
+use super::memory::{Kept, Mark, Memory, RenamedRow, Target};
 use super::store::Store;
 
 /// What a pass that did not finish left behind.
@@ -17,7 +21,7 @@ pub enum Unfinished {
     /// It wrote temporary files and nothing else: they go.
     Intent(Vec<Target>),
     /// It had begun to publish: it is finished.
-    Commit(Vec<Target>, Box<Memory>),
+    Commit(Vec<Target>, Box<Memory<'static>>),
 }
 
 impl Store {
@@ -27,33 +31,27 @@ impl Store {
         disk: &dyn Disk,
         targets: &[Target],
     ) -> Result<(), StateError> {
-        self.journal(disk, "intent", targets, None)
+        disk.commit_point()
+            .map_err(StateError::file("couplet.db"))?;
+        journal(&self.db, "intent", targets, None)
     }
 
-    /// From here on the pass will be finished, whatever happens.
+    /// From here on the pass will be finished, whatever happens. Its decisions and interactions are kept in their places already, so
+    /// that they are written once.
     pub fn journal_commit(
         &mut self,
         disk: &dyn Disk,
         targets: &[Target],
-        memory: &Memory,
-    ) -> Result<(), StateError> {
-        self.journal(disk, "commit", targets, Some(memory))
-    }
-
-    fn journal(
-        &mut self,
-        disk: &dyn Disk,
-        phase: &str,
-        targets: &[Target],
-        memory: Option<&Memory>,
+        memory: &mut Memory<'_>,
     ) -> Result<(), StateError> {
         disk.commit_point()
             .map_err(StateError::file("couplet.db"))?;
-        let memory = memory.map(serde_json::to_vec).transpose()?;
-        self.db.execute(
-            "INSERT OR REPLACE INTO journal(one, phase, targets, memory) VALUES(1, ?1, ?2, ?3)",
-            params![phase, serde_json::to_string(targets)?, memory],
-        )?;
+        let transaction = self.db.transaction()?;
+        keep(&transaction, memory)?;
+        memory.kept = Kept::All;
+        let body = serde_json::to_vec(memory)?;
+        journal(&transaction, "commit", targets, Some(body))?;
+        transaction.commit()?;
         Ok(())
     }
 
@@ -77,245 +75,328 @@ impl Store {
             return Ok(None);
         };
         let targets = serde_json::from_str(&targets)?;
-        Ok(Some(match memory {
-            None => Unfinished::Intent(targets),
-            Some(memory) => Unfinished::Commit(targets, Box::new(serde_json::from_slice(&memory)?)),
-        }))
+        let Some(memory) = memory else {
+            return Ok(Some(Unfinished::Intent(targets)));
+        };
+        let mut memory: Memory<'static> = serde_json::from_slice(&memory)?;
+        if memory.kept != Kept::Nothing {
+            memory.changes = decisions::of_pass(&self.db, memory.pass)?.into();
+            memory.interactions = self.interactions_of_pass(memory.pass)?.into();
+        }
+        Ok(Some(Unfinished::Commit(targets, Box::new(memory))))
     }
 
     /// Remembers a pass and closes its journal, in one commit. `finished` is the time, ISO 8601.
     pub fn remember(
         &mut self,
         disk: &dyn Disk,
-        memory: &Memory,
+        memory: &Memory<'_>,
         finished: &str,
     ) -> Result<(), StateError> {
         disk.commit_point()
             .map_err(StateError::file("couplet.db"))?;
         let transaction = self.db.transaction()?;
-        {
-            let db = &transaction;
-            let pass = memory.pass as i64;
-            for row in &memory.tables {
-                db.execute(
-                    "INSERT OR REPLACE INTO tables VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
-                    params![
-                        row.table,
-                        row.file,
-                        row.digest,
-                        row.sequence.map(|sequence| sequence as i64),
-                        format!("{:016x}", row.shape),
-                        format!("{:016x}", row.settings),
-                        row.records as i64,
-                        row.exports as i64,
-                        row.generation as i64,
-                        row.rows_epoch as i64,
-                        row.rows_length as i64,
-                        row.rows_count as i64,
-                        row.ends_with_newline,
-                        row.written_pass.map(|pass| pass as i64),
-                        pass
-                    ],
-                )?;
-            }
-            for row in &memory.renamed {
-                rename(db, row)?;
-            }
-            mark(db, memory)?;
-            // A counterpart that left one party may have been written to in another: the old goes first.
-            let mut leave = db.prepare("DELETE FROM sent WHERE table_name = ?1 AND no = ?2")?;
-            for row in &memory.parted {
-                leave.execute(params![row.table, row.no])?;
-            }
-            let mut answer = db.prepare(
-                "UPDATE sent SET acknowledged_export = ?1 WHERE (table_name, no, field, seq) IN (SELECT table_name, no, \
-                 field, seq FROM sent WHERE table_name = ?2 AND no = ?3 AND field = ?4 AND acknowledged_export IS NULL \
-                 ORDER BY seq LIMIT ?5)",
-            )?;
-            for row in &memory.answers {
-                answer.execute(params![
-                    row.export as i64,
-                    row.table,
-                    row.no,
-                    row.field,
-                    row.count as i64
-                ])?;
-            }
-            let mut send = db.prepare(
-                "INSERT INTO sent(table_name, no, field, seq, contact, value, pass, export, acknowledged_export) \
-                 VALUES(?1, ?2, ?3, (SELECT coalesce(max(seq), 0) + 1 FROM sent WHERE table_name = ?1 AND no = ?2 \
-                 AND field = ?3), ?4, ?5, ?6, ?7, ?8)",
-            )?;
-            for row in &memory.sent {
-                send.execute(params![
-                    row.table,
-                    row.no,
-                    row.field,
-                    row.contact,
-                    row.value,
-                    pass,
-                    row.export as i64,
-                    row.carried.then_some(row.export as i64)
-                ])?;
-            }
-            let mut agree = db.prepare("INSERT OR REPLACE INTO agreed VALUES(?1, ?2, ?3)")?;
-            let mut disagree =
-                db.prepare("DELETE FROM agreed WHERE contact = ?1 AND field = ?2")?;
-            for row in &memory.agreed {
-                match &row.value {
-                    Some(value) => agree.execute(params![row.contact, row.field, value])?,
-                    None => disagree.execute(params![row.contact, row.field])?,
-                };
-            }
-            let mut decide = db.prepare(
-                "INSERT INTO decisions(pass, contact, table_name, no, field, from_value, to_value, rule, because, file, \
-                 line) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
-            )?;
-            for change in &memory.changes {
-                decide.execute(params![
-                    pass,
-                    change.contact,
-                    change.table,
-                    change.no,
-                    change.column,
-                    change.from,
-                    change.to,
-                    serde_json::to_string(&change.rule)?,
-                    serde_json::to_string(&change.because)?,
-                    change.file,
-                    change.line as i64
-                ])?;
-            }
-            // What sides said in a conflict stays on record when it is settled, and when one says something else: it may be
-            // nowhere else any more.
-            const SETTLED: &str = "contact = ?1 AND id NOT IN (SELECT value FROM json_each(?2))";
-            let mut record = db.prepare(&format!(
-                "INSERT INTO settled SELECT id, contact, field, body, opened_pass, opened_at, decided_value, ?3 \
-                 FROM conflicts WHERE {SETTLED}"
-            ))?;
-            let mut settle = db.prepare(&format!("DELETE FROM conflicts WHERE {SETTLED}"))?;
-            let mut unowe = db.prepare("DELETE FROM debts WHERE contact = ?1")?;
-            let mut open: std::collections::BTreeMap<&str, Vec<String>> =
-                std::collections::BTreeMap::new();
-            for conflict in &memory.conflicts {
-                open.entry(&conflict.contact)
-                    .or_default()
-                    .push(conflict.id());
-            }
-            for contact in &memory.parties {
-                let ids = open
-                    .get(contact.as_str())
-                    .map(Vec::as_slice)
-                    .unwrap_or_default();
-                let ids = serde_json::to_string(ids)?;
-                record.execute(params![contact, ids, pass])?;
-                settle.execute(params![contact, ids])?;
-                unowe.execute([contact])?;
-            }
-            let mut hold = db.prepare(
-                "INSERT INTO conflicts(id, contact, field, print, body, opened_pass, opened_at) VALUES(?1,?2,?3,?4,?5,?6,?7) \
-                 ON CONFLICT(id) DO UPDATE SET body = excluded.body, print = excluded.print, \
-                 decided_value = CASE WHEN decided_print = excluded.print THEN decided_value END",
-            )?;
-            let mut replace = db.prepare(
-                "INSERT INTO settled SELECT id, contact, field, body, opened_pass, opened_at, decided_value, ?3 \
-                 FROM conflicts WHERE id = ?1 AND print <> ?2",
-            )?;
-            for conflict in &memory.conflicts {
-                replace.execute(params![conflict.id(), conflict.print(), pass])?;
-                hold.execute(params![
-                    conflict.id(),
-                    conflict.contact,
-                    conflict.field,
-                    conflict.print(),
-                    serde_json::to_string(conflict)?,
-                    pass,
-                    memory.started
-                ])?;
-            }
-            let mut owe = db.prepare("INSERT OR REPLACE INTO debts VALUES(?1,?2,?3,?4,?5)")?;
-            for debt in &memory.debts {
-                owe.execute(params![
-                    debt.contact,
-                    debt.table,
-                    debt.no,
-                    debt.column,
-                    debt.reason
-                ])?;
-            }
-            let ids: Vec<String> = memory
-                .problems
-                .iter()
-                .map(crate::model::Problem::id)
-                .collect();
-            db.execute(
-                "DELETE FROM problems WHERE id NOT IN (SELECT value FROM json_each(?1))",
-                [serde_json::to_string(&ids)?],
-            )?;
-            let mut trouble = db.prepare(
-                "INSERT INTO problems(id, table_name, body, first_pass) VALUES(?1,?2,?3,?4) \
-                 ON CONFLICT(id) DO UPDATE SET body = excluded.body",
-            )?;
-            for (problem, id) in memory.problems.iter().zip(&ids) {
-                trouble.execute(params![
-                    id,
-                    problem.place.table,
-                    serde_json::to_string(problem)?,
-                    pass
-                ])?;
-            }
-            let mut went = db.prepare("INSERT OR REPLACE INTO gone VALUES(?1, ?2, ?3)")?;
-            for row in &memory.gone {
-                went.execute(params![row.table, row.no, pass])?;
-            }
-            let mut came = db.prepare("DELETE FROM gone WHERE table_name = ?1 AND no = ?2")?;
-            for row in &memory.returned {
-                came.execute(params![row.table, row.no])?;
-            }
-            log(db, memory, last_interaction(db)?)?;
-            keep_documents(db, &memory.documents)?;
-            let mut event = db.prepare("INSERT OR IGNORE INTO events VALUES(?1, ?2)")?;
-            for [a, b] in &memory.events {
-                event.execute([*a as i64, *b as i64])?;
-            }
-            if let Some(read) = &memory.events_read {
-                let read = serde_json::to_string(read)?;
-                db.execute(
-                    "INSERT OR REPLACE INTO meta VALUES('events_read', ?1)",
-                    [read],
-                )?;
-            }
-            db.execute(
-                "INSERT INTO passes VALUES(?1,?2,?3,?4,?5,(SELECT count(*) FROM conflicts),?6)",
-                params![
-                    pass,
-                    memory.started,
-                    finished,
-                    memory.changes.len() as i64,
-                    memory.interactions.len() as i64,
-                    memory.problems.len() as i64
-                ],
-            )?;
-            match &memory.quiet {
-                Some(quiet) => {
-                    db.execute("INSERT OR REPLACE INTO meta VALUES('quiet', ?1)", [quiet])?
-                }
-                None => db.execute("DELETE FROM meta WHERE name = 'quiet'", [])?,
-            };
-            receive(db, &memory.receipts, Some(memory.pass))?;
-            if memory.approved.is_some() || !memory.tables.is_empty() {
-                db.execute("DELETE FROM halts", [])?;
-            }
-            db.execute("DELETE FROM journal", [])?;
+        let db = &transaction;
+        tables(db, memory)?;
+        for row in &memory.renamed {
+            rename(db, row)?;
         }
+        mark(db, memory)?;
+        send(db, memory)?;
+        agree(db, memory)?;
+        keep(db, memory)?;
+        settle(db, memory)?;
+        hold(db, memory)?;
+        owe(db, &memory.debts)?;
+        trouble(db, memory)?;
+        go_and_come(db, memory)?;
+        keep_documents(db, &memory.documents)?;
+        note_events(db, memory)?;
+        let pass = "INSERT INTO passes VALUES(?1,?2,?3,?4,?5,(SELECT count(*) FROM conflicts),?6)";
+        db.prepare_cached(pass)?.execute(params![
+            memory.pass as i64,
+            memory.started,
+            finished,
+            memory.changes.len() as i64,
+            memory.interactions.len() as i64,
+            memory.problems.len() as i64
+        ])?;
+        match &memory.quiet {
+            Some(quiet) => db
+                .prepare_cached("INSERT OR REPLACE INTO meta VALUES('quiet', ?1)")?
+                .execute([quiet])?,
+            None => db
+                .prepare_cached("DELETE FROM meta WHERE name = 'quiet'")?
+                .execute([])?,
+        };
+        receive(db, &memory.receipts, Some(memory.pass))?;
+        if memory.approved.is_some() || !memory.tables.is_empty() {
+            db.prepare_cached("DELETE FROM halts")?.execute([])?;
+        }
+        for row in &memory.tables {
+            forget_answered(db, &row.table, row.exports.saturating_sub(ECHO_EXPORTS))?;
+        }
+        db.prepare_cached("DELETE FROM journal")?.execute([])?;
         transaction.commit()?;
         Ok(())
     }
 }
 
+/// For how many newer exports an answered value may still come back through a late import.
+const ECHO_EXPORTS: u64 = 3;
+
+fn journal(
+    db: &Connection,
+    phase: &str,
+    targets: &[Target],
+    memory: Option<Vec<u8>>,
+) -> Result<(), StateError> {
+    let insert =
+        "INSERT OR REPLACE INTO journal(one, phase, targets, memory) VALUES(1, ?1, ?2, ?3)";
+    let targets = serde_json::to_string(targets)?;
+    db.prepare_cached(insert)?
+        .execute(params![phase, targets, memory])?;
+    Ok(())
+}
+
+/// Puts decisions and interactions in their places, as far as they are not there.
+fn keep(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
+    match memory.kept {
+        Kept::All => Ok(()),
+        Kept::Interactions => {
+            decisions::take_back(db, memory.pass)?;
+            decisions::keep(db, memory.pass, &memory.changes)
+        }
+        Kept::Nothing => {
+            decisions::keep(db, memory.pass, &memory.changes)?;
+            log(db, memory, last_interaction(db)?)
+        }
+    }
+}
+
+fn tables(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
+    let mut keep = db.prepare_cached(
+        "INSERT OR REPLACE INTO tables VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
+    )?;
+    for row in &memory.tables {
+        keep.execute(params![
+            row.table,
+            row.file,
+            row.digest,
+            row.sequence.map(|sequence| sequence as i64),
+            format!("{:016x}", row.shape),
+            format!("{:016x}", row.settings),
+            row.records as i64,
+            row.exports as i64,
+            row.generation as i64,
+            row.rows_epoch as i64,
+            row.rows_length as i64,
+            row.rows_count as i64,
+            row.ends_with_newline,
+            row.written_pass.map(|pass| pass as i64),
+            memory.pass as i64
+        ])?;
+    }
+    Ok(())
+}
+
+/// What was answered, and what is in flight from now on.
+fn send(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
+    // A counterpart that left one party may have been written to in another: the old goes first.
+    for row in &memory.parted {
+        let leave = "DELETE FROM sent WHERE table_name = ?1 AND no = ?2";
+        db.prepare_cached(leave)?
+            .execute(params![row.table, row.no])?;
+    }
+    for row in &memory.answers {
+        let mut answer = db.prepare_cached(
+            "UPDATE sent SET acknowledged_export = ?1 WHERE (table_name, no, field, seq) IN (SELECT table_name, no, \
+             field, seq FROM sent WHERE table_name = ?2 AND no = ?3 AND field = ?4 AND acknowledged_export IS NULL \
+             ORDER BY seq LIMIT ?5)",
+        )?;
+        answer.execute(params![
+            row.export as i64,
+            row.table,
+            row.no,
+            row.field,
+            row.count as i64
+        ])?;
+    }
+    for row in &memory.sent {
+        let mut send = db.prepare_cached(
+            "INSERT INTO sent(table_name, no, field, seq, contact, value, pass, export, acknowledged_export) \
+             VALUES(?1, ?2, ?3, (SELECT coalesce(max(seq), 0) + 1 FROM sent WHERE table_name = ?1 AND no = ?2 \
+             AND field = ?3), ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        send.execute(params![
+            row.table,
+            row.no,
+            row.field,
+            row.contact,
+            row.value,
+            memory.pass as i64,
+            row.export as i64,
+            row.carried.then_some(row.export as i64)
+        ])?;
+    }
+    Ok(())
+}
+
+/// Forgets answered values that no late import can bring back any more. While a record has something in flight, the update that
+/// carries it is still to be imported, and may bring back what it carried along.
+fn forget_answered(db: &Connection, table: &str, before_export: u64) -> Result<(), StateError> {
+    let mut forget = db.prepare_cached(
+        "DELETE FROM sent WHERE table_name = ?1 AND acknowledged_export < ?2 AND NOT EXISTS (SELECT 1 FROM sent \
+         AS waiting WHERE waiting.table_name = sent.table_name AND waiting.no = sent.no AND \
+         waiting.acknowledged_export IS NULL)",
+    )?;
+    forget.execute(params![table, before_export as i64])?;
+    Ok(())
+}
+
+fn agree(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
+    for row in &memory.agreed {
+        match &row.value {
+            Some(value) => db
+                .prepare_cached("INSERT OR REPLACE INTO agreed VALUES(?1, ?2, ?3)")?
+                .execute(params![row.contact, row.field, value])?,
+            None => db
+                .prepare_cached("DELETE FROM agreed WHERE contact = ?1 AND field = ?2")?
+                .execute(params![row.contact, row.field])?,
+        };
+    }
+    Ok(())
+}
+
+/// Closes what is no conflict any more of the parties that the pass looked at, and clears their debts. Only the few that have
+/// either are touched.
+fn settle(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
+    // What sides said in a conflict stays on record when it is settled, and when one says something else: it may be
+    // nowhere else any more.
+    const SETTLED: &str = "contact = ?1 AND id NOT IN (SELECT value FROM json_each(?2))";
+    let mut held =
+        db.prepare_cached("SELECT contact FROM conflicts UNION SELECT contact FROM debts")?;
+    let held = held.query_map([], |row| row.get(0))?;
+    let held: BTreeSet<String> = held.collect::<Result<_, _>>()?;
+    if held.is_empty() {
+        return Ok(());
+    }
+    let mut open: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for conflict in memory.conflicts.iter() {
+        let of_party = open.entry(&conflict.contact).or_default();
+        of_party.push(conflict.id());
+    }
+    let record = format!(
+        "INSERT INTO settled SELECT id, contact, field, body, opened_pass, opened_at, decided_value, ?3 \
+         FROM conflicts WHERE {SETTLED}"
+    );
+    let close = format!("DELETE FROM conflicts WHERE {SETTLED}");
+    for contact in memory
+        .parties
+        .iter()
+        .filter(|contact| held.contains(*contact))
+    {
+        let ids = open.get(contact.as_str()).map(Vec::as_slice);
+        let ids = serde_json::to_string(ids.unwrap_or_default())?;
+        db.prepare_cached(&record)?
+            .execute(params![contact, ids, memory.pass as i64])?;
+        db.prepare_cached(&close)?.execute(params![contact, ids])?;
+        db.prepare_cached("DELETE FROM debts WHERE contact = ?1")?
+            .execute([contact])?;
+    }
+    Ok(())
+}
+
+/// Keeps open conflicts; a decision stands as long as what it was about.
+fn hold(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
+    let pass = memory.pass as i64;
+    for conflict in memory.conflicts.iter() {
+        let mut replace = db.prepare_cached(
+            "INSERT INTO settled SELECT id, contact, field, body, opened_pass, opened_at, decided_value, ?3 \
+             FROM conflicts WHERE id = ?1 AND print <> ?2",
+        )?;
+        replace.execute(params![conflict.id(), conflict.print(), pass])?;
+        let mut hold = db.prepare_cached(
+            "INSERT INTO conflicts(id, contact, field, print, body, opened_pass, opened_at) VALUES(?1,?2,?3,?4,?5,?6,?7) \
+             ON CONFLICT(id) DO UPDATE SET body = excluded.body, print = excluded.print, \
+             decided_value = CASE WHEN decided_print = excluded.print THEN decided_value END",
+        )?;
+        hold.execute(params![
+            conflict.id(),
+            conflict.contact,
+            conflict.field,
+            conflict.print(),
+            serde_json::to_string(conflict)?,
+            pass,
+            memory.started
+        ])?;
+    }
+    Ok(())
+}
+
+fn owe(db: &Connection, debts: &[Debt]) -> Result<(), StateError> {
+    for debt in debts {
+        db.prepare_cached("INSERT OR REPLACE INTO debts VALUES(?1,?2,?3,?4,?5)")?
+            .execute(params![
+                debt.contact,
+                debt.table,
+                debt.no,
+                debt.column,
+                debt.reason
+            ])?;
+    }
+    Ok(())
+}
+
+/// The problems are those of this pass; one that stays keeps when it was first met, and whether it was accepted.
+fn trouble(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
+    let ids: Vec<String> = memory.problems.iter().map(Problem::id).collect();
+    db.prepare_cached("DELETE FROM problems WHERE id NOT IN (SELECT value FROM json_each(?1))")?
+        .execute([serde_json::to_string(&ids)?])?;
+    for (problem, id) in memory.problems.iter().zip(&ids) {
+        let mut trouble = db.prepare_cached(
+            "INSERT INTO problems(id, table_name, body, first_pass) VALUES(?1,?2,?3,?4) \
+             ON CONFLICT(id) DO UPDATE SET body = excluded.body WHERE body <> excluded.body",
+        )?;
+        trouble.execute(params![
+            id,
+            problem.place.table,
+            serde_json::to_string(problem)?,
+            memory.pass as i64
+        ])?;
+    }
+    Ok(())
+}
+
+fn go_and_come(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
+    for row in &memory.gone {
+        db.prepare_cached("INSERT OR REPLACE INTO gone VALUES(?1, ?2, ?3)")?
+            .execute(params![row.table, row.no, memory.pass as i64])?;
+    }
+    for row in &memory.returned {
+        db.prepare_cached("DELETE FROM gone WHERE table_name = ?1 AND no = ?2")?
+            .execute(params![row.table, row.no])?;
+    }
+    Ok(())
+}
+
+fn note_events(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
+    for [a, b] in &memory.events {
+        db.prepare_cached("INSERT OR IGNORE INTO events VALUES(?1, ?2)")?
+            .execute([*a as i64, *b as i64])?;
+    }
+    if let Some(read) = &memory.events_read {
+        let read = serde_json::to_string(read)?;
+        db.execute(
+            "INSERT OR REPLACE INTO meta VALUES('events_read', ?1)",
+            [read],
+        )?;
+    }
+    Ok(())
+}
+
 /// Keeps documents; those that wait for a counterpart are open.
 fn keep_documents(db: &Connection, documents: &[Document]) -> Result<(), StateError> {
-    let mut keep = db.prepare("INSERT OR REPLACE INTO documents VALUES(?1, ?2, ?3, ?4, ?5)")?;
     for document in documents {
         let def = document.kind.def();
         let is_of_nobody = |prefix: &str| {
@@ -326,7 +407,8 @@ fn keep_documents(db: &Connection, documents: &[Document]) -> Result<(), StateEr
         let is_open = def.is_quote
             && document.ordered_as.is_empty()
             && (is_of_nobody(def.partner) || is_of_nobody(def.payer));
-        keep.execute(params![
+        let keep = "INSERT OR REPLACE INTO documents VALUES(?1, ?2, ?3, ?4, ?5)";
+        db.prepare_cached(keep)?.execute(params![
             def.noun,
             document.no,
             document.field("Opportunity No."),
@@ -351,9 +433,13 @@ pub(super) fn last_interaction(db: &Connection) -> Result<u64, StateError> {
 }
 
 /// Numbers the interactions of a pass after the entry `last`, and keeps them. What the pass itself says has its time.
-fn log(db: &Connection, memory: &Memory, last: u64) -> Result<(), StateError> {
-    let mut change = db.prepare("UPDATE interactions SET is_current = 0 WHERE known_as = ?1")?;
-    let mut keep = db.prepare(
+fn log(db: &Connection, memory: &Memory<'_>, last: u64) -> Result<(), StateError> {
+    if memory.interactions.is_empty() {
+        return Ok(());
+    }
+    let mut change =
+        db.prepare_cached("UPDATE interactions SET is_current = 0 WHERE known_as = ?1")?;
+    let mut keep = db.prepare_cached(
         "INSERT INTO interactions(entry_no, pass, contact_no, body, known_as) VALUES(?1,?2,?3,?4,?5)",
     )?;
     let (date, time) = memory
@@ -401,28 +487,154 @@ fn rename(db: &Connection, row: &RenamedRow) -> Result<(), StateError> {
     Ok(())
 }
 
-fn mark(db: &Connection, memory: &Memory) -> Result<(), StateError> {
-    let mut unmark =
-        db.prepare("DELETE FROM marks WHERE mark = ?1 AND table_name = ?2 AND no = ?3")?;
+fn mark(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
     for row in &memory.unmarked {
-        unmark.execute(params![row.mark.word(), row.table, row.no])?;
+        db.prepare_cached("DELETE FROM marks WHERE mark = ?1 AND table_name = ?2 AND no = ?3")?
+            .execute(params![row.mark.word(), row.table, row.no])?;
     }
-    let mut mark = db.prepare("INSERT OR REPLACE INTO marks VALUES(?1, ?2, ?3, ?4, ?5)")?;
     let pass = memory.pass as i64;
+    let mark = |mark: Mark, table: &str, no: &str, body: &str| -> Result<(), StateError> {
+        db.prepare_cached("INSERT OR REPLACE INTO marks VALUES(?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![mark.word(), table, no, body, pass])?;
+        Ok(())
+    };
     for row in memory.created.iter().filter(|row| row.in_flight) {
-        let body = serde_json::to_string(row)?;
-        mark.execute(params![Mark::Created.word(), row.table, row.no, body, pass])?;
+        mark(
+            Mark::Created,
+            &row.table,
+            &row.no,
+            &serde_json::to_string(row)?,
+        )?;
     }
     for row in &memory.marked {
-        mark.execute(params![row.mark.word(), row.table, row.no, row.body, pass])?;
+        mark(row.mark, &row.table, &row.no, &row.body)?;
     }
-    let mut tell = db.prepare("INSERT INTO history VALUES(?1, ?2, ?3, ?4, ?5)")?;
     for row in &memory.history {
-        tell.execute(params![pass, row.table, row.no, row.event, row.reason])?;
+        db.prepare_cached("INSERT INTO history VALUES(?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![pass, row.table, row.no, row.event, row.reason])?;
     }
-    let mut number = db.prepare("INSERT OR REPLACE INTO numbers VALUES(?1, ?2)")?;
     for (series, last) in &memory.numbered {
-        number.execute([series, last])?;
+        db.prepare_cached("INSERT OR REPLACE INTO numbers VALUES(?1, ?2)")?
+            .execute([series, last])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RealDisk;
+    use crate::merge::Rule;
+    use crate::merge::plan::Change;
+    use crate::model::InteractionLogEntry;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a state");
+        (folder, store)
+    }
+
+    fn change(table: &str) -> Change {
+        Change {
+            contact: "CT1".to_owned(),
+            table: table.to_owned(),
+            no: "N1".to_owned(),
+            column: "City".to_owned(),
+            from: "Aarhus".to_owned(),
+            to: "Bergen".to_owned(),
+            rule: Rule::Moved,
+            because: Vec::new(),
+            file: format!("{table}.csv"),
+            line: 2,
+        }
+    }
+
+    fn memory() -> Memory<'static> {
+        let entry = InteractionLogEntry {
+            contact_no: "CT1".to_owned(),
+            ..InteractionLogEntry::default()
+        };
+        Memory {
+            pass: 1,
+            started: "2026-01-02T03:04:05".to_owned(),
+            changes: vec![change("customers"), change("vendors")].into(),
+            interactions: vec![entry].into(),
+            ..Memory::default()
+        }
+    }
+
+    fn unfinished(store: &Store) -> Memory<'static> {
+        match store.unfinished().expect("a journal") {
+            Some(Unfinished::Commit(_, memory)) => *memory,
+            other => panic!("a commit is unfinished, not {other:?}"),
+        }
+    }
+
+    fn told(store: &Store) -> (Vec<String>, Vec<u64>) {
+        let changes = decisions::of_pass(&store.db, 1).expect("decisions");
+        let entries = store.interactions(0, None).expect("interactions");
+        let tables = changes.into_iter().map(|change| change.table);
+        let numbers = entries.into_iter().map(|entry| entry.entry_no);
+        (tables.collect(), numbers.collect())
+    }
+
+    #[test]
+    fn a_pass_that_is_finished_from_its_journal_tells_everything_once() {
+        let (_folder, mut store) = store();
+        let mut before = memory();
+        store
+            .journal_commit(&RealDisk, &[], &mut before)
+            .expect("committed");
+        let memory = unfinished(&store);
+        assert_eq!(memory.changes, before.changes);
+        assert_eq!(memory.interactions.len(), before.interactions.len());
+        store
+            .remember(&RealDisk, &memory, "later")
+            .expect("remembered");
+        let tables = ["customers", "vendors"].map(str::to_owned);
+        assert_eq!(told(&store), (tables.to_vec(), vec![1]));
+        assert_eq!(store.unfinished().expect("no journal"), None);
+        let passes = store.passes(9).expect("passes");
+        assert_eq!((passes[0].cells, passes[0].interactions), (2, 1));
+    }
+
+    #[test]
+    fn cells_of_a_file_that_somebody_else_wrote_are_owed_and_leave_no_decision() {
+        let (_folder, mut store) = store();
+        let mut before = memory();
+        store
+            .journal_commit(&RealDisk, &[], &mut before)
+            .expect("committed");
+        for memory in [before, unfinished(&store)] {
+            let left = memory.without_table("vendors");
+            assert_eq!(left.kept, Kept::Interactions);
+            assert_eq!(left.debts.len(), 1);
+        }
+        let memory = unfinished(&store).without_table("vendors");
+        store
+            .remember(&RealDisk, &memory, "later")
+            .expect("remembered");
+        assert_eq!(told(&store), (vec!["customers".to_owned()], vec![1]));
+        assert_eq!(store.debts().expect("debts").len(), 1);
+    }
+
+    #[test]
+    fn a_journal_of_an_older_program_is_finished_with_what_it_holds() {
+        let (_folder, mut store) = store();
+        let whole = memory();
+        let mut body = serde_json::to_value(&whole).expect("JSON");
+        body["changes"] = serde_json::to_value(&whole.changes).expect("JSON");
+        body["interactions"] = serde_json::to_value(&whole.interactions).expect("JSON");
+        let members = body.as_object_mut().expect("an object");
+        members.remove("kept");
+        let body = Some(body.to_string().into_bytes());
+        journal(&store.db, "commit", &[], body).expect("a journal");
+        let memory = unfinished(&store);
+        assert_eq!(memory, whole);
+        store
+            .remember(&RealDisk, &memory, "later")
+            .expect("remembered");
+        let tables = ["customers", "vendors"].map(str::to_owned);
+        assert_eq!(told(&store), (tables.to_vec(), vec![1]));
+    }
 }

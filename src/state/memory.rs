@@ -1,5 +1,7 @@
 //! What a pass remembers once it is done: a value, so that it can wait in the journal and be applied exactly once.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::merge::plan::{Change, Conflict, Debt};
@@ -221,9 +223,22 @@ pub struct Target {
     pub after: String,
 }
 
-/// Everything that a pass remembers.
+/// How much of the decisions and interactions of a pass the commit of its journal has put in their places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// Nothing: it has no journal, or an older program wrote it.
+    #[default]
+    Nothing,
+    /// The interactions; decisions were left out since.
+    Interactions,
+    /// Both.
+    All,
+}
+
+/// Everything that a pass remembers; what its plan says too is the plan's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
+pub struct Memory<'p> {
     /// The pass's number.
     pub pass: u64,
     /// When it began, ISO 8601.
@@ -236,18 +251,23 @@ pub struct Memory {
     pub answers: Vec<AnswerRow>,
     /// Agreed values where no base says them.
     pub agreed: Vec<AgreedRow>,
-    /// Cells written, with the decision behind each.
-    pub changes: Vec<Change>,
+    /// Cells written, with the decision behind each. The journal keeps them in their place, and only older ones have them here.
+    #[serde(default, skip_serializing)]
+    pub changes: Cow<'p, [Change]>,
     /// Conflicts of the parties that the pass looked at.
-    pub conflicts: Vec<Conflict>,
-    /// The parties that the pass looked at: their conflicts and debts are the ones given here.
+    pub conflicts: Cow<'p, [Conflict]>,
+    /// The parties with something pending that the pass looked at: their conflicts and debts are the ones given here.
     pub parties: Vec<String>,
     /// What sides of those parties lack.
-    pub debts: Vec<Debt>,
+    pub debts: Cow<'p, [Debt]>,
     /// All problems of the pass.
-    pub problems: Vec<Problem>,
-    /// Interactions to be numbered and logged.
-    pub interactions: Vec<InteractionLogEntry>,
+    pub problems: Cow<'p, [Problem]>,
+    /// Interactions to be numbered and logged; the journal keeps them as it keeps the changes.
+    #[serde(default, skip_serializing)]
+    pub interactions: Cow<'p, [InteractionLogEntry]>,
+    /// What of both is in its place already.
+    #[serde(default)]
+    pub kept: Kept,
     /// Records that disappeared.
     pub gone: Vec<GoneRow>,
     /// Records that came back, and relations whose removal was carried out.
@@ -309,9 +329,9 @@ pub enum Waiting {
     Problems,
 }
 
-impl Memory {
+impl<'p> Memory<'p> {
     /// Leaves out what belongs to a table whose file was not replaced after all; its base stays as it was.
-    pub fn without_table(mut self, table: &str) -> Memory {
+    pub fn without_table(mut self, table: &str) -> Memory<'p> {
         self.tables.retain(|row| row.table != table);
         self.quiet = None;
         self.sent.retain(|row| row.table != table);
@@ -343,14 +363,19 @@ impl Memory {
             );
         }
         // Nothing in the exports need change for these to be written after all, so the party is looked at again.
-        let owed = self.changes.extract_if(.., |change| change.table == table);
-        self.debts.extend(owed.map(|change| Debt {
+        let changes = self.changes.to_mut();
+        let owed = changes.extract_if(.., |change| change.table == table);
+        self.debts.to_mut().extend(owed.map(|change| Debt {
             contact: change.contact,
             table: change.table,
             no: change.no,
             column: change.column,
             reason: "another program wrote the file meanwhile".to_owned(),
         }));
+        self.kept = match self.kept {
+            Kept::Nothing => Kept::Nothing,
+            Kept::Interactions | Kept::All => Kept::Interactions,
+        };
         self
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! One commit of the database is the commit of everything: it names the generation of each table's base files.
 
+mod decisions;
 pub mod drops;
 pub mod error;
 pub mod index;

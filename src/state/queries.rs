@@ -354,18 +354,6 @@ impl Store {
         Ok(all)
     }
 
-    /// Forgets answered values that no late import can bring back any more. While a record has something in flight, the
-    /// update that carries it is still to be imported, and may bring back what it carried along.
-    pub fn forget_answered(&self, table: &str, before_export: u64) -> Result<(), StateError> {
-        self.db.execute(
-            "DELETE FROM sent WHERE table_name = ?1 AND acknowledged_export < ?2 AND NOT EXISTS (SELECT 1 FROM sent \
-             AS waiting WHERE waiting.table_name = sent.table_name AND waiting.no = sent.no AND \
-             waiting.acknowledged_export IS NULL)",
-            params![table, before_export as i64],
-        )?;
-        Ok(())
-    }
-
     /// How many values are in flight, by table.
     pub fn in_flight(&self) -> Result<BTreeMap<String, u64>, StateError> {
         let mut query = self.db.prepare(
@@ -527,67 +515,6 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The decisions behind the values of a record, newest first.
-    pub fn decisions(
-        &self,
-        table: &str,
-        no: &str,
-        column: Option<&str>,
-    ) -> Result<Vec<Decision>, StateError> {
-        let mut query = self.db.prepare(
-            "SELECT decisions.pass, started, contact, field, from_value, to_value, rule, because, file, line \
-             FROM decisions LEFT JOIN passes USING(pass) WHERE table_name = ?1 AND no = ?2 \
-             AND (?3 IS NULL OR field = ?3) ORDER BY decisions.id DESC",
-        )?;
-        let rows = query.query_map(params![table, no, column], |row| {
-            let texts: (String, String) = (row.get(6)?, row.get(7)?);
-            let decision = Decision {
-                pass: number(row, 0)?,
-                at: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
-                contact: row.get(2)?,
-                column: row.get(3)?,
-                from: row.get(4)?,
-                to: row.get(5)?,
-                rule: Rule::Moved,
-                because: Vec::new(),
-                file: row.get(8)?,
-                line: number(row, 9)?,
-            };
-            Ok((decision, texts))
-        })?;
-        let mut decisions = Vec::new();
-        for row in rows {
-            let (decision, (rule, because)) = row?;
-            let (rule, because) = (
-                serde_json::from_str(&rule)?,
-                serde_json::from_str(&because)?,
-            );
-            decisions.push(Decision {
-                rule,
-                because,
-                ..decision
-            });
-        }
-        Ok(decisions)
-    }
-
-    /// Cells that a pass wrote in a table: number, column, before, after. Stamps are no word of anybody.
-    pub fn written(
-        &self,
-        table: &str,
-        pass: u64,
-    ) -> Result<Vec<(String, String, String, String)>, StateError> {
-        let mut query = self.db.prepare(
-            "SELECT no, field, from_value, to_value FROM decisions WHERE pass = ?1 AND table_name = ?2 AND rule <> ?3 \
-             ORDER BY id",
-        )?;
-        let stamped = serde_json::to_string(&Rule::Stamped)?;
-        let rows = query.query_map(params![pass as i64, table, stamped], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
     /// Interactions after an entry number, in order; of one contact where it is given.
     pub fn interactions(
         &self,
@@ -600,6 +527,21 @@ impl Store {
         let rows = query.query_map(params![after as i64, contact], |row| {
             row.get::<_, String>(0)
         })?;
+        let mut entries = Vec::new();
+        for row in rows {
+            entries.push(serde_json::from_str(&row?)?);
+        }
+        Ok(entries)
+    }
+
+    /// The interactions that a pass logged, in order.
+    pub(super) fn interactions_of_pass(
+        &self,
+        pass: u64,
+    ) -> Result<Vec<InteractionLogEntry>, StateError> {
+        let query = "SELECT body FROM interactions WHERE pass = ?1 ORDER BY entry_no";
+        let mut query = self.db.prepare(query)?;
+        let rows = query.query_map([pass as i64], |row| row.get::<_, String>(0))?;
         let mut entries = Vec::new();
         for row in rows {
             entries.push(serde_json::from_str(&row?)?);

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use crate::disk::Disk;
 
+use super::decisions;
 use super::error::StateError;
 use super::index::Index;
 use super::rows::rows_path;
@@ -20,8 +21,24 @@ pub struct Store {
 /// Version of the state that this program writes. Older ones are migrated, newer ones refused.
 pub const STATE_VERSION: u32 = MIGRATIONS.len() as u32;
 
+/// What makes a state of one version a state of the next.
+enum Migration {
+    Sql(&'static str),
+    Program(fn(&Connection) -> Result<(), StateError>),
+}
+
+impl Migration {
+    fn run(&self, db: &Connection) -> Result<(), StateError> {
+        match self {
+            Migration::Sql(text) => Ok(db.execute_batch(text)?),
+            Migration::Program(program) => program(db),
+        }
+    }
+}
+
 /// What each version added, oldest first: a state of version N has run the first N.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[Migration] = &[
+    Migration::Sql("
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tables(
   name TEXT PRIMARY KEY, file TEXT NOT NULL, digest TEXT NOT NULL, sequence INTEGER, shape TEXT NOT NULL,
@@ -66,8 +83,8 @@ CREATE TABLE halts(
 CREATE TABLE gone(table_name TEXT NOT NULL, no TEXT NOT NULL, pass INTEGER NOT NULL, PRIMARY KEY(table_name, no))
   WITHOUT ROWID;
 CREATE TABLE journal(one INTEGER PRIMARY KEY CHECK(one = 1), phase TEXT NOT NULL, targets TEXT NOT NULL, memory BLOB);
-",
-"
+"),
+    Migration::Sql("
 CREATE TABLE marks(mark TEXT NOT NULL, table_name TEXT NOT NULL, no TEXT NOT NULL, body TEXT NOT NULL,
   pass INTEGER NOT NULL, PRIMARY KEY(mark, table_name, no)) WITHOUT ROWID;
 CREATE TABLE history(pass INTEGER NOT NULL, table_name TEXT NOT NULL, no TEXT NOT NULL, event TEXT NOT NULL,
@@ -75,15 +92,15 @@ CREATE TABLE history(pass INTEGER NOT NULL, table_name TEXT NOT NULL, no TEXT NO
 CREATE INDEX history_record ON history(table_name, no);
 CREATE TABLE numbers(series TEXT PRIMARY KEY, last TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE logged_numbers(no TEXT PRIMARY KEY) WITHOUT ROWID;
-",
-"
+"),
+    Migration::Sql("
 CREATE TABLE drops(
   id INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, inbox TEXT NOT NULL, name TEXT NOT NULL, sequence INTEGER,
   is_part INTEGER NOT NULL, claimed_at TEXT NOT NULL, pass INTEGER, receipt TEXT, published INTEGER NOT NULL);
 CREATE INDEX drops_open ON drops(id) WHERE published = 0;
 CREATE INDEX drops_table ON drops(table_name, id);
-",
-"
+"),
+    Migration::Sql("
 ALTER TABLE interactions ADD COLUMN known_as INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE interactions ADD COLUMN is_current INTEGER NOT NULL DEFAULT 1;
 UPDATE interactions SET known_as = entry_no;
@@ -92,7 +109,9 @@ CREATE TABLE documents(kind TEXT NOT NULL, no TEXT NOT NULL, opportunity TEXT NO
   body TEXT NOT NULL, PRIMARY KEY(kind, no)) WITHOUT ROWID;
 CREATE INDEX documents_open ON documents(is_open) WHERE is_open = 1;
 CREATE TABLE events(a INTEGER NOT NULL, b INTEGER NOT NULL, PRIMARY KEY(a, b)) WITHOUT ROWID;
-"];
+"),
+    Migration::Program(decisions::into_blocks),
+];
 
 impl Store {
     /// Opens the state for work, creating or migrating it. The caller holds the lock.
@@ -106,6 +125,10 @@ impl Store {
         db.busy_timeout(Duration::from_secs(10))?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
+        // A large pass fits into the cache, and its commits are moved into the database together, when the state is closed.
+        db.pragma_update(None, "cache_size", -8192)?;
+        db.pragma_update(None, "wal_autocheckpoint", 4096)?;
+        db.set_prepared_statement_cache_capacity(128);
         let mut store = Store {
             db,
             folder: folder.to_owned(),
@@ -179,7 +202,7 @@ impl Store {
         if said < STATE_VERSION {
             let transaction = self.db.transaction()?;
             for step in &MIGRATIONS[found as usize..] {
-                transaction.execute_batch(step)?;
+                step.run(&transaction)?;
             }
             transaction.pragma_update(None, "user_version", STATE_VERSION)?;
             transaction.commit()?;
@@ -259,7 +282,7 @@ mod tests {
             let folder = tempfile::tempdir().expect("a folder");
             let db = Connection::open(folder.path().join("couplet.db")).expect("a database");
             for step in &MIGRATIONS[..version as usize] {
-                db.execute_batch(step).expect("a migration");
+                step.run(&db).expect("a migration");
             }
             db.pragma_update(None, "user_version", version)
                 .expect("a version");
@@ -280,7 +303,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let db = Connection::open(folder.path().join("couplet.db")).expect("a database");
         for step in &MIGRATIONS[..4] {
-            db.execute_batch(step).expect("a migration");
+            step.run(&db).expect("a migration");
         }
         db.pragma_update(None, "user_version", 3)
             .expect("a version");
@@ -293,6 +316,47 @@ mod tests {
         drop(store);
         let looked = Store::look(folder.path()).expect("a look");
         assert!(looked.is_some(), "what was migrated can be looked at");
+    }
+
+    #[test]
+    fn decisions_that_were_rows_are_found_in_their_blocks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = Connection::open(folder.path().join("couplet.db")).expect("a database");
+        for step in &MIGRATIONS[..4] {
+            step.run(&db).expect("a migration");
+        }
+        db.pragma_update(None, "user_version", 4)
+            .expect("a version");
+        for pass in [1, 2] {
+            db.execute(
+                "INSERT INTO passes VALUES(?1, 'then', 'later', 1, 0, 0, 0)",
+                [pass],
+            )
+            .expect("a row");
+            db.execute(
+                "INSERT INTO decisions(pass, contact, table_name, no, field, from_value, to_value, rule, because, file, line) \
+                 VALUES(?1, 'CT1', 'vendors', 'V1', 'City', 'Aarhus', 'Bergen', '\"moved\"', \
+                 '[{\"side\":\"contact\",\"no\":\"CT1\",\"file\":\"contacts.csv\",\"line\":3}]', 'vendors.csv', 9)",
+                [pass],
+            )
+            .expect("a row");
+        }
+        drop(db);
+        let store = Store::open(folder.path()).expect("it opens");
+        let found = store.decisions("vendors", "V1", Some("City"));
+        let found = found.expect("decisions");
+        let passes: Vec<u64> = found.iter().map(|decision| decision.pass).collect();
+        assert_eq!(passes, [2, 1]);
+        let decision = &found[1];
+        assert_eq!((&*decision.from, &*decision.to), ("Aarhus", "Bergen"));
+        assert_eq!(
+            (&*decision.at, &*decision.file, decision.line),
+            ("then", "vendors.csv", 9)
+        );
+        assert_eq!(
+            (&*decision.because[0].no, decision.because[0].line),
+            ("CT1", 3)
+        );
     }
 
     #[test]

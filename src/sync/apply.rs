@@ -12,8 +12,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use crate::config::{Announce, Config, Update, WriteBack};
 use crate::disk::{Disk, Draft};
 use crate::exports::{Edits, Export, UpdateContents};
+use crate::merge::Plan;
 use crate::merge::deliver::Route;
-use crate::merge::plan::Plan;
 use crate::model::{Row, Table};
 use crate::state::memory::{Memory, TableMemory, Target};
 use crate::state::rows::rows_path;
@@ -23,7 +23,7 @@ use super::couple::{PRIMARY_CONTACT, company_key};
 use super::decide::{Born, Decided, Overrides};
 use super::inbox::folder_and_name;
 use super::observe::{Seen, plain};
-use super::pass::Effects;
+use super::pass::{Effects, stamp};
 use super::quiet::Quiet;
 use super::spread::side_by_side;
 
@@ -70,20 +70,19 @@ pub struct Doing<'d> {
     pub couplings: u64,
     /// When the exports were opened, in nanoseconds since 1970.
     pub read_at: i128,
-    /// Tells when it is done.
-    pub finished: &'d dyn Fn() -> String,
 }
 
-/// Carries out what was decided, and writes the files of its documents.
+/// Carries out what was decided and its plan, and writes the files of its documents.
 pub fn apply(
     decided: Decided,
+    plan: &Plan,
     tables: &[Option<Seen<'_>>],
     documents: &[(PathBuf, Vec<u8>)],
     effects: &Effects<'_>,
     store: &mut Store,
     doing: &Doing<'_>,
 ) -> Result<Applied, ApplyError> {
-    let Effects { disk, stage, .. } = *effects;
+    let Effects { disk, clock, stage } = *effects;
     let Decided {
         edits,
         overrides,
@@ -94,15 +93,17 @@ pub fn apply(
         dropped,
         newborn: _,
         overtaken: _,
-        mut memory,
-        plan,
+        memory,
+        plan: _,
     } = decided;
-    let mut plan = plan;
-    memory.conflicts = std::mem::take(&mut plan.conflicts);
-    memory.debts = std::mem::take(&mut plan.debts);
-    memory.problems = std::mem::take(&mut plan.problems);
-    memory.interactions = std::mem::take(&mut plan.interactions);
-    memory.changes = std::mem::take(&mut plan.changes);
+    let mut memory = Memory {
+        conflicts: Cow::Borrowed(&plan.conflicts),
+        debts: Cow::Borrowed(&plan.debts),
+        problems: Cow::Borrowed(&plan.problems),
+        interactions: Cow::Borrowed(&plan.interactions),
+        changes: Cow::Borrowed(&plan.changes),
+        ..memory
+    };
     let pass = memory.pass;
     let nothing = Edits::default();
     let mut jobs: Vec<Job<'_>> = Vec::new();
@@ -189,7 +190,7 @@ pub fn apply(
         leaves_open |= is_open;
     }
     if !leaves_open {
-        memory.quiet = quiet(doing, tables, &memory, &plan, &jobs, disk)?;
+        memory.quiet = quiet(doing, tables, &memory, plan, &jobs, disk)?;
     }
     for seen in tables.iter().flatten().filter(|seen| seen.export.is_some()) {
         let is_target = jobs
@@ -212,7 +213,7 @@ pub fn apply(
             .collect();
         sync(&folders, disk)?;
         sync(&BTreeSet::from([store.base_folder()]), disk)?;
-        store.journal_commit(disk, &targets, &memory)?;
+        store.journal_commit(disk, &targets, &mut memory)?;
     } else {
         sync(&BTreeSet::from([store.base_folder()]), disk)?;
     }
@@ -233,10 +234,7 @@ pub fn apply(
     };
     let (memory, published) = publish(&targets, memory, disk, &check)?;
     stage("remembering");
-    store.remember(disk, &memory, &(doing.finished)())?;
-    for memory in &memory.tables {
-        store.forget_answered(&memory.table, memory.exports.saturating_sub(ECHO_EXPORTS))?;
-    }
+    store.remember(disk, &memory, &stamp(clock))?;
     store.sweep_base(disk)?;
     Ok(Applied::Done(published))
 }
@@ -245,7 +243,7 @@ pub fn apply(
 fn quiet(
     doing: &Doing<'_>,
     tables: &[Option<Seen<'_>>],
-    memory: &Memory,
+    memory: &Memory<'_>,
     plan: &Plan,
     jobs: &[Job<'_>],
     disk: &dyn Disk,
@@ -271,9 +269,6 @@ fn quiet(
     let quiet = quiet.map(|quiet| serde_json::to_string(&quiet)).transpose();
     Ok(quiet.map_err(StateError::from)?)
 }
-
-/// For how many newer exports an answered value may still come back through a late import.
-const ECHO_EXPORTS: u64 = 3;
 
 /// A pass that would fill a disk is not begun: its temporary files, and what other programs write meanwhile, must fit too.
 fn room_for(jobs: &[Job<'_>], disk: &dyn Disk) -> Result<(), ApplyError> {
@@ -588,12 +583,12 @@ pub enum Standing {
 }
 
 /// Puts temporary files in their places. A file that somebody else wrote stays theirs, and its table's base too.
-pub fn publish(
+pub fn publish<'p>(
     targets: &[Target],
-    mut memory: Memory,
+    mut memory: Memory<'p>,
     disk: &dyn Disk,
     standing: &dyn Fn(&Target) -> Result<Standing, ApplyError>,
-) -> Result<(Memory, Vec<PathBuf>), ApplyError> {
+) -> Result<(Memory<'p>, Vec<PathBuf>), ApplyError> {
     let mut published = Vec::new();
     let mut folders = BTreeSet::new();
     for target in targets {

@@ -54,22 +54,21 @@ pub(super) fn counts(
                 .iter()
                 .map(|at| (seen.diff.keys[*at as usize], *at as usize));
             let touched: PrintMap<usize> = touched.collect();
-            for (no, column, from, to) in store.written(seen.table.name(), pass)? {
+            let mut look = |no: &str, column: &str, from: &str, to: &str| {
                 counts.written += 1;
-                let Some(column) = seen.table.column(&column) else {
-                    continue;
-                };
-                let at = touched.get(&plain(key_print(&[&no], world.seed)));
-                let Some(record) = at.and_then(|at| export.record(*at).ok()) else {
-                    continue;
+                let at = touched.get(&plain(key_print(&[no], world.seed)));
+                let record = at.and_then(|at| export.record(*at).ok());
+                let (Some(column), Some(record)) = (seen.table.column(column), record) else {
+                    return;
                 };
                 let form = seen.table.columns()[column].form;
                 let shown = record.value(column);
                 let shows = |value: &str| {
                     shown.is_some_and(|shown| crate::model::form::same(form, shown, value))
                 };
-                counts.returned += u64::from(shows(&from) && !shows(&to));
-            }
+                counts.returned += u64::from(shows(from) && !shows(to));
+            };
+            store.written(seen.table.name(), pass, &mut look)?;
         }
         all.insert(seen.table, counts);
     }

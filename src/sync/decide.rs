@@ -47,7 +47,7 @@ pub struct Decided {
     /// A file that changed while it was read: the pass must be planned again.
     pub overtaken: Option<PathBuf>,
     /// What will be remembered; tables are added when it is carried out.
-    pub memory: Memory,
+    pub memory: Memory<'static>,
 }
 
 /// A row that a pass appends.
@@ -94,12 +94,12 @@ impl Decided {
         self.memory.parted.extend(further.memory.parted);
     }
 
-    /// Whether carrying it out changes anything, in files or in the state.
-    pub fn is_news(&self, known_problems: &BTreeSet<String>) -> bool {
+    /// Whether carrying it out changes anything, in files or in the state; its plan is given.
+    pub fn is_news(&self, plan: &Plan, known_problems: &BTreeSet<String>) -> bool {
         let memory = &self.memory;
-        let problems: BTreeSet<String> = self.plan.problems.iter().map(Problem::id).collect();
-        self.plan.writes()
-            || !self.plan.interactions.is_empty()
+        let problems: BTreeSet<String> = plan.problems.iter().map(Problem::id).collect();
+        plan.writes()
+            || !plan.interactions.is_empty()
             || !memory.events.is_empty()
             || memory.events_read.is_some()
             || !memory.sent.is_empty()

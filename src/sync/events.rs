@@ -295,7 +295,7 @@ impl Events {
     }
 
     /// What is to be remembered, and the problems that stand, once it is known what became of the news.
-    pub fn settle(&self, fates: &[Fate], memory: &mut Memory) -> Vec<Problem> {
+    pub fn settle(&self, fates: &[Fate], memory: &mut Memory<'_>) -> Vec<Problem> {
         let mut problems = self.problems.clone();
         let mut waiting = Waiting::Nothing;
         for (news, fate) in self.news.iter().zip(fates) {

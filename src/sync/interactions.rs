@@ -149,7 +149,7 @@ pub(super) fn moved(
     world: &World<'_>,
     store: &Store,
     left: &[(String, String)],
-    memory: &Memory,
+    memory: &Memory<'_>,
 ) -> Result<Vec<InteractionLogEntry>, StateError> {
     let contacts = Table::Contacts.name();
     let mut entries = Vec::new();

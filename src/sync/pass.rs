@@ -12,6 +12,7 @@ use crate::merge::Plan;
 use crate::model::{Problem, Table};
 use crate::state::drops::ReceiptRow;
 use crate::state::memory::{Mark, MarkRow, Memory};
+use crate::state::queries::KnownProblem;
 use crate::state::{Lock, StateError, Store};
 
 use super::affected::affected;
@@ -266,7 +267,8 @@ impl AskedFor {
     }
 }
 
-fn stamp(clock: &dyn Clock) -> String {
+/// The time as the state keeps it, ISO 8601.
+pub(super) fn stamp(clock: &dyn Clock) -> String {
     clock.now().strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
@@ -283,11 +285,11 @@ fn dry_run(
     store: &Store,
 ) -> Result<Outcome, PassError> {
     let asked = asked(request, store, &stamp(effects.clock))?;
-    let view = View::read(config, effects, store, &asked.request)?;
+    let mut view = View::read(config, effects, store, &asked.request)?;
     if let Some(reasons) = refused(&view.arranged, &asked.request) {
         return Ok(Outcome::Refused { reasons });
     }
-    let mut summary = view.summary(store)?;
+    let mut summary = view.summary(&store.problems()?);
     summary.rows = asked.answers(&summary.outcomes);
     Ok(Outcome::DryRun(summary))
 }
@@ -460,14 +462,11 @@ impl<'c> View<'c> {
         })
     }
 
-    fn summary(&self, store: &Store) -> Result<Summary, PassError> {
-        let accepted: BTreeSet<String> = store
-            .problems()?
-            .into_iter()
-            .filter(|known| known.accepted)
-            .map(|known| known.id)
-            .collect();
-        let plan = self.decided.plan.clone();
+    /// What there is to tell; the plan goes into it.
+    fn summary(&mut self, known: &[KnownProblem]) -> Summary {
+        let accepted = known.iter().filter(|known| known.accepted);
+        let accepted: BTreeSet<&str> = accepted.map(|known| known.id.as_str()).collect();
+        let plan = std::mem::take(&mut self.decided.plan);
         let tables = self.tables.iter().flatten().map(|seen| TableSummary {
             table: seen.table.name().to_owned(),
             file: seen.file(),
@@ -482,20 +481,20 @@ impl<'c> View<'c> {
                 .map(|export| export.dialect.to_string())
                 .unwrap_or_default(),
         });
-        Ok(Summary {
+        Summary {
             tables: tables.collect(),
             couplings: self.couplings.len() as u64,
             unaccepted: plan
                 .problems
                 .iter()
-                .filter(|problem| !accepted.contains(&problem.id()))
+                .filter(|problem| !accepted.contains(problem.id().as_str()))
                 .cloned()
                 .collect(),
             plan,
             warnings: self.arranged.warnings.clone(),
             outcomes: self.arranged.outcomes.clone(),
             ..Summary::default()
-        })
+        }
     }
 }
 
@@ -576,14 +575,15 @@ fn attempt(
         };
         return Ok(Attempt::Ended(Box::new(Outcome::InStep(summary))));
     }
-    let view = View::read(config, effects, store, request)?;
+    let mut view = View::read(config, effects, store, request)?;
     if let Some(path) = view.decided.overtaken {
         return Ok(Attempt::Overtaken(path));
     }
     if let Some(reasons) = refused(&view.arranged, request) {
         return Ok(Attempt::Ended(Box::new(Outcome::Refused { reasons })));
     }
-    let mut summary = view.summary(store)?;
+    let known = store.problems()?;
+    let mut summary = view.summary(&known);
     summary.recovered = recovered;
     summary.rows = asked.answers(&summary.outcomes);
     let View {
@@ -594,58 +594,62 @@ fn attempt(
     } = view;
     let ended = |outcome| Ok(Attempt::Ended(Box::new(outcome)));
     if let Some(saved) = &request.exactly {
-        let reasons = differences(saved, &decided.plan);
+        let reasons = differences(saved, &summary.plan);
         if !reasons.is_empty() {
             return ended(Outcome::Outdated { reasons });
         }
     }
-    if !decided.plan.halts.is_empty() {
-        match store.approved(&decided.plan.digest())? {
+    if !summary.plan.halts.is_empty() {
+        match store.approved(&summary.plan.digest())? {
             Some(id) => decided.memory.approved = Some(id),
             None => {
-                let id = store.keep_halt(&decided.plan, &stamp(clock))?;
+                let id = store.keep_halt(&summary.plan, &stamp(clock))?;
                 info!(
                     halt = id,
-                    guards = decided.plan.halts.len(),
+                    guards = summary.plan.halts.len(),
                     "a guard refused the pass; nothing was written"
                 );
                 return ended(Outcome::Halted { id, summary });
             }
         }
     }
-    let known: BTreeSet<String> = store
-        .problems()?
-        .into_iter()
-        .map(|known| known.id)
-        .collect();
+    let known: BTreeSet<String> = known.into_iter().map(|known| known.id).collect();
     let digests_changed = tables.iter().flatten().any(Seen::is_changed);
-    let of_tables = receipts::of_tables(&tables, &decided.plan);
+    let of_tables = receipts::of_tables(&tables, &summary.plan);
     decided.memory.receipts.extend(of_tables);
     if let Some(drop) = request.intake.requests {
         let receipt = requests::receipt(&summary.rows);
         decided.memory.receipts.push(ReceiptRow { drop, receipt });
     }
-    if !decided.is_news(&known) && !digests_changed && decided.memory.receipts.is_empty() {
+    if !decided.is_news(&summary.plan, &known)
+        && !digests_changed
+        && decided.memory.receipts.is_empty()
+    {
         return ended(Outcome::InStep(summary));
     }
     let (pass, writes, interactions) = (
         decided.memory.pass,
-        decided.plan.writes(),
-        decided.plan.interactions.len(),
+        summary.plan.writes(),
+        summary.plan.interactions.len(),
     );
     stage("writing files");
-    let written = decided.plan.documents.iter();
+    let written = summary.plan.documents.iter();
     let files = written.flat_map(|document| documents::files(config, document, pass));
     let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
-    let finished = || stamp(clock);
-    let couplings = summary.couplings;
     let doing = Doing {
         config,
-        couplings,
+        couplings: summary.couplings,
         read_at,
-        finished: &finished,
     };
-    match apply(decided, &tables, &files, effects, store, &doing)? {
+    match apply(
+        decided,
+        &summary.plan,
+        &tables,
+        &files,
+        effects,
+        store,
+        &doing,
+    )? {
         Applied::Overtaken(path) => Ok(Attempt::Overtaken(path)),
         Applied::Done(files) => {
             stage("logging");

@@ -45,7 +45,7 @@ impl Quiet {
     pub(super) fn after(
         config: &Config,
         tables: &[Option<Seen<'_>>],
-        memory: &Memory,
+        memory: &Memory<'_>,
         plan: &Plan,
         couplings: u64,
         size_of: &dyn Fn(&Seen<'_>) -> Option<u64>,
