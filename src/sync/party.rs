@@ -74,7 +74,7 @@ pub(super) fn decide_party(
         return Ok(None);
     };
     if hub.seen.export.is_some() && !hub.is_new && !hub.seen.exists(contact) {
-        decided.memory.parties.push(hub.no.clone());
+        looked_at(world, &hub.no, decided);
         return Ok(None);
     }
     miss_company(world, contact, &hub, notes);
@@ -171,7 +171,7 @@ pub(super) fn decide_party(
         decided,
         &mut notes.problems,
     );
-    decided.memory.parties.push(contact_no.clone());
+    looked_at(world, &contact_no, decided);
     let kind = FieldId::named("Type").and_then(|field| {
         let merged = merged.fields.iter().find(|merged| merged.field == field)?;
         form::caption(Form::ContactType, merged.agreed.as_deref()?)
@@ -183,6 +183,14 @@ pub(super) fn decide_party(
         is_company: kind == Some("Company"),
         is_new: seats[0].is_new,
     }))
+}
+
+/// Notes that a party was looked at, where something was pending that may be over now, under its number or the one it had before.
+fn looked_at(world: &World<'_>, no: &str, decided: &mut Decided) {
+    let pending = &world.pending.contacts;
+    if pending.contains(no) || pending.contains(world.former(Table::Contacts, no)) {
+        decided.memory.parties.push(no.to_owned());
+    }
 }
 
 /// What a contact showed before it met its first counterpart.
