@@ -23,6 +23,9 @@ pub struct SentValue {
     pub field: String,
 }
 
+/// What a person decided on a field: its name, the value, and the print of what was decided on.
+pub type DecidedField = (String, String, String);
+
 /// A conflict in the inbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OpenConflict {
@@ -338,10 +341,8 @@ impl Store {
         Ok(all)
     }
 
-    /// All decisions of persons on conflicts: field, value, and the print of what was decided on, by contact.
-    pub fn all_decided(
-        &self,
-    ) -> Result<HashMap<String, Vec<(String, String, String)>>, StateError> {
+    /// All decisions of persons on conflicts, by contact.
+    pub fn all_decided(&self) -> Result<HashMap<String, Vec<DecidedField>>, StateError> {
         let mut query = self.db.prepare(
             "SELECT contact, field, decided_value, decided_print FROM conflicts WHERE decided_value IS NOT NULL",
         )?;
@@ -378,15 +379,6 @@ impl Store {
             .db
             .prepare_cached("SELECT field, value FROM agreed WHERE contact = ?1")?;
         let rows = query.query_map([contact], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Decisions of a person on conflicts of a party: field, value, and the print of what was decided on.
-    pub fn decided(&self, contact: &str) -> Result<Vec<(String, String, String)>, StateError> {
-        let mut query = self.db.prepare_cached(
-            "SELECT field, decided_value, decided_print FROM conflicts WHERE contact = ?1 AND decided_value IS NOT NULL",
-        )?;
-        let rows = query.query_map([contact], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
