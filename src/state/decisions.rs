@@ -289,7 +289,7 @@ CREATE INDEX decision_blocks_pass ON decision_blocks(pass);
 CREATE TABLE decision_bodies(id INTEGER PRIMARY KEY, files TEXT NOT NULL, body TEXT NOT NULL);
 CREATE VIEW decisions AS SELECT pass, cell.value ->> 0 AS contact, cell.value ->> 1 AS table_name, cell.value ->> 2 AS no,
   cell.value ->> 3 AS field, cell.value ->> 4 AS from_value, cell.value ->> 5 AS to_value, cell.value ->> 6 AS rule,
-  cell.value -> 7 AS because, files ->> (cell.value ->> 8) AS file, cell.value ->> 9 AS line
+  cell.value -> 7 AS because, files ->> (cell.value ->> 8) AS file, cell.value ->> 9 AS line, files
   FROM decision_blocks JOIN decision_bodies USING(id), json_each(body) AS cell;",
     )?;
     let mut query = db.prepare(
