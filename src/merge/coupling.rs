@@ -1,11 +1,12 @@
 //! Which relations couple: one counterpart of a kind to one contact, the lowest key first (`product.md` §6).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Form, Kind, form};
 
 /// A row of the Contact Business Relation table.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Relation {
     /// Contact No., in upper case.
     pub contact: String,
@@ -48,11 +49,11 @@ pub fn kind_of(relation: &Relation, codes: &[Option<String>]) -> Result<Option<K
     if relation.no.is_empty() {
         return Ok(None);
     }
-    let named = match relation
-        .link
-        .as_deref()
-        .map(|link| link.replace("_x0020_", " "))
-    {
+    let link = match relation.link.as_deref() {
+        Some(link) if link.contains("_x0020_") => Some(Cow::Owned(link.replace("_x0020_", " "))),
+        link => link.map(Cow::Borrowed),
+    };
+    let named = match link {
         Some(link) if form::is_blank(&link) => return Ok(None),
         Some(link) => {
             let link = link.trim();
@@ -108,8 +109,88 @@ pub fn standings(
     standings
 }
 
+/// Where a record stands that a relation names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stand {
+    /// It does not exist.
+    Nowhere,
+    /// At a position of its table, which is no other record's.
+    At(u32),
+    /// It exists, and has no position.
+    Elsewhere,
+}
+
+/// What a relation names, by where it stands instead of by numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Its kind, as [`kind_of`] says.
+    pub kind: Result<Option<Kind>, UnknownLink>,
+    /// Its contact.
+    pub contact: Stand,
+    /// Its counterpart; of no matter where it has no kind.
+    pub counterpart: Stand,
+}
+
+/// What each relation does, in the order given, as far as no numbers are needed for that. `None` stands for those that may name what
+/// another one names too: among just these, whose records exist, [`standings`] decides.
+pub fn clear_standings(relations: &[Ends]) -> Vec<Option<Standing>> {
+    let mut of_contacts: [Claims; Kind::COUNT] = Default::default();
+    let mut of_counterparts: [Claims; Kind::COUNT] = Default::default();
+    for relation in relations {
+        if let Ok(Some(kind)) = relation.kind
+            && relation.contact != Stand::Nowhere
+            && relation.counterpart != Stand::Nowhere
+        {
+            of_contacts[kind.0 as usize].claim(relation.contact);
+            of_counterparts[kind.0 as usize].claim(relation.counterpart);
+        }
+    }
+    let standing = |relation: &Ends| match (relation.kind, relation.contact, relation.counterpart) {
+        (Err(UnknownLink), _, _) => Some(Standing::UnknownLink),
+        (Ok(None), _, _) => Some(Standing::Carried),
+        (Ok(Some(kind)), Stand::Nowhere, _) => Some(Standing::NoContact(kind)),
+        (Ok(Some(kind)), _, Stand::Nowhere) => Some(Standing::NoCounterpart(kind)),
+        (Ok(Some(kind)), contact, counterpart) => {
+            let is_alone = of_contacts[kind.0 as usize].is_alone(contact)
+                && of_counterparts[kind.0 as usize].is_alone(counterpart);
+            is_alone.then_some(Standing::Couples(kind))
+        }
+    };
+    relations.iter().map(standing).collect()
+}
+
+/// Which records of a table are named once, and which again: one bit each.
+#[derive(Default)]
+struct Claims {
+    once: Vec<u64>,
+    again: Vec<u64>,
+}
+
+impl Claims {
+    fn claim(&mut self, stand: Stand) {
+        let Stand::At(at) = stand else { return };
+        let (word, bit) = (at as usize / 64, 1 << (at % 64));
+        if word >= self.once.len() {
+            self.once.resize(word + 1, 0);
+            self.again.resize(word + 1, 0);
+        }
+        self.again[word] |= self.once[word] & bit;
+        self.once[word] |= bit;
+    }
+
+    /// Whether nothing else can name the record. Where records have no position, that is not known.
+    fn is_alone(&self, stand: Stand) -> bool {
+        match stand {
+            Stand::At(at) => self.again[at as usize / 64] & (1 << (at % 64)) == 0,
+            Stand::Nowhere | Stand::Elsewhere => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn relation(contact: &str, code: &str, link: Option<&str>, no: &str) -> Relation {
@@ -185,5 +266,49 @@ mod tests {
         back.reverse();
         assert_eq!(there, back);
         assert_eq!(there[1], Standing::Couples(Kind(0)));
+    }
+
+    /// Few numbers, so that relations meet. Even ones have a position, those from 8 on do not exist.
+    fn stand(no: &str) -> Stand {
+        match no.parse::<u32>() {
+            Ok(no) if no >= 8 => Stand::Nowhere,
+            Ok(no) if no % 2 == 0 => Stand::At(no * 50),
+            _ => Stand::Elsewhere,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_clear_without_numbers_is_what_the_rule_says_and_the_rest_it_says_of_itself(
+            rows in proptest::collection::vec((0u8..10, "[A-C]", 0usize..6, 0u8..10), 0..24),
+        ) {
+            let links = [Some("Customer"), Some("Vendor"), Some("Bank Account"), Some("Planet"), Some(""), None];
+            let rows: Vec<Relation> = rows
+                .into_iter()
+                .map(|(contact, code, link, no)| {
+                    let code = if code == "A" { "CUST" } else { &code };
+                    relation(&contact.to_string(), code, links[link], &no.to_string())
+                })
+                .collect();
+            let exists = |no: &str| stand(no) != Stand::Nowhere;
+            let expected = standings(&rows, &codes(), &exists, &|_, no| exists(no));
+            let ends: Vec<Ends> = rows
+                .iter()
+                .map(|row| Ends {
+                    kind: kind_of(row, &codes()),
+                    contact: stand(&row.contact),
+                    counterpart: stand(&row.no),
+                })
+                .collect();
+            let mut found = clear_standings(&ends);
+            let unclear: Vec<usize> = (0..rows.len()).filter(|at| found[*at].is_none()).collect();
+            let among: Vec<Relation> = unclear.iter().map(|at| rows[*at].clone()).collect();
+            let among = standings(&among, &codes(), &|_| true, &|_, _| true);
+            for (at, standing) in unclear.into_iter().zip(among) {
+                found[at] = Some(standing);
+            }
+            let expected: Vec<Option<Standing>> = expected.into_iter().map(Some).collect();
+            prop_assert_eq!(found, expected);
+        }
     }
 }

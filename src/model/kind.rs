@@ -58,6 +58,9 @@ pub struct KindDef {
 pub struct Kind(pub u8);
 
 impl Kind {
+    /// How many there are.
+    pub const COUNT: usize = KINDS.len();
+
     /// The definition behind the position.
     pub fn def(self) -> &'static KindDef {
         &KINDS[self.0 as usize]
