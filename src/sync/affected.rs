@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use crate::exports::key_print;
 use crate::model::Table;
 
-use super::couple::{Couplings, company_key};
+use super::couple::{Couplings, companies_shown};
 use super::diff::PrintSet;
+use super::keys::Wanted;
 use super::observe::{Seen, plain, tagged};
 
 /// What a pass must look at.
@@ -16,7 +17,7 @@ pub struct Affected {
     /// Persons of theirs that are not among them, in the order of the index.
     pub persons: Vec<u64>,
     /// The keys of all records of their parties, and of whatever names them.
-    pub wanted: PrintSet,
+    pub wanted: Wanted,
 }
 
 /// Finds the parties with a record that changed, came or went, with a coupling that did, or with something pending.
@@ -27,57 +28,61 @@ pub fn affected(
     concerned: &[u64],
     seed: u64,
 ) -> Affected {
-    let mut set = PrintSet::default();
-    let mut counterparts = PrintSet::default();
+    let hubs = tables[Table::Contacts.index()].as_ref();
+    let relations = tables[Table::Relations.index()].as_ref();
+    let mut set: Wanted = pending
+        .iter()
+        .map(|no| plain(key_print(&[no], seed)))
+        .chain(concerned.iter().copied())
+        .collect();
+    if hubs.is_some_and(Seen::is_read_first) {
+        // Every contact is new, so nobody has to say which are concerned, and nothing names them that is not read as well.
+        let mut contacts = in_order(hubs, &mut set);
+        contacts.extend(concerned.iter().filter(|key| set.remove(**key)));
+        let wanted = Wanted::all();
+        couplings.focus(&wanted, relations);
+        return Affected {
+            contacts,
+            persons: Vec::new(),
+            wanted,
+        };
+    }
+    let mut counterparts = Wanted::default();
     for seen in tables.iter().flatten() {
-        let keys = seen
-            .diff
-            .touched
-            .iter()
-            .map(|at| seen.diff.keys[*at as usize]);
-        let gone = seen
-            .diff
-            .gone
-            .iter()
-            .map(|at| seen.index.keys[*at as usize]);
-        let changed = keys.chain(gone).filter(|key| *key != 0);
+        let gone = seen.diff.gone.iter();
+        let gone = gone.map(|at| seen.index.keys[*at as usize]);
+        let gone = gone.filter(|key| *key != 0);
         match seen.table {
-            Table::Contacts => set.extend(changed),
+            Table::Contacts => set.extend(gone),
             Table::Counterparts(_) => {
-                counterparts.extend(changed.map(|key| tagged(key, seen.table)))
+                let touched = seen.diff.touched.iter();
+                let touched = touched.map(|at| seen.diff.keys[*at as usize]);
+                let changed = touched.filter(|key| *key != 0).chain(gone);
+                counterparts.extend(changed.map(|key| tagged(key, seen.table)));
             }
             Table::Relations | Table::Templates(_) | Table::Lookup(_) => {}
         }
     }
-    if !counterparts.is_empty() {
-        set.extend(couplings.contacts_of(&counterparts));
-    }
+    set.extend(couplings.contacts_of(&counterparts, relations));
     set.extend(couplings.changed_contacts.iter().copied());
-    set.extend(pending.iter().map(|no| plain(key_print(&[no], seed))));
-    set.extend(concerned);
-    let mut contacts = in_order(tables[Table::Contacts.index()].as_ref(), &mut set);
+    let mut contacts = in_order(hubs, &mut set);
     // What is left is new, in the order in which it was arranged.
-    contacts.extend(concerned.iter().filter(|key| set.remove(key)));
-    let mut wanted: PrintSet = contacts.iter().copied().collect();
-    wanted.extend(companies(tables[Table::Contacts.index()].as_ref(), seed));
-    let persons = naming(tables[Table::Contacts.index()].as_ref(), &wanted);
-    let persons: Vec<u64> = persons
-        .into_iter()
-        .filter(|key| wanted.insert(*key))
-        .collect();
-    wanted.extend(known_companies(
-        tables[Table::Contacts.index()].as_ref(),
-        &contacts,
-    ));
-    couplings.focus(&wanted);
+    contacts.extend(concerned.iter().filter(|key| set.remove(**key)));
+    let looked_at: Wanted = contacts.iter().copied().collect();
+    let mut wanted = looked_at.clone();
+    wanted.extend(companies(hubs, seed));
+    let family = family(hubs, &looked_at, &wanted);
+    let persons = family.persons.into_iter();
+    let persons: Vec<u64> = persons.filter(|key| wanted.insert(*key)).collect();
+    wanted.extend(family.companies);
+    couplings.focus(&wanted, relations);
     for contact in contacts.iter().chain(&persons) {
-        if let Some(party) = couplings.of(*contact) {
-            wanted.extend(party.before.iter().chain(&party.now).flatten());
-        }
+        let party = couplings.of(*contact);
+        wanted.extend(party.before.into_iter().chain(party.now).flatten());
     }
     for seen in tables.iter().flatten() {
         if matches!(seen.table, Table::Counterparts(_)) {
-            wanted.extend(naming(Some(seen), &wanted));
+            wanted.extend(naming(seen, &wanted));
         }
     }
     Affected {
@@ -87,62 +92,78 @@ pub fn affected(
     }
 }
 
-/// The records that name one of these contacts as their company or primary contact.
-fn naming(seen: Option<&Seen<'_>>, contacts: &PrintSet) -> Vec<u64> {
-    let Some(seen) = seen.filter(|_| !contacts.is_empty()) else {
+/// The counterparts that name one of these contacts as their primary contact.
+fn naming(seen: &Seen<'_>, contacts: &Wanted) -> Vec<u64> {
+    if contacts.is_empty() {
         return Vec::new();
-    };
+    }
     let links = seen.index.links.iter().zip(&seen.index.keys);
     links
-        .filter(|(link, _)| link[0] != 0 && contacts.contains(&link[0]))
+        .filter(|(link, _)| link[0] != 0 && contacts.contains(link[0]))
         .map(|(_, key)| *key)
         .collect()
 }
 
-/// The companies of the contacts that changed.
+/// The companies that contacts show whose records changed, and those that they showed before.
 fn companies(seen: Option<&Seen<'_>>, seed: u64) -> Vec<u64> {
-    let Some(seen) = seen.filter(|seen| seen.memory.is_some()) else {
+    let known = seen.filter(|seen| seen.memory.is_some() && seen.export.is_some());
+    let Some(seen) = known else {
         return Vec::new();
     };
-    let (Some(export), Some(column)) = (&seen.export, Table::Contacts.column("Company No.")) else {
-        return Vec::new();
-    };
-    let touched = seen.diff.touched.iter().map(|at| *at as usize);
-    let read = touched.filter_map(|at| {
-        let record = export.record(at).ok()?;
-        let before = (seen.diff.olds[at] as usize).checked_sub(1);
-        Some([
-            company_key(record.value(column), seed),
-            before.map_or(0, |old| seen.index.links[old][0]),
-        ])
-    });
-    read.flatten().filter(|key| *key != 0).collect()
+    let olds = seen.diff.touched.iter();
+    let olds = olds.filter_map(|at| (seen.diff.olds[*at as usize] as usize).checked_sub(1));
+    let before = olds.map(|old| seen.index.links[old][0]);
+    let companies = companies_shown(seen, seed).chain(before);
+    companies.filter(|key| *key != 0).collect()
 }
 
-/// The companies that contacts named at the last pass.
-fn known_companies(seen: Option<&Seen<'_>>, contacts: &[u64]) -> Vec<u64> {
-    let Some(seen) = seen.filter(|_| !contacts.is_empty()) else {
-        return Vec::new();
-    };
-    let contacts: PrintSet = contacts.iter().copied().collect();
-    let known = seen.index.keys.iter().zip(&seen.index.links);
-    known
-        .filter(|(key, link)| link[0] != 0 && contacts.contains(key))
-        .map(|(_, link)| link[0])
-        .collect()
+/// Who belongs to contacts, as far as was known at the last pass.
+#[derive(Default)]
+struct Family {
+    /// Contacts that named one of them, or one of their companies, as their company.
+    persons: Vec<u64>,
+    /// The companies that they named.
+    companies: Vec<u64>,
 }
 
-fn in_order(seen: Option<&Seen<'_>>, set: &mut PrintSet) -> Vec<u64> {
-    let mut contacts = Vec::with_capacity(set.len());
-    let Some(seen) = seen.filter(|_| !set.is_empty()) else {
-        return contacts;
+fn family(seen: Option<&Seen<'_>>, contacts: &Wanted, with_companies: &Wanted) -> Family {
+    let mut family = Family::default();
+    let Some(seen) = seen.filter(|_| !with_companies.is_empty()) else {
+        return family;
     };
+    for (key, link) in seen.index.keys.iter().zip(&seen.index.links) {
+        if link[0] == 0 {
+            continue;
+        }
+        if with_companies.contains(link[0]) {
+            family.persons.push(*key);
+        }
+        if contacts.contains(*key) {
+            family.companies.push(link[0]);
+        }
+    }
+    family
+}
+
+/// The contacts of a set, and those whose records changed, in the order of the export; taken out of the set.
+fn in_order(seen: Option<&Seen<'_>>, set: &mut Wanted) -> Vec<u64> {
+    let Some(seen) = seen.filter(|seen| !set.is_empty() || !seen.diff.touched.is_empty()) else {
+        return Vec::new();
+    };
+    let mut contacts = Vec::with_capacity(set.len() + seen.diff.touched.len());
+    let mut touched = seen.diff.touched.iter().peekable();
+    let mut doubles = seen.diff.doubles.iter().peekable();
+    let mut met = PrintSet::default();
     // What an export shows comes first; a contact that it does not list, or that is silent, is known from the index.
-    let shown = seen.diff.keys.iter().filter(|_| seen.export.is_some());
-    for key in shown.chain(&seen.index.keys) {
-        if set.remove(key) {
+    for (at, key) in seen.diff.keys.iter().enumerate() {
+        let is_touched = touched.next_if(|next| **next as usize == at).is_some();
+        let is_double = doubles.next_if(|next| **next as usize == at).is_some();
+        let is_meant = *key != 0 && (set.remove(*key) || is_touched || is_double);
+        if is_meant && (!is_double || met.insert(*key)) {
             contacts.push(*key);
         }
     }
+    let known = seen.index.keys.iter();
+    contacts.extend(known.filter(|key| set.remove(**key)));
     contacts
 }

@@ -161,7 +161,7 @@ pub fn apply(
     let bases = Bases {
         overrides: &overrides,
         rebased: &rebased,
-        links: &links,
+        links: links.as_deref().map(Vec::as_slice),
         troubled: &troubled,
         born: &born,
         dropped: &dropped,
@@ -702,7 +702,7 @@ pub fn digest_of(disk: &dyn Disk, path: &Path) -> Result<Option<String>, ApplyEr
 struct Bases<'a> {
     overrides: &'a BTreeMap<Table, Overrides>,
     rebased: &'a BTreeMap<Table, BTreeSet<usize>>,
-    links: &'a [[u64; 2]],
+    links: Option<&'a [[u64; 2]]>,
     troubled: &'a BTreeMap<Table, BTreeSet<usize>>,
     born: &'a BTreeMap<Table, Vec<Born>>,
     dropped: &'a BTreeMap<Table, BTreeSet<usize>>,
@@ -735,7 +735,8 @@ fn remember_table(
         && edits.is_empty()
         && born.is_empty()
         && seen.index.len() == export.records.len() + carried.len();
-    let same_links = seen.table != Table::Relations || bases.links == seen.index.links;
+    let of_relations = || bases.links.filter(|_| seen.table == Table::Relations);
+    let same_links = of_relations().is_none_or(|links| links == seen.index.links);
     let same_order = seen
         .diff
         .olds
@@ -796,7 +797,7 @@ fn remember_table(
         // What nobody touched is as it was.
         let next = read.peek().copied().unwrap_or(export.records.len());
         if at < next {
-            keep(&mut index, seen, bases.links, at..next);
+            keep(&mut index, seen, of_relations(), at..next);
             at = next;
             continue;
         }
@@ -811,10 +812,9 @@ fn remember_table(
         let old = (seen.diff.olds[this] as usize).checked_sub(1);
         let old_row = old.map_or(0, |old| seen.index.rows[old]);
         let old_link = old.map_or([0, 0], |old| seen.index.links[old]);
-        let link = match seen.table {
-            Table::Relations => bases.links.get(this).copied().unwrap_or_default(),
-            _ => old_link,
-        };
+        let link = of_relations().map_or(old_link, |links| {
+            links.get(this).copied().unwrap_or_default()
+        });
         let new_cells = edits.cells.get(&this);
         let is_known = !is_touched
             && new_cells.is_none()
@@ -877,10 +877,9 @@ fn remember_table(
         if compacting && let Some(row) = seen.rows.get(pointer)? {
             pointer = push_row(&row, &mut memory.rows_count)?;
         }
-        let link = match seen.table {
-            Table::Relations => bases.links[export.records.len() + at],
-            _ => seen.index.links[old],
-        };
+        let link = of_relations().map_or(seen.index.links[old], |links| {
+            links[export.records.len() + at]
+        });
         index.push(seen.index.keys[old], seen.index.prints[old], pointer, link);
     }
     let first_born = export.records.len() + unlisted.len();
@@ -893,11 +892,10 @@ fn remember_table(
             Route::Folder | Route::Nowhere | Route::Silent => 0,
         };
         let link = match seen.table {
-            Table::Relations => bases
-                .links
-                .get(first_born + at)
-                .copied()
-                .unwrap_or_default(),
+            Table::Relations => {
+                let link = of_relations().and_then(|links| links.get(first_born + at));
+                link.copied().unwrap_or_default()
+            }
             _ => reference(seen.table, &born.row, export.seed()),
         };
         let pointer = push_row(&born.row, &mut memory.rows_count)?;
@@ -942,11 +940,15 @@ fn read_anew(
 }
 
 /// Keeps the entries of records that are as they were, but for relations that refer to something else now.
-fn keep(index: &mut IndexDraft<'_>, seen: &Seen<'_>, links: &[[u64; 2]], range: Range<usize>) {
-    let old = |at: usize| seen.diff.olds[at] as usize - 1;
-    if seen.table == Table::Relations {
+fn keep(
+    index: &mut IndexDraft<'_>,
+    seen: &Seen<'_>,
+    links: Option<&[[u64; 2]]>,
+    range: Range<usize>,
+) {
+    if let Some(links) = links {
         for at in range {
-            let (old, link) = (old(at), links[at]);
+            let (old, link) = (seen.diff.olds[at] as usize - 1, links[at]);
             match link == seen.index.links[old] {
                 true => index.keep(old, 1),
                 false => index.push(

@@ -461,8 +461,9 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
             fresh: Vec::new(),
             referenced: None,
         };
-        for [contact, counterpart] in scene.couplings.in_force() {
-            arranger.couple_keys(*contact, *counterpart);
+        let relations = arranger.seen(Table::Relations);
+        for [contact, counterpart] in scene.couplings.in_force(relations) {
+            arranger.couple_keys(contact, counterpart);
         }
         if let Some(seen) = arranger.seen(Table::Relations)
             && let Some(export) = &seen.export

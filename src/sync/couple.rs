@@ -1,19 +1,21 @@
 //! Who is coupled with whom, now and at the last pass, and which relations go because their record disappeared.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::config::Config;
 use crate::exports::key_print;
-use crate::merge::coupling::{Relation, Standing, kind_of, standings};
+use crate::merge::coupling::{Ends, Relation, Stand, Standing, clear_standings, standings};
 use crate::merge::status::StatusRow;
-use crate::model::{Form, Kind, Place, Problem, Table, form};
+use crate::model::{Kind, Place, Problem, Table};
 use crate::state::StateError;
 
 use super::arrange::Arranged;
-use super::diff::{PrintMap, PrintSet};
+use super::diff::PrintSet;
+use super::keys::{Positions, Wanted, find_keys};
 use super::observe::{Seen, plain, tagged, untagged};
-use super::relation_rows::{Readable, Rows};
-use super::relations::removal_name;
+use super::relation_rows::{Brief, Rows, Rules, links_before};
+use super::spread::{in_parts, joined};
 
 /// The column of a contact that says its status.
 pub const STATUS: &str = "Contact Business Relation";
@@ -34,100 +36,171 @@ pub struct Removal {
     pub reason: String,
 }
 
-/// The couplings of a pass.
+/// The couplings of a pass. Those of the last one stand in the index of the relations, and mostly nothing about them changes.
 #[derive(Debug, Default)]
 pub struct Couplings {
-    /// Contact and tagged counterpart in force at the last pass.
-    before: Vec<[u64; 2]>,
-    /// The same now.
-    now: Vec<[u64; 2]>,
-    /// What each record of the relations export refers to, for its index.
-    pub links: Vec<[u64; 2]>,
+    /// What each relation row refers to, for its index; `None` where each stands where it stood and refers to what it did.
+    pub links: Option<Arc<Vec<[u64; 2]>>>,
+    /// Records that came back under another number: which end of a pair, and the old and the new key.
+    renamed: Vec<(usize, u64, u64)>,
+    /// How many are in force.
+    count: usize,
     /// Records of the relations export that are a problem.
     pub troubled: BTreeSet<usize>,
     /// Rows that go.
     pub removals: Vec<Removal>,
-    /// Contacts whose relation rows changed.
+    /// Contacts whose relation rows changed. Where contacts are read for the first time, all are looked at, and none is named here.
     pub changed_contacts: PrintSet,
-    /// Relation rows of the contacts that were looked at; `None` where no relation had to be read.
-    rows: Option<PrintMap<Vec<StatusRow>>>,
-    parties: PrintMap<Counterparts>,
+    /// Whether relations had to be read.
+    were_read: bool,
+    /// Contact and row, by contact: the relation rows that were read, as statuses see them.
+    statuses: Vec<(u64, StatusRow)>,
+    /// The couplings of the contacts in focus at the last pass.
+    before: Pairs,
+    /// The same now, where that is not the same.
+    now: Option<Pairs>,
 }
 
 /// The counterparts of one contact by kind, as untagged keys.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Counterparts {
     /// At the last pass.
-    pub before: Vec<Option<u64>>,
+    pub before: [Option<u64>; Kind::COUNT],
     /// Now.
-    pub now: Vec<Option<u64>>,
+    pub now: [Option<u64>; Kind::COUNT],
 }
 
-impl Default for Counterparts {
-    fn default() -> Counterparts {
-        let none = vec![None; Kind::all().count()];
-        Counterparts {
-            before: none.clone(),
-            now: none,
+/// Pairs of contact and tagged counterpart, by contact.
+#[derive(Debug, Default)]
+struct Pairs {
+    pairs: Arc<Vec<[u64; 2]>>,
+    /// Where the pairs of a contact are that are in force.
+    by_contact: Positions,
+}
+
+impl Pairs {
+    fn of(pairs: Arc<Vec<[u64; 2]>>, count: usize) -> Pairs {
+        let mut by_contact = Positions::with_room(count, pairs.len());
+        for (at, pair) in pairs.iter().enumerate().filter(|(_, pair)| pair[1] != 0) {
+            by_contact.note(pair[0], at);
         }
+        Pairs { pairs, by_contact }
+    }
+
+    /// The tagged counterparts of a contact.
+    fn of_contact(&self, contact: u64) -> impl Iterator<Item = u64> {
+        let found = self.by_contact.find(contact, |at| self.pairs[at][0]);
+        found.map(|at| self.pairs[at][1])
+    }
+}
+
+impl FromIterator<[u64; 2]> for Pairs {
+    fn from_iter<I: IntoIterator<Item = [u64; 2]>>(pairs: I) -> Pairs {
+        let pairs: Vec<[u64; 2]> = pairs.into_iter().collect();
+        let count = pairs.len();
+        Pairs::of(Arc::new(pairs), count)
     }
 }
 
 impl Couplings {
     /// How many are in force.
     pub fn len(&self) -> usize {
-        self.now.len()
+        self.count
     }
 
     /// Whether none is in force.
     pub fn is_empty(&self) -> bool {
-        self.now.is_empty()
+        self.count == 0
     }
 
     /// Contact and tagged counterpart of every coupling in force.
-    pub fn in_force(&self) -> &[[u64; 2]] {
-        &self.now
+    pub fn in_force<'a>(
+        &'a self,
+        relations: Option<&'a Seen<'_>>,
+    ) -> impl Iterator<Item = [u64; 2]> + 'a {
+        let links = self.links.iter().flat_map(|links| links.iter()).copied();
+        let unchanged = relations.filter(|_| self.links.is_none());
+        let unchanged = unchanged.into_iter().flat_map(|seen| self.before(seen));
+        links.filter(|link| link[1] != 0).chain(unchanged)
+    }
+
+    /// Contact and tagged counterpart in force at the last pass.
+    fn before<'a>(&'a self, relations: &'a Seen<'_>) -> impl Iterator<Item = [u64; 2]> + 'a {
+        let links = relations.index.links.iter().filter(|link| link[1] != 0);
+        links.map(|link| self.now_called(*link))
+    }
+
+    /// Who came back under another number was coupled under the one that we gave it.
+    fn now_called(&self, mut pair: [u64; 2]) -> [u64; 2] {
+        for (end, from, to) in &self.renamed {
+            if pair[*end] == *from {
+                pair[*end] = *to;
+            }
+        }
+        pair
+    }
+
+    /// What each relation row refers to, in their order.
+    pub fn links<'a>(&'a self, relations: &'a Seen<'_>) -> impl Iterator<Item = [u64; 2]> + 'a {
+        let links = self.links.iter().flat_map(|links| links.iter()).copied();
+        let unchanged = self.links.is_none().then(|| relations.unlisted());
+        let unchanged = unchanged.into_iter();
+        links.chain(unchanged.flat_map(|unlisted| links_before(relations, unlisted)))
     }
 
     /// The contacts of these tagged counterparts, now and at the last pass.
-    pub fn contacts_of<'a>(&'a self, counterparts: &'a PrintSet) -> impl Iterator<Item = u64> + 'a {
-        let pairs = self.before.iter().chain(&self.now);
+    pub fn contacts_of(&self, counterparts: &Wanted, relations: Option<&Seen<'_>>) -> Vec<u64> {
+        let Some(relations) = relations.filter(|_| !counterparts.is_empty()) else {
+            return Vec::new();
+        };
+        let now = self.links.as_ref().map(|_| self.in_force(Some(relations)));
+        let pairs = self.before(relations).chain(now.into_iter().flatten());
         pairs
-            .filter(|pair| counterparts.contains(&pair[1]))
+            .filter(|pair| counterparts.contains(pair[1]))
             .map(|pair| pair[0])
+            .collect()
     }
 
     /// Makes the counterparts of these contacts findable.
-    pub fn focus(&mut self, contacts: &PrintSet) {
-        let known = |pair: &&[u64; 2]| contacts.contains(&pair[0]);
-        for pair in self.before.iter().filter(known) {
-            if let Some((Table::Counterparts(kind), key)) = untagged(pair[1]) {
-                self.parties.entry(pair[0]).or_default().before[kind.0 as usize] = Some(key);
-            }
-        }
-        for pair in self.now.iter().filter(known) {
-            if let Some((Table::Counterparts(kind), key)) = untagged(pair[1]) {
-                self.parties.entry(pair[0]).or_default().now[kind.0 as usize] = Some(key);
-            }
-        }
+    pub fn focus(&mut self, contacts: &Wanted, relations: Option<&Seen<'_>>) {
+        let Some(relations) = relations.filter(|_| !contacts.is_empty()) else {
+            return;
+        };
+        let known = |pair: &[u64; 2]| contacts.contains(pair[0]);
+        self.before = self.before(relations).filter(known).collect();
+        self.now = self.links.as_ref().map(|links| match contacts.is_all() {
+            true => Pairs::of(Arc::clone(links), self.count),
+            false => self.in_force(None).filter(known).collect(),
+        });
     }
 
-    /// The counterparts of a contact that is in focus; `None` where it has and had none.
-    pub fn of(&self, contact: u64) -> Option<&Counterparts> {
-        self.parties.get(&contact)
+    /// The counterparts of a contact that is in focus.
+    pub fn of(&self, contact: u64) -> Counterparts {
+        let by_kind = |pairs: &Pairs| {
+            let mut found = [None; Kind::COUNT];
+            for link in pairs.of_contact(contact) {
+                if let Some((Table::Counterparts(kind), key)) = untagged(link) {
+                    found[kind.0 as usize] = Some(key);
+                }
+            }
+            found
+        };
+        let before = by_kind(&self.before);
+        let now = self.now.as_ref().map_or(before, by_kind);
+        Counterparts { before, now }
     }
 
     /// Whether relations were read in this pass; if not, no relation and no status can have changed.
     pub fn were_read(&self) -> bool {
-        self.rows.is_some()
+        self.were_read
     }
 
     /// The relation rows of a contact as its status sees them.
-    pub fn status_rows(&self, contact: u64) -> &[StatusRow] {
-        self.rows
-            .as_ref()
-            .and_then(|rows| rows.get(&contact))
-            .map_or(&[], Vec::as_slice)
+    pub fn status_rows(&self, contact: u64) -> impl Iterator<Item = StatusRow> {
+        let first = self.statuses.partition_point(|(of, _)| *of < contact);
+        let rows = self.statuses[first..].iter();
+        rows.take_while(move |(of, _)| *of == contact)
+            .map(|(_, row)| *row)
     }
 }
 
@@ -141,257 +214,207 @@ pub fn couple(
     seed: u64,
     problems: &mut Vec<Problem>,
 ) -> Result<Couplings, StateError> {
-    let mut couplings = Couplings::default();
+    let mut couplings = Couplings {
+        renamed: renamed(tables, seed),
+        ..Couplings::default()
+    };
     let Some(relations) = tables[Table::Relations.index()].as_ref() else {
         return Ok(couplings);
     };
-    couplings.before = in_force(&relations.index.links);
-    follow_renames(tables, &mut couplings.before, seed);
     let Some(export) = &relations.export else {
-        couplings.now.clone_from(&couplings.before);
+        couplings.count = couplings.in_force(Some(relations)).count();
         return Ok(couplings);
     };
     let rows = Rows::new(relations, export, arranged);
-    couplings.links = rows.old_links();
-    let ends = ends_concerned(tables, arranged, seed);
-    let has_news = rows.touched().contains(&true);
-    if relations.diff.gone.is_empty() && ends.is_empty() && !has_news {
-        couplings.now = in_force(&couplings.links);
+    let touched = rows.touched();
+    // Where much is new, all is read, whatever it is connected with.
+    let is_whole = touched.len() * 4 > rows.len();
+    let ends = match is_whole {
+        true => Wanted::default(),
+        false => ends_concerned(tables, arranged, seed),
+    };
+    if relations.diff.gone.is_empty() && ends.is_empty() && touched.is_empty() {
+        couplings.links = rows.moved_links().map(Arc::new);
+        couplings.count = couplings.in_force(Some(relations)).count();
         return Ok(couplings);
     }
-    let touched: Vec<Readable> = (0..rows.len())
-        .filter(|at| rows.is_touched(*at))
-        .map(|at| rows.read(at, problems))
-        .collect::<Result<_, StateError>>()?;
-    let chosen = choose(
-        config,
-        tables,
-        &rows,
-        &couplings.links,
-        ends,
-        &touched,
-        seed,
-    );
-    let mut known: PrintMap<Readable> = PrintMap::default();
-    for row in touched {
-        known.insert(row.at as u64, row);
-    }
-    let read: Vec<Readable> = chosen
-        .into_iter()
-        .map(|at| match known.remove(&(at as u64)) {
-            Some(row) => Ok(row),
-            None => rows.read(at, problems),
-        })
-        .collect::<Result<_, StateError>>()?;
-    let mut wanted = PrintSet::default();
-    for relation in read.iter().filter_map(|row| row.relation.as_ref()) {
-        wanted.insert(plain(key_print(&[&relation.contact], seed)));
-        wanted.insert(plain(key_print(&[&relation.no], seed)));
-    }
-    let touched: Vec<bool> = rows.touched().to_vec();
-    for seen in tables.iter_mut().flatten() {
-        if seen.table != Table::Relations {
-            seen.find_keys(&wanted);
-        }
-    }
-    let what = Change {
+    let rules = Rules {
+        codes: &config.setup.codes,
         gone,
-        arranged,
-        touched: &touched,
         seed,
     };
-    settle(config, tables, &what, read, &mut couplings, problems);
-    couplings.now = in_force(&couplings.links);
+    let mut links = rows.old_links();
+    let mut read = rows.read_all(&touched, &rules, problems)?;
+    let further = match is_whole {
+        true => rows.untouched(),
+        false => connected(tables, &rows, &links, ends, &read, seed),
+    };
+    if !further.is_empty() {
+        read.extend(rows.read_all(&further, &rules, problems)?);
+        read.sort_unstable_by_key(|row| row.at);
+    }
+    let ends_of = |row: &Brief| [row.contact, row.no];
+    let wanted = match is_whole {
+        true => Wanted::all(),
+        false => {
+            let legible = read.iter().filter(|row| row.contact != 0);
+            legible.flat_map(ends_of).collect()
+        }
+    };
+    find_keys(tables, &wanted);
+    let what = Change {
+        config,
+        tables,
+        gone,
+        arranged,
+        seed,
+    };
+    settle(&what, read, &mut links, &mut couplings, problems)?;
+    couplings.links = Some(Arc::new(links));
+    couplings.count = couplings.in_force(None).count();
     Ok(couplings)
 }
 
-fn in_force(links: &[[u64; 2]]) -> Vec<[u64; 2]> {
-    let couples = links.iter().filter(|link| link[1] != 0);
-    couples.copied().collect()
+/// Records that came back under another number: which end of a pair they are, and their old and their new key.
+fn renamed(tables: &[Option<Seen<'_>>], seed: u64) -> Vec<(usize, u64, u64)> {
+    let mut renamed = Vec::new();
+    for seen in tables.iter().flatten() {
+        let end = usize::from(seen.table != Table::Contacts);
+        let key = |no: &str| end_key(seen.table, plain(key_print(&[no], seed)));
+        let of_table = seen.created.renamed.iter();
+        renamed.extend(of_table.map(|(from, to)| (end, key(from), key(to))));
+    }
+    renamed
 }
 
-/// Who came back under another number was coupled under the one that we gave it.
-fn follow_renames(tables: &[Option<Seen<'_>>], before: &mut [[u64; 2]], seed: u64) {
-    for seen in tables.iter().flatten() {
-        for (from, to) in &seen.created.renamed {
-            let key = |no: &str| plain(key_print(&[no], seed));
-            let (end, from, to) = match seen.table {
-                Table::Contacts => (0, key(from), key(to)),
-                _ => (
-                    1,
-                    tagged(key(from), seen.table),
-                    tagged(key(to), seen.table),
-                ),
-            };
-            for pair in before.iter_mut().filter(|pair| pair[end] == from) {
-                pair[end] = to;
-            }
-        }
+/// The key of a record as an end of a pair: that of a counterpart is tagged.
+fn end_key(table: Table, key: u64) -> u64 {
+    match table {
+        Table::Contacts => key,
+        _ => tagged(key, table),
     }
 }
 
-/// What happened to records and relations beside what the exports list.
-struct Change<'a> {
+/// What happened to records and relations.
+struct Change<'a, 'c> {
+    config: &'a Config,
+    tables: &'a [Option<Seen<'c>>],
     gone: &'a BTreeSet<(Table, String)>,
     arranged: &'a Arranged,
-    /// Relation rows that are new or whose bytes differ.
-    touched: &'a [bool],
     seed: u64,
 }
 
 /// Records whose relations must be looked at although those did not change: what is gone, and contacts that somebody
 /// edited, who may show another status than their relations give. Counterparts are tagged.
-fn ends_concerned(tables: &[Option<Seen<'_>>], arranged: &Arranged, seed: u64) -> PrintSet {
+fn ends_concerned(tables: &[Option<Seen<'_>>], arranged: &Arranged, seed: u64) -> Wanted {
     let key = |no: &str| plain(key_print(&[no], seed));
     let leaving = arranged.unlinked.iter().map(|(contact, _)| contact);
     let staying = arranged.reasserted.iter().map(|relation| &relation.contact);
-    let mut ends: PrintSet = leaving.chain(staying).map(|no| key(no)).collect();
+    let mut ends: Wanted = leaving.chain(staying).map(|no| key(no)).collect();
     ends.extend(arranged.undisputed.iter().map(|end| match untagged(*end) {
         Some((Table::Contacts, key)) => key,
         _ => *end,
     }));
-    ends.extend(
-        arranged
-            .relations
-            .iter()
-            .map(|new| key(&new.relation.contact)),
-    );
-    ends.extend(
-        arranged
-            .filled
-            .values()
-            .map(|relation| key(&relation.contact)),
-    );
-    for birth in &arranged.births {
-        let key = key(&birth.no);
-        ends.insert(match birth.table {
-            Table::Contacts => key,
-            table => tagged(key, table),
-        });
-    }
+    let new = arranged.relations.iter().map(|new| &new.relation);
+    let new = new.chain(arranged.filled.values());
+    ends.extend(new.map(|relation| key(&relation.contact)));
+    let born = arranged.births.iter();
+    ends.extend(born.map(|birth| end_key(birth.table, key(&birth.no))));
     for seen in tables.iter().flatten() {
-        let renamed = seen
-            .created
-            .renamed
-            .iter()
-            .flat_map(|(from, to)| [from, to]);
+        let end = |key: u64| end_key(seen.table, key);
+        let renamed = seen.created.renamed.iter();
+        let renamed = renamed.flat_map(|(from, to)| [from, to]);
         let disputed = seen.created.newly_disputed.iter();
-        ends.extend(renamed.chain(disputed).map(|no| match seen.table {
-            Table::Contacts => key(no),
-            table => tagged(key(no), table),
-        }));
-    }
-    for seen in tables
-        .iter()
-        .flatten()
-        .filter(|seen| seen.table != Table::Relations)
-    {
-        let gone = seen
-            .diff
-            .gone
-            .iter()
-            .map(|at| seen.index.keys[*at as usize]);
-        ends.extend(gone.map(|key| {
-            if seen.table == Table::Contacts {
-                key
-            } else {
-                tagged(key, seen.table)
-            }
-        }));
+        ends.extend(renamed.chain(disputed).map(|no| end(key(no))));
+        if seen.table != Table::Relations {
+            let gone = seen.diff.gone.iter();
+            ends.extend(gone.map(|at| end(seen.index.keys[*at as usize])));
+        }
     }
     if let Some(seen) = tables[Table::Contacts.index()].as_ref()
-        && let Some(export) = &seen.export
-        && Table::Contacts
-            .column(STATUS)
-            .is_some_and(|column| export.columns.has(column))
+        && shows_status(seen)
     {
-        ends.extend(
-            seen.diff
-                .touched
-                .iter()
-                .map(|at| seen.diff.keys[*at as usize])
-                .filter(|key| *key != 0),
-        );
+        let touched = seen.diff.touched.iter();
+        let touched = touched.map(|at| seen.diff.keys[*at as usize]);
+        ends.extend(touched.filter(|key| *key != 0));
     }
     ends
 }
 
-/// The rows to be read, ascending: the touched ones, and all that are connected with them, or with one of the ends,
+/// Whether an export shows the statuses of its contacts.
+fn shows_status(contacts: &Seen<'_>) -> bool {
+    let column = Table::Contacts.column(STATUS);
+    let export = contacts.export.as_ref();
+    export
+        .zip(column)
+        .is_some_and(|(export, column)| export.columns.has(column))
+}
+
+/// The rows to be read beside the touched ones, ascending: all that are connected with those, or with one of the ends,
 /// through contacts, companies and counterparts.
-fn choose(
-    config: &Config,
+fn connected(
     tables: &[Option<Seen<'_>>],
     rows: &Rows<'_, '_>,
     links: &[[u64; 2]],
-    mut ends: PrintSet,
-    touched: &[Readable],
+    mut ends: Wanted,
+    touched: &[Brief],
     seed: u64,
-) -> Vec<usize> {
-    if touched.len() * 4 > links.len() {
-        return (0..links.len()).collect();
-    }
-    for relation in touched.iter().filter_map(|row| row.relation.as_ref()) {
-        ends.insert(plain(key_print(&[&relation.contact], seed)));
-        if let Ok(Some(kind)) = kind_of(relation, &config.setup.codes) {
-            ends.insert(tagged(
-                plain(key_print(&[&relation.no], seed)),
-                Table::Counterparts(kind),
-            ));
+) -> Vec<u32> {
+    for row in touched.iter().filter(|row| row.contact != 0) {
+        ends.insert(row.contact);
+        if let Ok(Some(kind)) = row.kind {
+            ends.insert(tagged(row.no, Table::Counterparts(kind)));
         }
     }
     let relations = rows.seen;
-    let left = relations
-        .diff
-        .gone
-        .iter()
-        .map(|at| relations.index.links[*at as usize]);
-    let changed = touched.iter().map(|row| links[row.at]);
+    let left = relations.diff.gone.iter();
+    let left = left.map(|at| relations.index.links[*at as usize]);
+    let changed = touched.iter().map(|row| links[row.at as usize]);
     ends.extend(left.chain(changed).flatten().filter(|end| *end != 0));
     with_companies(tables, &mut ends, seed);
     let mut chosen: Vec<bool> = vec![false; links.len()];
-    for row in touched {
-        chosen[row.at] = true;
-    }
     loop {
         let mut grew = false;
-        for (at, link) in links
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| !rows.is_touched(*at))
-        {
-            if !chosen[at] && link.iter().any(|end| *end != 0 && ends.contains(end)) {
+        for (at, link) in links.iter().enumerate() {
+            let is_known = |end: &u64| *end != 0 && ends.contains(*end);
+            if !chosen[at] && link.iter().any(is_known) && !rows.is_touched(at) {
                 chosen[at] = true;
                 grew = true;
-                ends.extend(link.iter().filter(|end| **end != 0));
+                ends.extend(link.iter().copied().filter(|end| *end != 0));
             }
         }
         if !grew {
             break;
         }
     }
-    (0..links.len()).filter(|at| chosen[*at]).collect()
+    let chosen = chosen.iter().enumerate().filter(|(_, chosen)| **chosen);
+    chosen.map(|(at, _)| at as u32).collect()
 }
 
 /// A person's status counts its company's relations too, so the two are looked at together.
-fn with_companies(tables: &[Option<Seen<'_>>], ends: &mut PrintSet, seed: u64) {
+fn with_companies(tables: &[Option<Seen<'_>>], ends: &mut Wanted, seed: u64) {
     let Some(seen) = tables[Table::Contacts.index()].as_ref() else {
         return;
     };
-    let column = Table::Contacts.column("Company No.").unwrap_or(0);
-    if let Some(export) = &seen.export {
-        for at in seen.diff.touched.iter().map(|at| *at as usize) {
-            if let Ok(record) = export.record(at) {
-                let company = company_key(record.value(column), seed);
-                ends.extend((company != 0).then_some(company));
-            }
-        }
-    }
+    ends.extend(companies_shown(seen, seed).filter(|company| *company != 0));
     let persons = seen.index.keys.iter().zip(&seen.index.links);
     let persons: Vec<u64> = persons
-        .filter(|(_, link)| link[0] != 0 && ends.contains(&link[0]))
+        .filter(|(_, link)| link[0] != 0 && ends.contains(link[0]))
         .map(|(key, _)| *key)
         .collect();
     ends.extend(persons);
+}
+
+/// The companies that contacts show whose records changed; 0 for one that shows none.
+pub fn companies_shown<'a>(contacts: &'a Seen<'_>, seed: u64) -> impl Iterator<Item = u64> + 'a {
+    let column = Table::Contacts.column("Company No.");
+    let export = contacts.export.as_ref().zip(column);
+    let export = export.filter(|(export, column)| export.columns.has(*column));
+    export.into_iter().flat_map(move |(export, column)| {
+        let touched = contacts.diff.touched.iter();
+        let records = touched.filter_map(|at| export.record(*at as usize).ok());
+        records.map(move |record| company_key(record.value(column), seed))
+    })
 }
 
 /// The key of a contact's company; 0 where it has none.
@@ -401,36 +424,25 @@ pub fn company_key(company: Option<&str>, seed: u64) -> u64 {
         .map_or(0, |no| plain(key_print(&[no], seed)))
 }
 
-/// Says what each of these rows does, and notes what follows from it.
+/// Says what each of these rows does, and notes what follows from it. What they say in words is read where it matters.
 fn settle(
-    config: &Config,
-    tables: &[Option<Seen<'_>>],
-    what: &Change<'_>,
-    read: Vec<Readable>,
+    what: &Change<'_, '_>,
+    mut read: Vec<Brief>,
+    links: &mut [[u64; 2]],
     couplings: &mut Couplings,
     problems: &mut Vec<Problem>,
-) {
-    let Change {
-        gone,
-        arranged,
-        seed,
-        ..
-    } = *what;
+) -> Result<(), StateError> {
+    let (tables, arranged) = (what.tables, what.arranged);
+    let contacts = tables[Table::Contacts.index()].as_ref();
     let Some(seen) = tables[Table::Relations.index()].as_ref() else {
-        return;
+        return Ok(());
     };
-    let mut relations: Vec<Relation> = Vec::with_capacity(read.len());
-    let mut at_of: Vec<usize> = Vec::with_capacity(read.len());
-    let old_links: Vec<(usize, [u64; 2])> = read
-        .iter()
-        .map(|row| (row.at, couplings.links[row.at]))
-        .collect();
-    let listed = seen
-        .export
-        .as_ref()
-        .map_or(0, |export| export.records.len());
+    let Some(export) = &seen.export else {
+        return Ok(());
+    };
+    let rows = Rows::new(seen, export, arranged);
     let place = |at: usize, relation: &Relation| {
-        let mut place = match at < listed {
+        let mut place = match at < rows.listed {
             true => seen.place(at),
             false => Place {
                 table: seen.table.name().to_owned(),
@@ -441,86 +453,87 @@ fn settle(
         place.key = Some(format!("{} {}", relation.contact, relation.code));
         place
     };
-    for row in read {
-        couplings.links[row.at] = [0, 0];
-        let Some(relation) = row.relation else {
+    let olds: Vec<(usize, [u64; 2])> = match contacts.is_some_and(Seen::is_read_first) {
+        true => Vec::new(),
+        false => {
+            let ats = read.iter().map(|row| row.at as usize);
+            ats.map(|at| (at, links[at])).collect()
+        }
+    };
+    let disputes = tables.iter().flatten();
+    let has_disputes = disputes
+        .filter(|seen| !seen.created.disputed.is_empty())
+        .count()
+        > 0;
+    for row in &mut read {
+        let at = row.at as usize;
+        links[at] = [row.contact, 0];
+        if row.contact == 0 {
+            continue;
+        }
+        let disputed = match row.is_unwanted || !has_disputes {
+            true => None,
+            false => disputed(what, row),
+        };
+        if !row.is_unwanted && disputed.is_none() {
+            continue;
+        }
+        couplings.troubled.insert(at);
+        let Some(relation) = rows.read(at, problems)? else {
+            *row = row.illegible();
+            links[at] = [0, 0];
             continue;
         };
-        let name = (relation.contact.clone(), relation.code.clone());
-        let is_new = row.at >= what.touched.len() - arranged.relations.len();
-        let asked = removal_name(&relation);
-        let mut staying = arranged.reasserted.iter();
-        let was_asked = gone.contains(&(Table::Relations, asked.clone()))
-            && !staying.any(|staying| removal_name(staying) == asked);
-        if !is_new && (was_asked || arranged.unlinked.contains(&name)) {
-            let contact = plain(key_print(&[&relation.contact], seed));
-            couplings.changed_contacts.insert(contact);
-            couplings.links[row.at] = [contact, 0];
-            couplings.troubled.insert(row.at);
-            couplings.removals.push(Removal {
-                at: row.at,
-                table: kind_of(&relation, &config.setup.codes)
-                    .ok()
-                    .flatten()
-                    .map(Table::Counterparts),
-                relation,
-                reason: "it was taken apart".to_owned(),
-            });
-            continue;
+        match disputed {
+            None => {
+                couplings.changed_contacts.insert(row.contact);
+                couplings.removals.push(Removal {
+                    at,
+                    table: row.kind.ok().flatten().map(Table::Counterparts),
+                    relation,
+                    reason: "it was taken apart".to_owned(),
+                });
+            }
+            Some((table, kind)) => {
+                let no = match table {
+                    Table::Contacts => &relation.contact,
+                    _ => &relation.no,
+                };
+                let reason = format!(
+                    "{} {no} was created here, and its system has somebody else under that number",
+                    table.noun()
+                );
+                let advice = format!(
+                    "`couplet links add {} {} {}` couples them all the same, `couplet links remove` takes the relation out",
+                    relation.contact,
+                    kind.def().noun,
+                    relation.no
+                );
+                let place = place(at, &relation);
+                problems.push(Problem::new(place, "number-taken", reason, advice));
+            }
         }
-        if let Some(disputed) = disputed(config, tables, arranged, &relation, seed) {
-            let advice = format!(
-                "`couplet links add {} {} {}` couples them all the same, `couplet links remove` takes the relation out",
-                relation.contact,
-                disputed.1.def().noun,
-                relation.no
-            );
-            problems.push(Problem::new(
-                place(row.at, &relation),
-                "number-taken",
-                disputed.0,
-                advice,
-            ));
-            couplings.links[row.at] = [plain(key_print(&[&relation.contact], seed)), 0];
-            couplings.troubled.insert(row.at);
-            continue;
-        }
-        relations.push(relation);
-        at_of.push(row.at);
+        *row = row.illegible();
     }
-    let exists = |table: Table, no: &str| {
-        let key = plain(key_print(&[no], seed));
-        arranged.birth(table, key).is_some()
-            || tables[table.index()]
-                .as_ref()
-                .is_some_and(|seen| seen.exists(key))
-    };
-    let found = standings(
-        &relations,
-        &config.setup.codes,
-        &|no| exists(Table::Contacts, no),
-        &|kind, no| exists(Table::Counterparts(kind), no),
-    );
+    let found = all_standings(what, &rows, &mut read, links, problems)?;
+    let gone = what.gone.iter();
+    let gone: PrintSet = gone
+        .map(|(table, no)| tagged(plain(key_print(&[no], what.seed)), *table))
+        .collect();
+    let may_be_deleted = |table: Table, key: u64| gone.contains(&tagged(key, table));
     let speaks = |table: Table| {
         tables[table.index()]
             .as_ref()
             .is_some_and(|seen| seen.export.is_some())
     };
-    let mut rows: PrintMap<Vec<StatusRow>> = PrintMap::default();
-    let setup_codes: Vec<&str> = config
-        .setup
-        .codes
-        .iter()
-        .flatten()
-        .map(String::as_str)
-        .collect();
-    for ((relation, standing), at) in relations.iter().zip(found).zip(at_of) {
-        let contact = plain(key_print(&[&relation.contact], seed));
-        couplings.links[at][0] = contact;
-        let trouble = |kind: &str, reason: String, advice: &str| {
-            Problem::new(place(at, relation), kind, reason, advice)
-        };
-        let was_deleted = |table: Table, no: &str| gone.contains(&(table, no.to_owned()));
+    // Records meet when both speak: nobody knows what a silent one would say.
+    let mut coupled_before: Option<Pairs> = None;
+    let shows_status = contacts.is_some_and(shows_status);
+    for (row, standing) in read.iter().zip(found) {
+        if row.contact == 0 {
+            continue;
+        }
+        let (at, contact) = (row.at as usize, row.contact);
         let kind_of_row = match &standing {
             Standing::Couples(kind)
             | Standing::NoContact(kind)
@@ -529,140 +542,193 @@ fn settle(
             | Standing::SecondOfCounterpart(kind) => Some(*kind),
             Standing::Carried | Standing::UnknownLink => None,
         };
-        let table = kind_of_row.map(Table::Counterparts);
-        let mut remove = |reason: String| {
-            couplings.troubled.insert(at);
-            couplings.removals.push(Removal {
-                at,
-                relation: relation.clone(),
-                table,
-                reason,
-            });
-        };
-        let is_trouble = !matches!(standing, Standing::Couples(_) | Standing::Carried);
-        let carried_of_nobody =
-            standing == Standing::Carried && was_deleted(Table::Contacts, &relation.contact);
+        // Hashes say whether it is worth reading, and words what was deleted.
+        let may_be_of_nobody = matches!(standing, Standing::Carried | Standing::NoContact(_))
+            && may_be_deleted(Table::Contacts, contact)
+            && stand(what, Table::Contacts, contact) == Stand::Nowhere;
         match standing {
-            _ if carried_of_nobody && !exists(Table::Contacts, &relation.contact) => {
-                remove(format!("contact {} is gone", relation.contact));
-                continue;
-            }
+            Standing::Carried if !may_be_of_nobody => {}
             Standing::Couples(kind) => {
                 let table = Table::Counterparts(kind);
-                let link = tagged(plain(key_print(&[&relation.no], seed)), table);
-                // Records meet when both speak: nobody knows what a silent one would say.
-                if speaks(Table::Contacts) && speaks(table)
-                    || couplings.before.contains(&[contact, link])
-                {
-                    couplings.links[at][1] = link;
+                let link = tagged(row.no, table);
+                let meet = speaks(Table::Contacts) && speaks(table);
+                let mut met = || {
+                    let before = coupled_before
+                        .get_or_insert_with(|| couplings.before(seen).collect::<Pairs>());
+                    before.of_contact(contact).any(|known| known == link)
+                };
+                if meet || met() {
+                    links[at][1] = link;
                 } else {
                     couplings.troubled.insert(at);
                 }
             }
-            Standing::Carried => {}
-            Standing::NoContact(_) if was_deleted(Table::Contacts, &relation.contact) => {
-                remove(format!("contact {} is gone", relation.contact));
-                continue;
+            standing => {
+                let Some(relation) = rows.read(at, problems)? else {
+                    links[at] = [0, 0];
+                    continue;
+                };
+                let was_deleted =
+                    |table: Table, no: &str| what.gone.contains(&(table, no.to_owned()));
+                let missed = match standing {
+                    Standing::NoCounterpart(kind) => {
+                        let table = Table::Counterparts(kind);
+                        Some((table, &relation.no)).filter(|_| may_be_deleted(table, row.no))
+                    }
+                    _ => Some((Table::Contacts, &relation.contact)).filter(|_| may_be_of_nobody),
+                };
+                let missed = missed.filter(|(table, no)| was_deleted(*table, no));
+                if standing != Standing::Carried || missed.is_some() {
+                    couplings.troubled.insert(at);
+                }
+                if let Some((table, no)) = missed {
+                    let reason = format!("{} {no} is gone", table.noun());
+                    couplings.removals.push(Removal {
+                        at,
+                        relation,
+                        table: kind_of_row.map(Table::Counterparts),
+                        reason,
+                    });
+                    continue;
+                }
+                problems.extend(problem(&standing, &relation, || place(at, &relation)));
             }
-            Standing::NoCounterpart(kind)
-                if was_deleted(Table::Counterparts(kind), &relation.no) =>
-            {
-                remove(format!("{} {} is gone", kind.def().noun, relation.no));
-                continue;
-            }
-            Standing::NoContact(_) => problems.push(trouble(
-                "no-contact",
-                format!("there is no contact {}", relation.contact),
-                "export the contact or remove the relation; it does not couple",
-            )),
-            Standing::NoCounterpart(kind) => problems.push(trouble(
-                "no-counterpart",
-                format!("there is no {} {}", kind.def().noun, relation.no),
-                "export the record or remove the relation; it does not couple",
-            )),
-            Standing::SecondOfContact(kind) => problems.push(trouble(
-                "second-counterpart",
-                format!(
-                    "contact {} already has a {}",
-                    relation.contact,
-                    kind.def().noun
-                ),
-                "remove one of the relations; the one with the lowest key couples",
-            )),
-            Standing::SecondOfCounterpart(kind) => problems.push(trouble(
-                "second-contact",
-                format!("{} {} already has a contact", kind.def().noun, relation.no),
-                "remove one of the relations; the one with the lowest key couples",
-            )),
-            Standing::UnknownLink => problems.push(trouble(
-                "unknown-link",
-                "\"Link to Table\" says something that no table is called".to_owned(),
-                "write Customer, Vendor or Bank Account",
-            )),
         }
-        if is_trouble {
-            couplings.troubled.insert(at);
-        }
-        rows.entry(contact)
-            .or_default()
-            .push(status_row(relation, kind_of_row, &setup_codes));
-        if what.touched[at] {
-            couplings.changed_contacts.insert(contact);
+        // A row counts when its code is a setup code and its number is filled (`business-central.md` §6.2).
+        if shows_status {
+            let links = kind_of_row.filter(|_| row.links);
+            couplings.statuses.push((contact, StatusRow { links }));
         }
     }
+    couplings.statuses.sort_by_key(|(contact, _)| *contact);
     // What a relation referred to before counts as well: its old contact, and couplings that came or went.
-    couplings.changed_contacts.extend(
-        seen.diff
-            .gone
-            .iter()
-            .map(|at| seen.index.links[*at as usize][0]),
-    );
-    for (at, old) in old_links {
-        let new = couplings.links[at];
-        if old != new || what.touched[at] {
+    let left = seen.diff.gone.iter();
+    let left = left.map(|at| seen.index.links[*at as usize][0]);
+    couplings.changed_contacts.extend(left);
+    for (at, old) in olds {
+        let new = links[at];
+        if old != new || rows.is_touched(at) {
             couplings.changed_contacts.extend([old[0], new[0]]);
         }
     }
     couplings.changed_contacts.remove(&0);
-    couplings.rows = Some(rows);
+    couplings.were_read = true;
+    Ok(())
 }
 
-/// Why a relation does not couple although both numbers exist: a number of ours was given to somebody else.
-fn disputed(
-    config: &Config,
-    tables: &[Option<Seen<'_>>],
-    arranged: &Arranged,
-    relation: &Relation,
-    seed: u64,
-) -> Option<(String, Kind)> {
-    let kind = kind_of(relation, &config.setup.codes).ok().flatten()?;
-    let ends = [
-        (Table::Contacts, &relation.contact),
-        (Table::Counterparts(kind), &relation.no),
-    ];
-    ends.into_iter().find_map(|(table, no)| {
-        let key = plain(key_print(&[no], seed));
-        let is_disputed = tables[table.index()]
-            .as_ref()
-            .is_some_and(|seen| seen.created.disputed.contains(&key))
-            && !arranged.undisputed.contains(&tagged(key, table));
-        is_disputed.then(|| {
-            let reason = format!(
-                "{} {no} was created here, and its system has somebody else under that number",
-                table.noun()
-            );
-            (reason, kind)
-        })
-    })
+/// Why a row does not couple, for people.
+fn problem(standing: &Standing, relation: &Relation, place: impl Fn() -> Place) -> Option<Problem> {
+    let (kind, reason, advice) = match standing {
+        Standing::Couples(_) | Standing::Carried => return None,
+        Standing::NoContact(_) => (
+            "no-contact",
+            format!("there is no contact {}", relation.contact),
+            "export the contact or remove the relation; it does not couple",
+        ),
+        Standing::NoCounterpart(kind) => (
+            "no-counterpart",
+            format!("there is no {} {}", kind.def().noun, relation.no),
+            "export the record or remove the relation; it does not couple",
+        ),
+        Standing::SecondOfContact(kind) => (
+            "second-counterpart",
+            format!(
+                "contact {} already has a {}",
+                relation.contact,
+                kind.def().noun
+            ),
+            "remove one of the relations; the one with the lowest key couples",
+        ),
+        Standing::SecondOfCounterpart(kind) => (
+            "second-contact",
+            format!("{} {} already has a contact", kind.def().noun, relation.no),
+            "remove one of the relations; the one with the lowest key couples",
+        ),
+        Standing::UnknownLink => (
+            "unknown-link",
+            "\"Link to Table\" says something that no table is called".to_owned(),
+            "write Customer, Vendor or Bank Account",
+        ),
+    };
+    Some(Problem::new(place(), kind, reason, advice))
 }
 
-/// A row counts for the status when its code is a setup code and its number is filled (`business-central.md` §6.2).
-fn status_row(relation: &Relation, kind: Option<Kind>, setup_codes: &[&str]) -> StatusRow {
-    let counts = setup_codes
-        .iter()
-        .any(|code| form::same(Form::Code, code, &relation.code))
-        && !relation.no.is_empty();
-    StatusRow {
-        links: kind.filter(|_| counts),
+/// Fewer rows than this are not worth a second core.
+const WORTH_A_CORE: usize = 16_384;
+
+/// What each row does; only those that are in each other's way are read for that.
+fn all_standings(
+    what: &Change<'_, '_>,
+    rows: &Rows<'_, '_>,
+    read: &mut [Brief],
+    links: &mut [[u64; 2]],
+    problems: &mut Vec<Problem>,
+) -> Result<Vec<Standing>, StateError> {
+    let ends_of = |row: &Brief| {
+        let counts = row.contact != 0;
+        let kind = row.kind.ok().flatten().filter(|_| counts);
+        let table = kind.map(Table::Counterparts);
+        Ends {
+            kind: if counts { row.kind } else { Ok(None) },
+            contact: kind.map_or(Stand::Nowhere, |_| {
+                stand(what, Table::Contacts, row.contact)
+            }),
+            counterpart: table.map_or(Stand::Nowhere, |table| stand(what, table, row.no)),
+        }
+    };
+    let ends = in_parts(read, WORTH_A_CORE, |part| {
+        part.iter().map(ends_of).collect::<Vec<Ends>>()
+    });
+    let found = clear_standings(&joined(ends));
+    let mut unclear: Vec<usize> = (0..found.len()).filter(|at| found[*at].is_none()).collect();
+    let mut relations: Vec<Relation> = Vec::with_capacity(unclear.len());
+    let mut illegible: Vec<usize> = Vec::new();
+    for at in &unclear {
+        match rows.read(read[*at].at as usize, problems)? {
+            Some(relation) => relations.push(relation),
+            None => illegible.push(*at),
+        }
     }
+    for at in &illegible {
+        links[read[*at].at as usize] = [0, 0];
+        read[*at] = read[*at].illegible();
+    }
+    unclear.retain(|at| !illegible.contains(at));
+    let codes = &what.config.setup.codes;
+    let among = standings(&relations, codes, &|_| true, &|_, _| true);
+    let found = found.into_iter();
+    let mut found: Vec<Standing> = found
+        .map(|standing| standing.unwrap_or(Standing::Carried))
+        .collect();
+    for (at, standing) in unclear.into_iter().zip(among) {
+        found[at] = standing;
+    }
+    Ok(found)
+}
+
+/// Where a record stands that a relation names.
+fn stand(what: &Change<'_, '_>, table: Table, key: u64) -> Stand {
+    let seen = what.tables[table.index()].as_ref();
+    match seen.and_then(|seen| seen.position(key)) {
+        Some(at) => Stand::At(at as u32),
+        None if what.arranged.birth(table, key).is_some() => Stand::Elsewhere,
+        None if seen.is_some_and(|seen| seen.is_unlisted(key)) => Stand::Elsewhere,
+        None => Stand::Nowhere,
+    }
+}
+
+/// Which end of a relation does not couple although both numbers exist: a number of ours was given to somebody else.
+fn disputed(what: &Change<'_, '_>, row: &Brief) -> Option<(Table, Kind)> {
+    let kind = row.kind.ok().flatten()?;
+    let ends = [
+        (Table::Contacts, row.contact),
+        (Table::Counterparts(kind), row.no),
+    ];
+    let is_disputed = |(table, key): &(Table, u64)| {
+        let seen = what.tables[table.index()].as_ref();
+        seen.is_some_and(|seen| seen.created.disputed.contains(key))
+            && !what.arranged.undisputed.contains(&tagged(*key, *table))
+    };
+    let (table, _) = ends.into_iter().find(is_disputed)?;
+    Some((table, kind))
 }

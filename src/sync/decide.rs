@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::exports::{Edits, NewRow};
 use crate::merge::guard;
@@ -34,8 +35,8 @@ pub struct Decided {
     pub overrides: BTreeMap<Table, Overrides>,
     /// Records that get a new base row although their bytes are as they were.
     pub rebased: BTreeMap<Table, BTreeSet<usize>>,
-    /// What each relation refers to, for the index.
-    pub links: Vec<[u64; 2]>,
+    /// What each relation refers to, for the index; `None` where that is as it was.
+    pub links: Option<Arc<Vec<[u64; 2]>>>,
     /// Records that are a problem, and so are looked at again in every pass.
     pub troubled: BTreeMap<Table, BTreeSet<usize>>,
     /// Rows of records that the pass creates, as the merge fills them.

@@ -109,8 +109,9 @@ pub fn links(config: &Config, effects: &Effects<'_>) -> Result<Vec<Link>, PassEr
 
 fn coupled(tables: &[Option<Seen<'_>>], couplings: &Couplings) -> Result<Vec<Link>, PassError> {
     let mut links = Vec::new();
-    for [contact, counterpart] in couplings.in_force() {
-        let Some((table, key)) = untagged(*counterpart) else {
+    let relations = tables[Table::Relations.index()].as_ref();
+    for [contact, counterpart] in couplings.in_force(relations) {
+        let Some((table, key)) = untagged(counterpart) else {
             continue;
         };
         let number = |table: Table, key: u64| -> Result<_, PassError> {
@@ -128,7 +129,7 @@ fn coupled(tables: &[Option<Seen<'_>>], couplings: &Couplings) -> Result<Vec<Lin
             }))
         };
         let (Some((contact, _)), Some((no, name))) =
-            (number(Table::Contacts, *contact)?, number(table, key)?)
+            (number(Table::Contacts, contact)?, number(table, key)?)
         else {
             continue;
         };
@@ -149,7 +150,8 @@ fn without_contact(
     couplings: &Couplings,
     seed: u64,
 ) -> Result<Vec<Link>, PassError> {
-    let coupled: PrintSet = couplings.in_force().iter().map(|pair| pair[1]).collect();
+    let relations = tables[Table::Relations.index()].as_ref();
+    let coupled: PrintSet = couplings.in_force(relations).map(|pair| pair[1]).collect();
     let contacts = tables[Table::Contacts.index()].as_ref();
     let contacts = contacts.map(companies).unwrap_or_default();
     let mut links = Vec::new();
@@ -162,8 +164,7 @@ fn without_contact(
         };
         // Contacts that could have one of this kind.
         let taken = couplings
-            .in_force()
-            .iter()
+            .in_force(relations)
             .filter(|pair| untagged(pair[1]).is_some_and(|(table, _)| table == seen.table));
         let taken: PrintSet = taken.map(|pair| pair[0]).collect();
         let key = |no: &str| plain(key_print(&[no], seed));

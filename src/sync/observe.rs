@@ -19,7 +19,7 @@ use crate::state::{Index, Rows, StateError, TableMemory};
 use super::arrivals::{Arrivals, arrive};
 use super::diff::{self, Diff, PrintSet};
 use super::intake::Incoming;
-use super::keys::Keys;
+use super::keys::{Keys, Wanted};
 use super::locate::{self, Located};
 
 /// Tags live in the low bits of a key, so that a link can say the kind of what it points at.
@@ -195,6 +195,11 @@ impl Seen<'_> {
         self.diff.touched.binary_search(&(at as u32)).is_ok()
     }
 
+    /// Whether the export shows its first records: each of them is new, and nobody knows of others.
+    pub fn is_read_first(&self) -> bool {
+        self.export.is_some() && self.index.is_empty()
+    }
+
     /// Whether it shares its key with another record.
     pub fn is_double(&self, at: usize) -> bool {
         self.diff.doubles.binary_search(&(at as u32)).is_ok()
@@ -211,7 +216,7 @@ impl Seen<'_> {
     }
 
     /// Makes keys findable; only those that a pass asks for.
-    pub fn find_keys(&mut self, wanted: &diff::PrintSet) {
+    pub fn find_keys(&mut self, wanted: &Wanted) {
         self.keys.ask(&self.diff.keys, wanted);
         self.old_keys.ask(&self.index.keys, wanted);
     }

@@ -59,7 +59,7 @@ pub(super) fn decide_party(
     decided: &mut Decided,
     notes: &mut Notes,
 ) -> Result<Option<Outcome>, StateError> {
-    let Counterparts { before, now } = world.couplings.of(contact).cloned().unwrap_or_default();
+    let Counterparts { before, now } = world.couplings.of(contact);
     let was_coupled = before.iter().any(Option::is_some);
     let is_coupled = now.iter().any(Option::is_some);
     // An uncoupled contact is a party of its own; it meets the first counterpart as if it were new.

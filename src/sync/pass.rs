@@ -22,6 +22,7 @@ use super::couple::{Couplings, couple};
 use super::decide::{Decided, decide};
 use super::events::{self, Events};
 use super::intake::{self, Intake};
+use super::keys::find_keys;
 use super::lookups::LogLookups;
 use super::observe::{self, Known, Seen, observe};
 use super::orders::Order;
@@ -413,9 +414,7 @@ impl<'c> View<'c> {
         let pending = Pending::of(store, &tables)?;
         let concerned = &arranged.concerned;
         let affected = affected(&tables, &mut couplings, &pending.contacts, concerned, seed);
-        for seen in tables.iter_mut().flatten() {
-            seen.find_keys(&affected.wanted);
-        }
+        find_keys(&mut tables, &affected.wanted);
         let key = |no: &str| observe::plain(key_print(&[no], seed));
         let assigned = store.agreed_on("Company No.")?.into_iter();
         let assigned = assigned.filter(|(_, company)| !company.trim().is_empty());

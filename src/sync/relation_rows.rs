@@ -1,12 +1,16 @@
 //! The rows of the relations table: those that its export lists, those that exist without being listed, and new ones.
 
-use crate::exports::{Export, Record};
-use crate::merge::coupling::Relation;
-use crate::model::{Form, Problem, Row, form};
+use std::collections::BTreeSet;
+
+use crate::exports::{Export, Record, key_print};
+use crate::merge::coupling::{Relation, UnknownLink, kind_of};
+use crate::model::{Form, Kind, Problem, Row, Table, form};
 use crate::state::StateError;
 
 use super::arrange::Arranged;
-use super::observe::Seen;
+use super::observe::{Seen, plain};
+use super::relations::removal_name;
+use super::spread::{in_parts, joined};
 
 /// All relation rows of a pass: those that the export lists, those that exist without being listed, and new ones.
 pub(super) struct Rows<'r, 'c> {
@@ -18,6 +22,41 @@ pub(super) struct Rows<'r, 'c> {
     /// Which rows are looked at anew.
     touched: Vec<bool>,
 }
+
+/// A relation row by its hashes: what is needed of it as long as nothing about it is out of the ordinary.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Brief {
+    /// Where it is among the rows.
+    pub(super) at: u32,
+    /// The key of its contact; 0 for a row that cannot be read, or does not count.
+    pub(super) contact: u64,
+    /// The key of its counterpart, untagged.
+    pub(super) no: u64,
+    /// Its kind.
+    pub(super) kind: Result<Option<Kind>, UnknownLink>,
+    /// Whether its code is a setup code and its number is filled.
+    pub(super) links: bool,
+    /// Whether it was asked to be taken out.
+    pub(super) is_unwanted: bool,
+}
+
+impl Brief {
+    /// The same row as one that does not count.
+    pub(super) fn illegible(self) -> Brief {
+        Brief { contact: 0, ..self }
+    }
+}
+
+/// What is known of relations before they are read.
+pub(super) struct Rules<'a> {
+    /// Business relation codes by kind.
+    pub(super) codes: &'a [Option<String>],
+    pub(super) gone: &'a BTreeSet<(Table, String)>,
+    pub(super) seed: u64,
+}
+
+/// Fewer rows than this are not worth a second core.
+const WORTH_A_CORE: usize = 4_096;
 
 impl<'r, 'c> Rows<'r, 'c> {
     pub(super) fn new(seen: &'r Seen<'c>, export: &Export, arranged: &'r Arranged) -> Rows<'r, 'c> {
@@ -48,18 +87,18 @@ impl<'r, 'c> Rows<'r, 'c> {
         self.listed + self.unlisted.len() + self.arranged.relations.len()
     }
 
+    /// What each row referred to at the last pass; where each stands where it stood, the index says it.
+    pub(super) fn moved_links(&self) -> Option<Vec<[u64; 2]>> {
+        let stays = old_positions(self.seen, self.unlisted.iter().copied())
+            .enumerate()
+            .all(|(at, old)| old == Some(at));
+        (!stays || self.len() != self.seen.index.len()).then(|| self.old_links())
+    }
+
+    /// What each row referred to at the last pass.
     pub(super) fn old_links(&self) -> Vec<[u64; 2]> {
-        let listed = self
-            .seen
-            .diff
-            .olds
-            .iter()
-            .map(|old| (*old as usize).checked_sub(1));
-        let unlisted = self.unlisted.iter().map(|old| Some(*old));
-        let mut links: Vec<[u64; 2]> = listed
-            .chain(unlisted)
-            .map(|old| old.map_or([0, 0], |old| self.seen.index.links[old]))
-            .collect();
+        let mut links = Vec::with_capacity(self.len());
+        links.extend(links_before(self.seen, self.unlisted.iter().copied()));
         links.resize(self.len(), [0, 0]);
         links
     }
@@ -68,36 +107,137 @@ impl<'r, 'c> Rows<'r, 'c> {
         self.touched[at]
     }
 
-    /// Which rows are looked at anew, by position.
-    pub(super) fn touched(&self) -> &[bool] {
-        &self.touched
+    /// Whether a row is one that the pass makes.
+    pub(super) fn is_new(&self, at: usize) -> bool {
+        at >= self.listed + self.unlisted.len()
     }
 
+    /// Where the rows are that are looked at anew.
+    pub(super) fn touched(&self) -> Vec<u32> {
+        self.all().filter(|at| self.touched[*at as usize]).collect()
+    }
+
+    /// Where the others are.
+    pub(super) fn untouched(&self) -> Vec<u32> {
+        let untouched = self.all().filter(|at| !self.touched[*at as usize]);
+        untouched.collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = u32> {
+        (0..self.len()).map(|at| at as u32)
+    }
+
+    /// Reads rows one after the other, on both cores where that pays.
+    pub(super) fn read_all(
+        &self,
+        ats: &[u32],
+        rules: &Rules<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Vec<Brief>, StateError> {
+        let mut gone = rules.gone.iter();
+        let may_be_unwanted =
+            !self.arranged.unlinked.is_empty() || gone.any(|(table, _)| *table == Table::Relations);
+        let reasserted = self.arranged.reasserted.iter().map(removal_name);
+        let reasserted: BTreeSet<String> = reasserted.collect();
+        let is_unwanted = |relation: &Relation| {
+            let asked = removal_name(relation);
+            let name = (relation.contact.clone(), relation.code.clone());
+            self.arranged.unlinked.contains(&name)
+                || !reasserted.contains(&asked) && rules.gone.contains(&(Table::Relations, asked))
+        };
+        let key = |no: &str| plain(key_print(&[no], rules.seed));
+        let read_part = |ats: &[u32]| {
+            let mut problems = Vec::new();
+            let mut briefs = Vec::with_capacity(ats.len());
+            let mut relation = Relation::default();
+            for at in ats {
+                let is_there = self.read_into(&mut relation, *at as usize, &mut problems)?;
+                let is_coded = |code: &String| form::same(Form::Code, code, &relation.code);
+                briefs.push(Brief {
+                    at: *at,
+                    contact: if is_there { key(&relation.contact) } else { 0 },
+                    no: key(&relation.no),
+                    kind: kind_of(&relation, rules.codes),
+                    links: !relation.no.is_empty() && rules.codes.iter().flatten().any(is_coded),
+                    is_unwanted: may_be_unwanted
+                        && is_there
+                        && !self.is_new(*at as usize)
+                        && is_unwanted(&relation),
+                });
+            }
+            Ok::<_, StateError>((briefs, problems))
+        };
+        let mut read: Vec<Vec<Brief>> = Vec::new();
+        for part in in_parts(ats, WORTH_A_CORE, read_part) {
+            let (briefs, found) = part?;
+            read.push(briefs);
+            problems.extend(found);
+        }
+        Ok(joined(read))
+    }
+
+    /// Reads a row; `None` where it cannot be read, or does not count.
     pub(super) fn read(
         &self,
         at: usize,
         problems: &mut Vec<Problem>,
-    ) -> Result<Readable, StateError> {
-        let new = self.listed + self.unlisted.len();
+    ) -> Result<Option<Relation>, StateError> {
+        let mut relation = Relation::default();
+        let is_there = self.read_into(&mut relation, at, problems)?;
+        Ok(is_there.then_some(relation))
+    }
+
+    /// Reads a row into one that was read before; `false` where it cannot be read, or does not count.
+    fn read_into(
+        &self,
+        relation: &mut Relation,
+        at: usize,
+        problems: &mut Vec<Problem>,
+    ) -> Result<bool, StateError> {
         let filled = self.arranged.filled.get(&at);
-        if let Some(relation) = filled.or(self.seen.created.filling.get(&at)) {
-            let relation = Some(relation.clone());
-            return Ok(Readable { at, relation });
+        if let Some(filled) = filled.or(self.seen.created.filling.get(&at)) {
+            relation.clone_from(filled);
+            return Ok(true);
         }
-        Ok(match &self.seen.export {
-            _ if at >= new => Readable {
-                at,
-                relation: Some(self.arranged.relations[at - new].relation.clone()),
+        let new = self.listed + self.unlisted.len();
+        match &self.seen.export {
+            _ if at >= new => relation.clone_from(&self.arranged.relations[at - new].relation),
+            Some(export) if at < self.listed => match read_row(self.seen, export, at) {
+                Ok(record) => fill(relation, record.row()),
+                Err(problem) => {
+                    problems.push(*problem);
+                    return Ok(false);
+                }
             },
-            Some(export) if at < self.listed => read_row(self.seen, export, at, problems),
             _ => {
                 let old = self.unlisted[at - self.listed];
-                let row = self.seen.rows.get(self.seen.index.rows[old])?;
-                let relation = row.as_ref().map(relation_of);
-                Readable { at, relation }
+                match self.seen.rows.get(self.seen.index.rows[old])? {
+                    Some(row) => fill(relation, &row),
+                    None => return Ok(false),
+                }
             }
-        })
+        }
+        Ok(true)
     }
+}
+
+/// Where rows stood in the index: the listed ones in the order of the export, then the unlisted ones.
+fn old_positions(
+    seen: &Seen<'_>,
+    unlisted: impl IntoIterator<Item = usize>,
+) -> impl Iterator<Item = Option<usize>> {
+    let listed = seen.diff.olds.iter();
+    let listed = listed.map(|old| (*old as usize).checked_sub(1));
+    listed.chain(unlisted.into_iter().map(Some))
+}
+
+/// What rows referred to at the last pass: the listed ones in the order of the export, then the unlisted ones.
+pub(super) fn links_before(
+    seen: &Seen<'_>,
+    unlisted: impl IntoIterator<Item = usize>,
+) -> impl Iterator<Item = [u64; 2]> {
+    let olds = old_positions(seen, unlisted);
+    olds.map(|old| old.map_or([0, 0], |old| seen.index.links[old]))
 }
 
 /// A relation row by its position among the listed and the unlisted ones.
@@ -130,43 +270,40 @@ pub fn read_relation(record: &Record) -> Relation {
 
 /// A row of the relations table as a relation.
 pub fn relation_of(row: &Row) -> Relation {
-    let code = |column: usize| {
-        row.get(column)
-            .map(|text| form::canonical(Form::Code, text).into_owned())
-            .unwrap_or_default()
+    let mut relation = Relation::default();
+    fill(&mut relation, row);
+    relation
+}
+
+/// Makes a relation what a row says, in the room that it has.
+fn fill(relation: &mut Relation, row: &Row) {
+    let code = |column: usize, into: &mut String| {
+        let text = row.get(column).unwrap_or_default();
+        form::canonical(Form::Code, text).as_ref().clone_into(into);
     };
-    Relation {
-        contact: code(0),
-        code: code(1),
-        link: row.get(2).map(str::to_owned),
-        no: code(3),
+    code(0, &mut relation.contact);
+    code(1, &mut relation.code);
+    match (row.get(2), &mut relation.link) {
+        (Some(text), Some(link)) => text.clone_into(link),
+        (text, link) => *link = text.map(str::to_owned),
     }
+    code(3, &mut relation.no);
 }
 
 /// A row of the relations export, if it can be read and counts.
-pub(super) struct Readable {
-    pub(super) at: usize,
-    pub(super) relation: Option<Relation>,
-}
-
-fn read_row(seen: &Seen<'_>, export: &Export, at: usize, problems: &mut Vec<Problem>) -> Readable {
-    let mut trouble = |kind: &str, reason: String, advice: &str| {
-        problems.push(Problem::new(seen.place(at), kind, reason, advice));
-        Readable { at, relation: None }
+fn read_row(seen: &Seen<'_>, export: &Export, at: usize) -> Result<Record, Box<Problem>> {
+    let trouble = |kind: &str, reason: String, advice: &str| {
+        Box::new(Problem::new(seen.place(at), kind, reason, advice))
     };
-    let record = match export.record(at) {
-        Ok(record) => record,
-        Err(fault) => return trouble(fault.kind, fault.reason, "mend the row; the rest goes on"),
-    };
+    let record = export
+        .record(at)
+        .map_err(|fault| trouble(fault.kind, fault.reason, "mend the row; the rest goes on"))?;
     if seen.is_double(at) {
-        return trouble(
+        return Err(trouble(
             "duplicate-key",
             "another row has the same contact no. and business relation code".to_owned(),
             "remove one of them; until then neither couples",
-        );
+        ));
     }
-    Readable {
-        at,
-        relation: Some(read_relation(&record)),
-    }
+    Ok(record)
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::exports::key_print;
+use crate::merge::Rule;
 use crate::merge::coupling::{Relation, kind_of};
 use crate::merge::deliver::Route;
 use crate::merge::plan::{Recoupling, Uncoupling};
-use crate::merge::{Rule, status};
+use crate::merge::status::{self, StatusRow};
 use crate::model::{Place, Problem, Table};
 use crate::state::memory::{GoneRow, Mark, MarkRow};
 use crate::state::{StateError, Store};
@@ -38,12 +39,14 @@ pub(super) fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Resul
         return Ok(());
     }
     let company_column = Table::Contacts.column("Company No.").unwrap_or(0);
+    let mut touched = seen.diff.touched.iter().peekable();
     for at in 0..export.records.len() {
+        let is_touched = touched.next_if(|next| **next as usize == at).is_some();
         let key = seen.diff.keys[at];
         let company = (seen.diff.olds[at] as usize)
             .checked_sub(1)
             .map_or(0, |old| seen.index.links[old][0]);
-        let due = seen.is_touched(at)
+        let due = is_touched
             || world.couplings.changed_contacts.contains(&key)
             || (company != 0 && world.couplings.changed_contacts.contains(&company));
         if !due || seen.is_double(at) {
@@ -54,9 +57,9 @@ pub(super) fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Resul
         };
         let row = record.row();
         let company = company_key(row.get(company_column), world.seed);
-        let mut rows = world.couplings.status_rows(key).to_vec();
+        let mut rows: Vec<StatusRow> = world.couplings.status_rows(key).collect();
         if company != 0 && company != key {
-            rows.extend_from_slice(world.couplings.status_rows(company));
+            rows.extend(world.couplings.status_rows(company));
         }
         let (Some(no), Some(shown)) = (row.get(0), row.get(column)) else {
             continue;
@@ -82,9 +85,9 @@ pub(super) fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Resul
         }
         let key = world.key(&birth.no);
         let company = company_key(birth.row.get(company_column), world.seed);
-        let mut rows = world.couplings.status_rows(key).to_vec();
+        let mut rows: Vec<StatusRow> = world.couplings.status_rows(key).collect();
         if company != 0 && company != key {
-            rows.extend_from_slice(world.couplings.status_rows(company));
+            rows.extend(world.couplings.status_rows(company));
         }
         let expected = status::status(&rows);
         if expected != "None" {

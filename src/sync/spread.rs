@@ -1,5 +1,7 @@
 //! Both cores for work on large tables; none of it for small ones, where starting a thread costs more.
 
+use std::thread::available_parallelism;
+
 /// From this size on, in bytes, a table is worth a thread.
 const LARGE: u64 = 4 << 20;
 
@@ -43,9 +45,58 @@ pub fn side_by_side<T: Send, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Does the same to the parts of a list, one a core; of a list that is not worth a second core, to the whole. Results are in the
+/// order of the parts.
+pub fn in_parts<T: Sync, R: Send>(
+    items: &[T],
+    worth_a_core: usize,
+    work: impl Fn(&[T]) -> R + Sync,
+) -> Vec<R> {
+    if items.len() < 2 * worth_a_core {
+        return vec![work(items)];
+    }
+    let cores = available_parallelism().map_or(1, usize::from);
+    let parts = cores.min(items.len() / worth_a_core).max(1);
+    let (mine, others) = items.split_at(items.len().div_ceil(parts));
+    std::thread::scope(|scope| {
+        let work = &work;
+        let threads = others
+            .chunks(mine.len())
+            .map(|part| scope.spawn(move || work(part)));
+        let threads: Vec<_> = threads.collect();
+        let mut results = vec![work(mine)];
+        for thread in threads {
+            results.push(match thread.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+        }
+        results
+    })
+}
+
+/// What was made of parts, as one.
+pub fn joined<T>(parts: Vec<Vec<T>>) -> Vec<T> {
+    let mut parts = parts.into_iter();
+    let mut whole = parts.next().unwrap_or_default();
+    for part in parts {
+        whole.extend(part);
+    }
+    whole
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_parts_of_a_list_are_the_list_in_its_order() {
+        for length in [0, 1, 7, 8, 100] {
+            let items: Vec<usize> = (0..length).collect();
+            let parts = in_parts(&items, 4, <[usize]>::to_vec);
+            assert_eq!(joined(parts), items);
+        }
+    }
 
     #[test]
     fn results_keep_their_order_whichever_way_the_work_is_done() {

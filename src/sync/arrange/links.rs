@@ -204,7 +204,7 @@ impl Arranger<'_, '_, '_> {
         let Some(seen) = self.seen(Table::Relations) else {
             return Ok(Vec::new());
         };
-        let links = self.scene.couplings.links.iter().enumerate();
+        let links = self.scene.couplings.links(seen).enumerate();
         let mut rows = Vec::new();
         for at in links.filter(|(_, link)| link[0] == key).map(|(at, _)| at) {
             if let Some(row) = super::super::relation_rows::relation_at(seen, at)? {

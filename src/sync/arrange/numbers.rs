@@ -127,10 +127,11 @@ impl Arranger<'_, '_, '_> {
 
     /// Whether a relation names it.
     fn is_related(&self, table: Table, no: &str, key: u64) -> bool {
-        let links = || self.scene.couplings.links.iter();
+        let relations = self.seen(Table::Relations).into_iter();
+        let mut links = relations.flat_map(|seen| self.scene.couplings.links(seen));
         match table {
             Table::Contacts => {
-                links().any(|link| link[0] == key)
+                links.any(|link| link[0] == key)
                     || self
                         .fresh
                         .iter()
@@ -138,7 +139,7 @@ impl Arranger<'_, '_, '_> {
             }
             _ => {
                 let tagged = tagged(key, table);
-                links().any(|link| link[1] == tagged)
+                links.any(|link| link[1] == tagged)
                     || self.fresh.iter().any(|(_, relation)| relation.no == no)
             }
         }

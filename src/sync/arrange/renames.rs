@@ -70,7 +70,7 @@ impl Arranger<'_, '_, '_> {
         let before: Vec<u64> = olds
             .map(|old| old.map_or(0, |old| seen.index.links[old][1]))
             .collect();
-        let links = self.scene.couplings.links.iter().enumerate();
+        let links = self.scene.couplings.links(seen).enumerate();
         let named = links
             .filter(|(at, link)| link[1] == counterpart || before.get(*at) == Some(&counterpart));
         let mut rows = Vec::new();
