@@ -342,9 +342,13 @@ pub fn triggers(
                     CreateContacts::All => true,
                 }
         });
+        let shows_primary = returns::PRIMARY_CELLS.iter().any(|column| {
+            let column = seen.table.column(column);
+            column.is_some_and(|column| export.columns.has(column))
+        });
         let watches_primary = kind
             .filter(|kind| kind.def().has_primary_contact && config.setup.code(*kind).is_some())
-            .is_some_and(|_| seen.memory.is_some());
+            .is_some_and(|_| seen.memory.is_some() && shows_primary);
         let relation_columns = columns::relation_columns(seen);
         let watches =
             creates || watches_primary || !relation_columns.is_empty() || !gone.is_empty();

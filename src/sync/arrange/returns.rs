@@ -12,7 +12,7 @@ use super::super::observe::tagged;
 use super::{Arranger, Birth, NewRelation, canonical, cell, set};
 
 /// The cells of a counterpart that name its primary contact.
-const PRIMARY_CELLS: [&str; 2] = [PRIMARY_CONTACT, "Contact"];
+pub(super) const PRIMARY_CELLS: [&str; 2] = [PRIMARY_CONTACT, "Contact"];
 
 impl Arranger<'_, '_, '_> {
     /// Notes what the records that are gone take along: their relations, and where they were the primary contact.
