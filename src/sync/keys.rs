@@ -13,7 +13,7 @@ use crate::model::Table;
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     keys: PrintSet,
-    /// One bit for the first bits of every key in the set; those of others are rarely set.
+    /// Two bits in one word for every key in the set; those of others are rarely both set.
     bits: Vec<u64>,
     /// Whether each key is wanted, and the set is of no matter.
     is_all: bool,
@@ -60,10 +60,10 @@ impl Wanted {
             let size = (self.keys.len() * SPARSE / 64).next_power_of_two().max(16) * 2;
             self.bits = vec![0; size];
             let keys = std::mem::take(&mut self.keys);
-            keys.iter().for_each(|key| self.set_bit(*key));
+            keys.iter().for_each(|key| self.set_bits(*key));
             self.keys = keys;
         } else {
-            self.set_bit(key);
+            self.set_bits(key);
         }
         true
     }
@@ -73,23 +73,24 @@ impl Wanted {
         self.may_contain(key) && self.keys.remove(&key)
     }
 
-    /// The word and the bit of a key: its first bits, since its last ones may be a tag.
-    fn bit(&self, key: u64) -> (usize, u64) {
+    /// The word and the bits of a key: its first bits choose them, and some before the last ones, which may be a tag.
+    fn word_and_bits(&self, key: u64) -> (usize, u64) {
         let bit = key >> (64 - (self.bits.len() * 64).trailing_zeros());
-        ((bit / 64) as usize, 1 << (bit % 64))
+        let bits = 1 << (bit % 64) | 1 << ((key >> 4) % 64);
+        ((bit / 64) as usize, bits)
     }
 
-    fn set_bit(&mut self, key: u64) {
-        let (word, bit) = self.bit(key);
-        self.bits[word] |= bit;
+    fn set_bits(&mut self, key: u64) {
+        let (word, bits) = self.word_and_bits(key);
+        self.bits[word] |= bits;
     }
 
     fn may_contain(&self, key: u64) -> bool {
         if self.bits.is_empty() {
             return false;
         }
-        let (word, bit) = self.bit(key);
-        self.bits[word] & bit != 0
+        let (word, bits) = self.word_and_bits(key);
+        self.bits[word] & bits == bits
     }
 }
 
@@ -300,7 +301,7 @@ mod tests {
 
     /// Few keys that are spread over all bits, so that they meet often, and 0.
     fn key() -> impl Strategy<Value = u64> {
-        (0u64..40).prop_map(|no| no.wrapping_mul(0x9e37_79b9_7f4a_7c15) | (no & 1) * 0xf)
+        (0u64..40).prop_map(|no| no.wrapping_mul(0x9e37_79b9_7f4a_7c15) | ((no & 1) * 0xf))
     }
 
     proptest! {
