@@ -5,6 +5,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::state::Index;
 
+use super::keys::Wanted;
+
 /// Hashes keys that are hashes already.
 #[derive(Default)]
 pub struct PrintHasher(u64);
@@ -29,42 +31,6 @@ pub type PrintMap<V> = HashMap<u64, V, BuildHasherDefault<PrintHasher>>;
 
 /// A set of prints. Only for look-ups.
 pub type PrintSet = std::collections::HashSet<u64, BuildHasherDefault<PrintHasher>>;
-
-/// Tells of most keys that they are not among some, at the cost of one look into a few bits.
-pub struct Filter {
-    bits: Vec<u64>,
-    shift: u32,
-}
-
-impl Filter {
-    /// A filter of these keys, of which there should be few.
-    pub fn of(keys: impl Iterator<Item = u64> + Clone) -> Filter {
-        // Sixteen bits a key let one in sixteen others through; up to the size of a core's own cache.
-        let bits = (keys.clone().count() * 16)
-            .next_power_of_two()
-            .clamp(64, 1 << 21);
-        let mut filter = Filter {
-            bits: vec![0; bits / 64],
-            shift: 64 - bits.trailing_zeros(),
-        };
-        for key in keys {
-            let bit = filter.bit(key);
-            filter.bits[bit / 64] |= 1 << (bit % 64);
-        }
-        filter
-    }
-
-    /// Keys are hashes; their high bits are as good as any.
-    fn bit(&self, key: u64) -> usize {
-        (key >> self.shift) as usize
-    }
-
-    /// Whether a key may be among them; when not, it is not.
-    pub fn may_have(&self, key: u64) -> bool {
-        let bit = self.bit(key);
-        self.bits[bit / 64] >> (bit % 64) & 1 == 1
-    }
-}
 
 /// How an export differs from the index of its last reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -172,14 +138,9 @@ pub fn compare(
             missing.retain(|at| !there.contains(&old.keys[*at as usize]));
         }
         if !missing.is_empty() {
-            let wanted: PrintSet = missing.iter().map(|at| old.keys[*at as usize]).collect();
-            let filter = Filter::of(wanted.iter().copied());
-            let there: PrintSet = diff
-                .keys
-                .iter()
-                .copied()
-                .filter(|key| filter.may_have(*key) && wanted.contains(key))
-                .collect();
+            let wanted: Wanted = missing.iter().map(|at| old.keys[*at as usize]).collect();
+            let keys = diff.keys.iter().copied();
+            let there: PrintSet = keys.filter(|key| wanted.contains(*key)).collect();
             missing.retain(|at| !there.contains(&old.keys[*at as usize]));
         }
         diff.gone = missing;
@@ -257,8 +218,8 @@ fn doubles(diff: &Diff) -> Vec<u32> {
     if counts.is_empty() {
         return Vec::new();
     }
-    let filter = Filter::of(counts.keys().copied());
-    for key in diff.keys.iter().filter(|key| filter.may_have(**key)) {
+    let counted: Wanted = counts.keys().copied().collect();
+    for key in diff.keys.iter().filter(|key| counted.contains(**key)) {
         if let Some(count) = counts.get_mut(key) {
             *count += 1;
         }
