@@ -116,7 +116,7 @@ fn rows_read(bencher: Bencher<'_, '_>, records: usize) {
 }
 
 /// What a pass with so many changed cells remembers.
-fn memory(pass: u64, changes: usize) -> Memory {
+fn memory(pass: u64, changes: usize) -> Memory<'static> {
     let change = |at: usize| Change {
         contact: format!("CT{at:07}"),
         table: Table::Contacts.name().to_owned(),
@@ -151,8 +151,8 @@ fn pass_remembered(bencher: Bencher<'_, '_>, changes: usize) {
     bencher
         .counter(ItemsCount::new(changes))
         .with_inputs(&mut next)
-        .bench_local_values(|memory| {
-            let committed = store.journal_commit(&RealDisk, &[], &memory);
+        .bench_local_values(|mut memory| {
+            let committed = store.journal_commit(&RealDisk, &[], &mut memory);
             committed.expect("a journal");
             let remembered = store.remember(&RealDisk, &memory, "2026-11-23T09:30:01Z");
             remembered.expect("a memory");
