@@ -207,6 +207,18 @@ impl<'r> View<'r> {
         Ok(raw.is_some_and(|raw| quote.is_some() && raw.first().copied() == quote))
     }
 
+    /// What stands in a model column, where that is just a part of the record's text.
+    fn plain(&self, column: usize) -> Option<&'r str> {
+        let (Cells::Csv(cells), Some(text)) = (self.cells, self.text) else {
+            return None;
+        };
+        let cell = cells.get(self.export.columns.position(column)?)?;
+        match cell.quoted {
+            true => None,
+            false => text.get(cell.span.clone()),
+        }
+    }
+
     /// What stands in a model column, options and booleans in the file's spelling; `None` where the file does not say.
     ///
     /// # Errors
@@ -258,6 +270,31 @@ impl<'r> View<'r> {
         self.each_value(|_| true, problems, |column, value| row.put(column, value))
     }
 
+    /// Hands over the value in each column of the model, `None` where it is unknown, in the order of the model. Values
+    /// that are unknown because their spelling is are problems.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`text`](View::text); what was handed over until then is no record's.
+    pub fn each(
+        &self,
+        problems: &mut Vec<Problem>,
+        mut then: impl FnMut(Option<&str>),
+    ) -> Result<(), Fault> {
+        let mut next = 0;
+        self.each_value(
+            |_| true,
+            problems,
+            |column, value| {
+                (next..column).for_each(|_| then(None));
+                then(Some(value));
+                next = column + 1;
+            },
+        )?;
+        (next..self.export.table.columns().len()).for_each(|_| then(None));
+        Ok(())
+    }
+
     /// Notes values that are unknown because their spelling is, and finds what keeps the record from being read.
     ///
     /// # Errors
@@ -280,6 +317,11 @@ impl<'r> View<'r> {
         let known = problems.len();
         let columns = self.export.table.columns().iter().enumerate();
         for (column, def) in columns.filter(|(_, def)| concerns(def)) {
+            // Most cells are a part of the record's text.
+            if let (Form::Text | Form::Code, Some(text)) = (def.form, self.plain(column)) {
+                then(column, text);
+                continue;
+            }
             let text = match self.text(column) {
                 Ok(Some(text)) => text,
                 Ok(None) => continue,

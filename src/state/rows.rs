@@ -94,6 +94,8 @@ pub struct RowWriter {
     length: u64,
     /// Rows that are still to be written.
     block: Vec<u8>,
+    /// Where the last whole one of them ends.
+    ended: usize,
 }
 
 impl RowWriter {
@@ -109,19 +111,43 @@ impl RowWriter {
             draft,
             length,
             block: Vec::with_capacity(RowWriter::BLOCK + 4096),
+            ended: 0,
         })
     }
 
     /// Appends a row and returns what an index points at it with.
+    ///
+    /// # Errors
+    /// Those of the disk.
     pub fn push(&mut self, row: &Row) -> Result<u64, StateError> {
-        let start = self.block.len();
+        self.begin(row.cells().len());
+        row.cells().for_each(|cell| self.cell(cell));
+        self.end()
+    }
+
+    /// Begins a row of so many cells, which are given one by one. One that was begun and not ended is given up.
+    pub fn begin(&mut self, cells: usize) {
+        self.block.truncate(self.ended);
         self.block.extend_from_slice(&[0; HEAD]);
-        encode(row, &mut self.block);
-        let (head, body) = self.block[start..].split_at_mut(HEAD);
+        self.block.push(cells as u8);
+    }
+
+    /// The next cell of a row; `None` is unknown.
+    pub fn cell(&mut self, cell: Option<&str>) {
+        encode(cell, &mut self.block);
+    }
+
+    /// Ends a row and returns what an index points at it with.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn end(&mut self) -> Result<u64, StateError> {
+        let (head, body) = self.block[self.ended..].split_at_mut(HEAD);
         head[..4].copy_from_slice(&(body.len() as u32).to_le_bytes());
         head[4..].copy_from_slice(&(xxh3_64(body) as u32).to_le_bytes());
         let pointer = self.length + 1;
-        self.length += (self.block.len() - start) as u64;
+        self.length += (self.block.len() - self.ended) as u64;
+        self.ended = self.block.len();
         if self.block.len() >= RowWriter::BLOCK {
             self.write_block()?;
         }
@@ -129,8 +155,9 @@ impl RowWriter {
     }
 
     fn write_block(&mut self) -> Result<(), StateError> {
-        let written = self.draft.write_all(&self.block);
+        let written = self.draft.write_all(&self.block[..self.ended]);
         self.block.clear();
+        self.ended = 0;
         written.map_err(StateError::file(&self.path))
     }
 
@@ -142,18 +169,15 @@ impl RowWriter {
     }
 }
 
-fn encode(row: &Row, out: &mut Vec<u8>) {
-    out.push(row.cells().len() as u8);
-    for cell in row.cells() {
-        // 0 is unknown; otherwise the length plus 1, seven bits a byte.
-        let mut length = cell.map_or(0, |cell| cell.len() as u64 + 1);
-        while length >= 0x80 {
-            out.push(length as u8 | 0x80);
-            length >>= 7;
-        }
-        out.push(length as u8);
-        out.extend_from_slice(cell.unwrap_or_default().as_bytes());
+fn encode(cell: Option<&str>, out: &mut Vec<u8>) {
+    // 0 is unknown; otherwise the length plus 1, seven bits a byte.
+    let mut length = cell.map_or(0, |cell| cell.len() as u64 + 1);
+    while length >= 0x80 {
+        out.push(length as u8 | 0x80);
+        length >>= 7;
     }
+    out.push(length as u8);
+    out.extend_from_slice(cell.unwrap_or_default().as_bytes());
 }
 
 fn decode(mut bytes: &[u8]) -> Option<Row> {
@@ -195,8 +219,8 @@ mod tests {
         #[test]
         fn a_row_comes_back_as_it_went_in(cells in proptest::collection::vec(proptest::option::of(".{0,300}"), 0..40)) {
             let row = Row::new(cells.iter().map(Option::as_deref));
-            let mut bytes = Vec::new();
-            encode(&row, &mut bytes);
+            let mut bytes = vec![cells.len() as u8];
+            row.cells().for_each(|cell| encode(cell, &mut bytes));
             prop_assert_eq!(decode(&bytes), Some(row));
         }
 

@@ -1,12 +1,11 @@
 //! Carry out: all files of a pass behind one journal, each the old or the new one at any instant (`product.md` §7).
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use tracing::{info, warn};
+use tracing::warn;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::config::{Announce, Config, Update, WriteBack};
@@ -14,18 +13,16 @@ use crate::disk::{Disk, Draft};
 use crate::exports::{Edits, Export, UpdateContents};
 use crate::merge::Plan;
 use crate::merge::deliver::Route;
-use crate::model::{Row, Table};
-use crate::state::memory::{Memory, TableMemory, Target};
-use crate::state::rows::rows_path;
-use crate::state::{IndexDraft, RowWriter, StateError, Store};
+use crate::state::memory::{Memory, Target};
+use crate::state::{StateError, Store};
 
-use super::couple::{PRIMARY_CONTACT, company_key};
-use super::decide::{Born, Decided, Overrides};
+use super::bases::{Bases, remember_table};
+use super::decide::Decided;
 use super::inbox::folder_and_name;
-use super::observe::{Seen, plain};
+use super::observe::Seen;
 use super::pass::{Effects, stamp};
 use super::quiet::Quiet;
-use super::spread::side_by_side;
+use super::spread::{side_by_side, together};
 
 /// Why a pass could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -118,17 +115,41 @@ pub fn apply(
         room_for(&jobs, disk)?;
         store.journal_intent(disk, &targets)?;
     }
-    let mut written: BTreeMap<Table, String> = BTreeMap::new();
     let sized = |seen: &Seen<'_>| seen.identity.map_or(0, |identity| identity.size);
-    let digests = side_by_side(
-        jobs.iter().map(|job| (sized(job.seen), job)).collect(),
-        |job| {
+    let write_files = || {
+        let jobs = jobs.iter().map(|job| (sized(job.seen), job)).collect();
+        side_by_side(jobs, |job: &Job<'_>| {
             job.write(disk).map_err(|source| ApplyError::Write {
                 path: job.temporary(),
                 source,
             })
-        },
-    );
+        })
+    };
+    let bases = Bases {
+        overrides: &overrides,
+        rebased: &rebased,
+        links: links.as_deref().map(Vec::as_slice),
+        troubled: &troubled,
+        born: &born,
+        dropped: &dropped,
+    };
+    let base_folder = store.base_folder();
+    let keep_bases = || {
+        let observed = tables.iter().flatten().filter(|seen| seen.export.is_some());
+        side_by_side(
+            observed.map(|seen| (sized(seen), seen)).collect(),
+            |seen: &Seen<'_>| {
+                let edits = edits
+                    .get(&seen.table)
+                    .filter(|_| seen.route() == Route::InPlace)
+                    .unwrap_or(&nothing);
+                remember_table(seen, edits, &bases, disk, &base_folder)
+            },
+        )
+    };
+    // A disk at work leaves the cores time for the bases, which nothing names before the pass is remembered.
+    let size = jobs.iter().map(|job| sized(job.seen)).sum();
+    let (digests, remembered) = together(size, write_files, keep_bases);
     if digests.iter().any(Result::is_err) {
         // A file that was rewritten while it was copied is no failure: the pass is planned again.
         let overtaken = tables
@@ -145,10 +166,19 @@ pub fn apply(
             return Ok(Applied::Overtaken(seen.path.clone()));
         }
     }
+    let mut leaves_open = false;
+    for table in remembered {
+        let (table, is_open) = table?;
+        memory.tables.push(table);
+        leaves_open |= is_open;
+    }
     for (job, digest) in jobs.iter_mut().zip(digests) {
         job.target.after = digest?;
-        if job.in_place {
-            written.insert(job.seen.table, job.target.after.clone());
+        let name = job.seen.table.name();
+        let mut tables = memory.tables.iter_mut();
+        if let Some(table) = tables.find(|table| job.in_place && table.table == name) {
+            table.digest.clone_from(&job.target.after);
+            table.written_pass = Some(pass);
         }
     }
     for announcement in &mut announcements {
@@ -156,38 +186,6 @@ pub fn apply(
     }
     for page in &mut pages {
         page.write(disk)?;
-    }
-    stage("keeping bases");
-    let bases = Bases {
-        overrides: &overrides,
-        rebased: &rebased,
-        links: links.as_deref().map(Vec::as_slice),
-        troubled: &troubled,
-        born: &born,
-        dropped: &dropped,
-    };
-    let base_folder = store.base_folder();
-    let observed = tables.iter().flatten().filter(|seen| seen.export.is_some());
-    let remembered = side_by_side(observed.map(|seen| (sized(seen), seen)).collect(), |seen| {
-        let edits = edits
-            .get(&seen.table)
-            .filter(|_| seen.route() == Route::InPlace)
-            .unwrap_or(&nothing);
-        remember_table(
-            seen,
-            edits,
-            &bases,
-            written.get(&seen.table),
-            pass,
-            disk,
-            &base_folder,
-        )
-    });
-    let mut leaves_open = false;
-    for table in remembered {
-        let (table, is_open) = table?;
-        memory.tables.push(table);
-        leaves_open |= is_open;
     }
     if !leaves_open {
         memory.quiet = quiet(doing, tables, &memory, plan, &jobs, disk)?;
@@ -696,283 +694,4 @@ pub fn digest_of(disk: &dyn Disk, path: &Path) -> Result<Option<String>, ApplyEr
         hash.update(&buffer[..count]);
         offset += count as u64;
     }
-}
-
-/// What the bases of a pass are made of.
-struct Bases<'a> {
-    overrides: &'a BTreeMap<Table, Overrides>,
-    rebased: &'a BTreeMap<Table, BTreeSet<usize>>,
-    links: Option<&'a [[u64; 2]]>,
-    troubled: &'a BTreeMap<Table, BTreeSet<usize>>,
-    born: &'a BTreeMap<Table, Vec<Born>>,
-    dropped: &'a BTreeMap<Table, BTreeSet<usize>>,
-}
-
-/// Writes a table's new index and rows, uncommitted, and returns what the state will know of it, and whether records
-/// must be looked at again although nothing of them changes.
-fn remember_table(
-    seen: &Seen<'_>,
-    edits: &Edits,
-    bases: &Bases<'_>,
-    after: Option<&String>,
-    pass: u64,
-    disk: &dyn Disk,
-    folder: &Path,
-) -> Result<(TableMemory, bool), StateError> {
-    let Some(export) = &seen.export else {
-        return Ok((seen.memory.clone().unwrap_or_default(), true));
-    };
-    let old = seen.memory.clone().unwrap_or_default();
-    let rebased = bases.rebased.get(&seen.table);
-    let born = bases.born.get(&seen.table).map_or(&[][..], Vec::as_slice);
-    let dropped = bases.dropped.get(&seen.table);
-    let unlisted = seen.unlisted();
-    let carried: Vec<usize> = (0..unlisted.len())
-        .filter(|at| dropped.is_none_or(|dropped| !dropped.contains(&unlisted[*at])))
-        .collect();
-    let same_records = seen.diff.touched.is_empty()
-        && seen.diff.gone.is_empty()
-        && edits.is_empty()
-        && born.is_empty()
-        && seen.index.len() == export.records.len() + carried.len();
-    let of_relations = || bases.links.filter(|_| seen.table == Table::Relations);
-    let same_links = of_relations().is_none_or(|links| links == seen.index.links);
-    let same_order = seen
-        .diff
-        .olds
-        .iter()
-        .enumerate()
-        .all(|(at, old)| *old as usize == at + 1);
-    let mut memory = TableMemory {
-        table: seen.table.name().to_owned(),
-        file: seen.file(),
-        digest: after
-            .cloned()
-            .unwrap_or_else(|| format!("{:032x}", export.digest)),
-        // Rows that a person sent again may belong to an older file.
-        sequence: seen.sequence.max(old.sequence),
-        shape: seen.shape,
-        settings: seen.config.settings_print(seen.table),
-        records: match seen.is_part {
-            true => old.records,
-            false => (export.records.len() - edits.remove.len() + edits.append.len()) as u64,
-        },
-        exports: seen.exports,
-        ends_with_newline: export.ends_with_newline(),
-        written_pass: after.map(|_| pass).or(old.written_pass),
-        ..old
-    };
-    if seen.memory.is_some()
-        && same_records
-        && same_links
-        && same_order
-        && rebased.is_none_or(BTreeSet::is_empty)
-        && !seen.index.is_outdated
-    {
-        return Ok((memory, seen.index.prints.contains(&0)));
-    }
-    memory.generation += 1;
-    // Superseded rows are left behind; when they are the larger part, the live ones move to a new file.
-    let compacting = memory.rows_count > 2 * memory.records + 1000;
-    if compacting {
-        memory.rows_epoch += 1;
-        (memory.rows_length, memory.rows_count) = (0, 0);
-    }
-    let path = rows_path(folder, seen.table, memory.rows_epoch);
-    let mut writer = RowWriter::open(disk, path, memory.rows_length)?;
-    let mut index = IndexDraft::new(&seen.index);
-    let overrides = bases.overrides.get(&seen.table);
-    let troubled = bases.troubled.get(&seen.table);
-    let mut push_row = |row: &Row, count: &mut u64| -> Result<u64, StateError> {
-        *count += 1;
-        writer.push(row)
-    };
-    let mut reader = export.reader();
-    let (mut row, mut found) = (Row::unknown(seen.table), Vec::new());
-    let mut read = read_anew(seen, edits, rebased, compacting)
-        .into_iter()
-        .peekable();
-    let mut at = 0;
-    while at < export.records.len() {
-        // What nobody touched is as it was.
-        let next = read.peek().copied().unwrap_or(export.records.len());
-        if at < next {
-            keep(&mut index, seen, of_relations(), at..next);
-            at = next;
-            continue;
-        }
-        read.next();
-        let this = at;
-        at += 1;
-        if edits.remove.contains(&this) {
-            continue;
-        }
-        let key = seen.diff.keys[this];
-        let is_touched = seen.is_touched(this);
-        let old = (seen.diff.olds[this] as usize).checked_sub(1);
-        let old_row = old.map_or(0, |old| seen.index.rows[old]);
-        let old_link = old.map_or([0, 0], |old| seen.index.links[old]);
-        let link = of_relations().map_or(old_link, |links| {
-            links.get(this).copied().unwrap_or_default()
-        });
-        let new_cells = edits.cells.get(&this);
-        let is_known = !is_touched
-            && new_cells.is_none()
-            && !rebased.is_some_and(|rebased| rebased.contains(&this));
-        found.clear();
-        let is_read = !is_known
-            && !seen.is_double(this)
-            && reader
-                .read(this)
-                .and_then(|view| view.fill(&mut row, &mut found))
-                .is_ok();
-        if !is_read {
-            // Left out, or as it was.
-            let print = match is_touched {
-                true => 0,
-                false => export.records[this].print,
-            };
-            let mut pointer = old_row;
-            if compacting && let Some(row) = seen.rows.get(pointer)? {
-                pointer = push_row(&row, &mut memory.rows_count)?;
-            }
-            if key != 0 {
-                index.push(key, print, pointer, link);
-            }
-            continue;
-        }
-        let mut print = export.records[this].print;
-        if let Some(cells) = new_cells {
-            for (column, value) in cells {
-                row.set(*column, Some(value.clone()));
-            }
-            // Should the bytes not be known, the record is just looked at again.
-            let record = export.record(this).ok();
-            let edited = record.and_then(|record| export.edited(&record, cells).ok());
-            print = edited.map_or(0, |bytes| export.print_of(&bytes));
-        }
-        for (column, value) in overrides
-            .and_then(|overrides| overrides.get(&this))
-            .into_iter()
-            .flatten()
-        {
-            row.set(*column, value.clone());
-        }
-        // A record that is a problem is looked at again in every pass.
-        let is_troubled = troubled.is_some_and(|troubled| troubled.contains(&this));
-        if is_troubled || !found.is_empty() {
-            print = 0;
-        }
-        let link = match seen.table {
-            Table::Relations | Table::Templates(_) | Table::Lookup(_) => link,
-            Table::Contacts | Table::Counterparts(_) => reference(seen.table, &row, export.seed()),
-        };
-        let pointer = push_row(&row, &mut memory.rows_count)?;
-        index.push(plain(key), print, pointer, link);
-    }
-    // What the export does not list and exists all the same keeps its base.
-    for at in carried {
-        let old = unlisted[at];
-        let mut pointer = seen.index.rows[old];
-        if compacting && let Some(row) = seen.rows.get(pointer)? {
-            pointer = push_row(&row, &mut memory.rows_count)?;
-        }
-        let link = of_relations().map_or(seen.index.links[old], |links| {
-            links[export.records.len() + at]
-        });
-        index.push(seen.index.keys[old], seen.index.prints[old], pointer, link);
-    }
-    let first_born = export.records.len() + unlisted.len();
-    for (at, born) in born.iter().enumerate() {
-        // In place it will be read back as it was written; in a folder it is in flight.
-        let print = match seen.route() {
-            Route::InPlace => export
-                .new_row(&born.new)
-                .map_or(0, |bytes| export.print_of(&bytes)),
-            Route::Folder | Route::Nowhere | Route::Silent => 0,
-        };
-        let link = match seen.table {
-            Table::Relations => {
-                let link = of_relations().and_then(|links| links.get(first_born + at));
-                link.copied().unwrap_or_default()
-            }
-            _ => reference(seen.table, &born.row, export.seed()),
-        };
-        let pointer = push_row(&born.row, &mut memory.rows_count)?;
-        index.push(born.key, print, pointer, link);
-    }
-    memory.rows_length = writer.finish()?;
-    index.write(disk, folder, seen.table, memory.generation)?;
-    info!(
-        table = seen.table.name(),
-        generation = memory.generation,
-        records = index.len(),
-        "base written"
-    );
-    Ok((memory, index.has_open()))
-}
-
-/// Records of an export whose entry in the index may be another one, ascending: all of them where all rows move.
-fn read_anew(
-    seen: &Seen<'_>,
-    edits: &Edits,
-    rebased: Option<&BTreeSet<usize>>,
-    all: bool,
-) -> Vec<usize> {
-    if all {
-        return (0..seen.diff.keys.len()).collect();
-    }
-    let touched = seen.diff.touched.iter().map(|at| *at as usize);
-    let edited = edits.cells.keys().chain(&edits.remove).copied();
-    let rebased = rebased.into_iter().flatten().copied();
-    let without_entry = seen.diff.olds.iter().enumerate();
-    let without_entry = without_entry
-        .filter(|(_, old)| **old == 0)
-        .map(|(at, _)| at);
-    let mut anew: Vec<usize> = touched
-        .chain(edited)
-        .chain(rebased)
-        .chain(without_entry)
-        .collect();
-    anew.sort_unstable();
-    anew.dedup();
-    anew
-}
-
-/// Keeps the entries of records that are as they were, but for relations that refer to something else now.
-fn keep(
-    index: &mut IndexDraft<'_>,
-    seen: &Seen<'_>,
-    links: Option<&[[u64; 2]]>,
-    range: Range<usize>,
-) {
-    if let Some(links) = links {
-        for at in range {
-            let (old, link) = (seen.diff.olds[at] as usize - 1, links[at]);
-            match link == seen.index.links[old] {
-                true => index.keep(old, 1),
-                false => index.push(
-                    seen.index.keys[old],
-                    seen.index.prints[old],
-                    seen.index.rows[old],
-                    link,
-                ),
-            }
-        }
-        return;
-    }
-    let olds = &seen.diff.olds[range];
-    for run in olds.chunk_by(|before, after| before + 1 == *after) {
-        index.keep(run[0] as usize - 1, run.len());
-    }
-}
-
-/// What a record refers to, for the index: a contact to its company, a counterpart to its primary contact.
-fn reference(table: Table, row: &Row, seed: u64) -> [u64; 2] {
-    let column = match table {
-        Table::Contacts => table.column("Company No."),
-        _ => table.column(PRIMARY_CONTACT),
-    };
-    let no = column.and_then(|column| row.get(column));
-    [company_key(no, seed), 0]
 }

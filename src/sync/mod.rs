@@ -4,6 +4,7 @@ pub mod affected;
 pub mod apply;
 pub mod arrange;
 pub mod arrivals;
+mod bases;
 mod births;
 mod consequences;
 mod counts;

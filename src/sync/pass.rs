@@ -28,7 +28,7 @@ use super::observe::{self, Known, Seen, observe};
 use super::orders::Order;
 use super::pending::Pending;
 use super::requests::{self, RequestRow, RowAnswer};
-use super::spread::side_by_side;
+use super::spread::{let_go, side_by_side};
 use super::words::Words;
 use super::world::World;
 use super::{documents, interactions, log, quiet, receipts, recover};
@@ -631,7 +631,7 @@ fn attempt(
         summary.plan.writes(),
         summary.plan.interactions.len(),
     );
-    stage("writing files");
+    stage("writing files and bases");
     let written = summary.plan.documents.iter();
     let files = written.flat_map(|document| documents::files(config, document, pass));
     let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
@@ -640,15 +640,13 @@ fn attempt(
         couplings: summary.couplings,
         read_at,
     };
-    match apply(
-        decided,
-        &summary.plan,
-        &tables,
-        &files,
-        effects,
-        store,
-        &doing,
-    )? {
+    let plan = &summary.plan;
+    let applied = apply(decided, plan, &tables, &files, effects, store, &doing);
+    // Files that were replaced are freed by whoever closes them last.
+    let size = |seen: &Seen<'_>| seen.identity.map_or(0, |identity| identity.size);
+    let tables = tables.into_iter().flatten();
+    let_go(tables.map(|seen| (size(&seen), seen)).collect());
+    match applied? {
         Applied::Overtaken(path) => Ok(Attempt::Overtaken(path)),
         Applied::Done(files) => {
             stage("logging");

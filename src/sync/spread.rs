@@ -85,6 +85,30 @@ pub fn joined<T>(parts: Vec<Vec<T>>) -> Vec<T> {
     whole
 }
 
+/// Does two things at once where the size of the work, in bytes, pays for that, and otherwise one after the other.
+pub fn together<A: Send, B: Send>(
+    size: u64,
+    one: impl FnOnce() -> A,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if size < LARGE {
+        return (one(), other());
+    }
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(other);
+        let one = one();
+        match thread.join() {
+            Ok(other) => (one, other),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Lets go of tables and files, which takes as long as they are large, on both cores where that pays.
+pub fn let_go<T: Send>(items: Vec<(u64, T)>) {
+    side_by_side(items, drop);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

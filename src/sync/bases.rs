@@ -1,0 +1,313 @@
+//! Bases: what each record showed when it was merged, written as the state's new index and rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::Path;
+
+use tracing::info;
+
+use crate::disk::Disk;
+use crate::exports::{Edits, Export};
+use crate::merge::deliver::Route;
+use crate::model::{Row, Table};
+use crate::state::memory::TableMemory;
+use crate::state::rows::rows_path;
+use crate::state::{IndexDraft, RowWriter, StateError};
+
+use super::couple::{PRIMARY_CONTACT, company_key};
+use super::decide::{Born, Overrides};
+use super::observe::{Seen, plain};
+
+/// What the bases of a pass are made of.
+pub(super) struct Bases<'a> {
+    pub(super) overrides: &'a BTreeMap<Table, Overrides>,
+    pub(super) rebased: &'a BTreeMap<Table, BTreeSet<usize>>,
+    pub(super) links: Option<&'a [[u64; 2]]>,
+    pub(super) troubled: &'a BTreeMap<Table, BTreeSet<usize>>,
+    pub(super) born: &'a BTreeMap<Table, Vec<Born>>,
+    pub(super) dropped: &'a BTreeMap<Table, BTreeSet<usize>>,
+}
+
+/// Writes a table's new index and rows, uncommitted, as if its file stayed what was read, and returns what the state will know of it, and whether records
+/// must be looked at again although nothing of them changes.
+pub(super) fn remember_table(
+    seen: &Seen<'_>,
+    edits: &Edits,
+    bases: &Bases<'_>,
+    disk: &dyn Disk,
+    folder: &Path,
+) -> Result<(TableMemory, bool), StateError> {
+    let Some(export) = &seen.export else {
+        return Ok((seen.memory.clone().unwrap_or_default(), true));
+    };
+    let old = seen.memory.clone().unwrap_or_default();
+    let rebased = bases.rebased.get(&seen.table);
+    let born = bases.born.get(&seen.table).map_or(&[][..], Vec::as_slice);
+    let dropped = bases.dropped.get(&seen.table);
+    let unlisted = seen.unlisted();
+    let carried: Vec<usize> = (0..unlisted.len())
+        .filter(|at| dropped.is_none_or(|dropped| !dropped.contains(&unlisted[*at])))
+        .collect();
+    let same_records = seen.diff.touched.is_empty()
+        && seen.diff.gone.is_empty()
+        && edits.is_empty()
+        && born.is_empty()
+        && seen.index.len() == export.records.len() + carried.len();
+    let of_relations = || bases.links.filter(|_| seen.table == Table::Relations);
+    let same_links = of_relations().is_none_or(|links| links == seen.index.links);
+    let same_order = seen
+        .diff
+        .olds
+        .iter()
+        .enumerate()
+        .all(|(at, old)| *old as usize == at + 1);
+    let mut memory = TableMemory {
+        table: seen.table.name().to_owned(),
+        file: seen.file(),
+        digest: format!("{:032x}", export.digest),
+        // Rows that a person sent again may belong to an older file.
+        sequence: seen.sequence.max(old.sequence),
+        shape: seen.shape,
+        settings: seen.config.settings_print(seen.table),
+        records: match seen.is_part {
+            true => old.records,
+            false => (export.records.len() - edits.remove.len() + edits.append.len()) as u64,
+        },
+        exports: seen.exports,
+        ends_with_newline: export.ends_with_newline(),
+        ..old
+    };
+    if seen.memory.is_some()
+        && same_records
+        && same_links
+        && same_order
+        && rebased.is_none_or(BTreeSet::is_empty)
+        && !seen.index.is_outdated
+    {
+        return Ok((memory, seen.index.prints.contains(&0)));
+    }
+    memory.generation += 1;
+    // Superseded rows are left behind; when they are the larger part, the live ones move to a new file.
+    let compacting = memory.rows_count > 2 * memory.records + 1000;
+    if compacting {
+        memory.rows_epoch += 1;
+        (memory.rows_length, memory.rows_count) = (0, 0);
+    }
+    let path = rows_path(folder, seen.table, memory.rows_epoch);
+    let mut writer = RowWriter::open(disk, path, memory.rows_length)?;
+    let mut index = IndexDraft::new(&seen.index);
+    let overrides = bases.overrides.get(&seen.table);
+    let troubled = bases.troubled.get(&seen.table);
+    let width = seen.table.columns().len();
+    let naming = naming_column(seen.table);
+    let mut reader = export.reader();
+    let mut problems = Vec::new();
+    let mut touched = seen.diff.touched.iter().peekable();
+    let mut anew = read_anew(seen, edits, rebased, compacting)
+        .into_iter()
+        .peekable();
+    let mut next = 0;
+    while next < export.records.len() {
+        // What nobody touched is as it was.
+        let stop = anew.peek().copied().unwrap_or(export.records.len());
+        if next < stop {
+            keep(&mut index, seen, of_relations(), next..stop);
+            next = stop;
+            continue;
+        }
+        anew.next();
+        let at = next;
+        next += 1;
+        let is_touched = touched
+            .next_if(|touched| **touched as usize == at)
+            .is_some();
+        if edits.remove.contains(&at) {
+            continue;
+        }
+        let key = seen.diff.keys[at];
+        let print = export.records[at].print;
+        let old = (seen.diff.olds[at] as usize).checked_sub(1);
+        let old_link = old.map_or([0, 0], |old| seen.index.links[old]);
+        let link =
+            of_relations().map_or(old_link, |links| links.get(at).copied().unwrap_or_default());
+        let new_cells = edits.cells.get(&at);
+        let unlike = overrides.and_then(|overrides| overrides.get(&at));
+        let is_rebased = rebased.is_some_and(|rebased| rebased.contains(&at));
+        problems.clear();
+        let says_more = is_touched || is_rebased || new_cells.is_some();
+        let is_read = says_more && !seen.is_double(at);
+        let written = match is_read.then(|| reader.read(at).ok()).flatten() {
+            None => None,
+            Some(view) if new_cells.is_none() && unlike.is_none() => {
+                let (mut column, mut names) = (0, 0);
+                writer.begin(width);
+                let each = view.each(&mut problems, |cell| {
+                    if naming == Some(column) {
+                        names = company_key(cell, export.seed());
+                    }
+                    column += 1;
+                    writer.cell(cell);
+                });
+                match each {
+                    Ok(()) => Some((writer.end()?, print, names)),
+                    Err(_) => None,
+                }
+            }
+            Some(view) => {
+                let mut row = Row::unknown(seen.table);
+                match view.fill(&mut row, &mut problems) {
+                    Ok(()) => {
+                        let print =
+                            new_cells.map_or(print, |cells| edited_print(export, at, cells));
+                        let new_cells = new_cells.into_iter().flatten();
+                        new_cells.for_each(|(column, value)| row.put(*column, value));
+                        for (column, value) in unlike.into_iter().flatten() {
+                            row.set(*column, value.clone());
+                        }
+                        let names = naming.map_or(0, |at| company_key(row.get(at), export.seed()));
+                        Some((writer.push(&row)?, print, names))
+                    }
+                    Err(_) => None,
+                }
+            }
+        };
+        let Some((pointer, print, names)) = written else {
+            // Left out, or as it was.
+            let mut pointer = old.map_or(0, |old| seen.index.rows[old]);
+            if compacting && let Some(row) = seen.rows.get(pointer)? {
+                pointer = writer.push(&row)?;
+                memory.rows_count += 1;
+            }
+            if key != 0 {
+                index.push(key, if is_touched { 0 } else { print }, pointer, link);
+            }
+            continue;
+        };
+        memory.rows_count += 1;
+        // A record that is a problem is looked at again in every pass.
+        let is_troubled = troubled.is_some_and(|troubled| troubled.contains(&at));
+        let print = if is_troubled || !problems.is_empty() {
+            0
+        } else {
+            print
+        };
+        let link = naming.map_or(link, |_| [names, 0]);
+        index.push(plain(key), print, pointer, link);
+    }
+    // What the export does not list and exists all the same keeps its base.
+    for at in carried {
+        let old = unlisted[at];
+        let mut pointer = seen.index.rows[old];
+        if compacting && let Some(row) = seen.rows.get(pointer)? {
+            pointer = writer.push(&row)?;
+            memory.rows_count += 1;
+        }
+        let link = of_relations().map_or(seen.index.links[old], |links| {
+            links[export.records.len() + at]
+        });
+        index.push(seen.index.keys[old], seen.index.prints[old], pointer, link);
+    }
+    let first_born = export.records.len() + unlisted.len();
+    for (at, born) in born.iter().enumerate() {
+        // In place it will be read back as it was written; in a folder it is in flight.
+        let print = match seen.route() {
+            Route::InPlace => export
+                .new_row(&born.new)
+                .map_or(0, |bytes| export.print_of(&bytes)),
+            Route::Folder | Route::Nowhere | Route::Silent => 0,
+        };
+        let link = match seen.table {
+            Table::Relations => {
+                let link = of_relations().and_then(|links| links.get(first_born + at));
+                link.copied().unwrap_or_default()
+            }
+            _ => {
+                let names = naming.and_then(|column| born.row.get(column));
+                [company_key(names, export.seed()), 0]
+            }
+        };
+        let pointer = writer.push(&born.row)?;
+        memory.rows_count += 1;
+        index.push(born.key, print, pointer, link);
+    }
+    memory.rows_length = writer.finish()?;
+    index.write(disk, folder, seen.table, memory.generation)?;
+    info!(
+        table = seen.table.name(),
+        generation = memory.generation,
+        records = index.len(),
+        "base written"
+    );
+    Ok((memory, index.has_open()))
+}
+
+/// Records of an export whose entry in the index may be another one, ascending: all of them where all rows move.
+fn read_anew(
+    seen: &Seen<'_>,
+    edits: &Edits,
+    rebased: Option<&BTreeSet<usize>>,
+    all: bool,
+) -> Vec<usize> {
+    if all {
+        return (0..seen.diff.keys.len()).collect();
+    }
+    let touched = seen.diff.touched.iter().map(|at| *at as usize);
+    let edited = edits.cells.keys().chain(&edits.remove).copied();
+    let rebased = rebased.into_iter().flatten().copied();
+    let without_entry = seen.diff.olds.iter().enumerate();
+    let without_entry = without_entry
+        .filter(|(_, old)| **old == 0)
+        .map(|(at, _)| at);
+    let mut anew: Vec<usize> = touched
+        .chain(edited)
+        .chain(rebased)
+        .chain(without_entry)
+        .collect();
+    anew.sort_unstable();
+    anew.dedup();
+    anew
+}
+
+/// Keeps the entries of records that are as they were, but for relations that refer to something else now.
+fn keep(
+    index: &mut IndexDraft<'_>,
+    seen: &Seen<'_>,
+    links: Option<&[[u64; 2]]>,
+    range: Range<usize>,
+) {
+    if let Some(links) = links {
+        for at in range {
+            let (old, link) = (seen.diff.olds[at] as usize - 1, links[at]);
+            match link == seen.index.links[old] {
+                true => index.keep(old, 1),
+                false => index.push(
+                    seen.index.keys[old],
+                    seen.index.prints[old],
+                    seen.index.rows[old],
+                    link,
+                ),
+            }
+        }
+        return;
+    }
+    let olds = &seen.diff.olds[range];
+    for run in olds.chunk_by(|before, after| before + 1 == *after) {
+        index.keep(run[0] as usize - 1, run.len());
+    }
+}
+
+/// The print that a record will have once these cells are edited. Should its bytes not be known, it is looked at again.
+fn edited_print(export: &Export, at: usize, cells: &[(usize, String)]) -> u64 {
+    let record = export.record(at).ok();
+    let edited = record.and_then(|record| export.edited(&record, cells).ok());
+    edited.map_or(0, |bytes| export.print_of(&bytes))
+}
+
+/// The column with what a record refers to, for the index: a contact to its company, a counterpart to its primary contact.
+fn naming_column(table: Table) -> Option<usize> {
+    match table {
+        Table::Contacts => table.column("Company No."),
+        Table::Counterparts(_) => table.column(PRIMARY_CONTACT),
+        Table::Relations | Table::Templates(_) | Table::Lookup(_) => None,
+    }
+}
