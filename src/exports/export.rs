@@ -17,7 +17,7 @@ use super::print::Printer;
 use super::reader::ambiguous;
 use super::reading::{Reading, Stop, digest_of};
 use super::settings::{Settings, TooLong};
-use super::source::{Bounds, ReadAhead, ReadAt, pieces, read_exact_at, read_range};
+use super::source::{Bounds, ReadAt, pieces, read_exact_at, read_range};
 use crate::model::form::{canonical, is_blank};
 use crate::model::{Form, Place, Problem, Row, Table};
 
@@ -330,7 +330,7 @@ impl Export {
             header: read.header,
             body_start: read.body_start,
             tail_start: read.tail_start,
-            text: Box::new(ReadAhead::new(text)),
+            text,
             file: file.to_owned(),
             seed,
             printer: Printer::new(seed),

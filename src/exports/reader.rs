@@ -11,7 +11,6 @@ use super::export::{CHANGED, Cells, Export, Record, RecordAt};
 use super::grammar::Fault;
 use super::json::{self, Member};
 use crate::model::form::caption;
-use crate::model::table::ColumnDef;
 use crate::model::{Form, Problem, Row};
 
 /// A cursor over the records of an export. It holds one record at a time and, once it is under way, allocates nothing;
@@ -27,11 +26,25 @@ pub struct Reader<'e> {
     ahead: usize,
     cells: Cells,
     names: Names,
+    columns: Vec<Column>,
+}
+
+/// A model column, as often as it is asked for.
+#[derive(Clone, Copy)]
+struct Column {
+    /// Where a CSV file has it.
+    position: Option<usize>,
+    form: Form,
 }
 
 impl Export {
     /// A cursor over its records.
     pub fn reader(&self) -> Reader<'_> {
+        let columns = self.table.columns().iter().enumerate();
+        let columns = columns.map(|(column, def)| Column {
+            position: self.columns.position(column),
+            form: def.form,
+        });
         Reader {
             export: self,
             block: Vec::new(),
@@ -40,6 +53,7 @@ impl Export {
             ahead: 0,
             cells: self.no_cells(),
             names: Names::default(),
+            columns: columns.collect(),
         }
     }
 
@@ -109,6 +123,7 @@ impl Reader<'_> {
             text,
             cells: &self.cells,
             names: &self.names,
+            columns: &self.columns,
         })
     }
 
@@ -176,6 +191,7 @@ pub struct View<'r> {
     text: Option<&'r str>,
     cells: &'r Cells,
     names: &'r Names,
+    columns: &'r [Column],
 }
 
 impl<'r> View<'r> {
@@ -253,8 +269,8 @@ impl<'r> View<'r> {
         let Some(text) = self.text(column)? else {
             return Ok(None);
         };
-        Ok(match self.export.table.columns().get(column) {
-            Some(def) if is_option(def.form) => caption(def.form, &text).map(Cow::Borrowed),
+        Ok(match self.columns.get(column) {
+            Some(known) if is_option(known.form) => caption(known.form, &text).map(Cow::Borrowed),
             _ => Some(text),
         })
     }
@@ -303,22 +319,22 @@ impl<'r> View<'r> {
     pub fn check(&self, problems: &mut Vec<Problem>) -> Result<(), Fault> {
         // Every cell of a CSV record that is text is text.
         let is_text = matches!(self.cells, Cells::Csv(_)) && self.text.is_some();
-        let may_be_unknown = |def: &ColumnDef| is_option(def.form) || !is_text;
+        let may_be_unknown = |form: Form| is_option(form) || !is_text;
         self.each_value(may_be_unknown, problems, |_, _| ())
     }
 
     /// Hands over the values that are known in some columns, in the order of the model.
     fn each_value(
         &self,
-        concerns: impl Fn(&ColumnDef) -> bool,
+        concerns: impl Fn(Form) -> bool,
         problems: &mut Vec<Problem>,
         mut then: impl FnMut(usize, &str),
     ) -> Result<(), Fault> {
-        let known = problems.len();
-        let columns = self.export.table.columns().iter().enumerate();
-        for (column, def) in columns.filter(|(_, def)| concerns(def)) {
+        let before = problems.len();
+        let columns = self.columns.iter().enumerate();
+        for (column, known) in columns.filter(|(_, known)| concerns(known.form)) {
             // Most cells are a part of the record's text.
-            if let (Form::Text | Form::Code, Some(text)) = (def.form, self.plain(column)) {
+            if let (Form::Text | Form::Code, Some(text)) = (known.form, self.plain(column)) {
                 then(column, text);
                 continue;
             }
@@ -326,28 +342,29 @@ impl<'r> View<'r> {
                 Ok(Some(text)) => text,
                 Ok(None) => continue,
                 Err(fault) => {
-                    problems.truncate(known);
+                    problems.truncate(before);
                     return Err(fault);
                 }
             };
-            match def.form {
+            match known.form {
                 Form::Text | Form::Code => then(column, &text),
-                Form::Boolean | Form::ContactType => match caption(def.form, &text) {
+                form @ (Form::Boolean | Form::ContactType) => match caption(form, &text) {
                     Some(caption) => then(column, caption),
-                    None => problems.push(self.unknown_spelling(def.name)),
+                    None => problems.push(self.unknown_spelling(column)),
                 },
             }
         }
-        if problems.len() > known {
+        if problems.len() > before {
             let key = self.text(0)?.map(Cow::into_owned);
-            for problem in &mut problems[known..] {
+            for problem in &mut problems[before..] {
                 problem.place.key.clone_from(&key);
             }
         }
         Ok(())
     }
 
-    fn unknown_spelling(&self, name: &str) -> Problem {
+    fn unknown_spelling(&self, column: usize) -> Problem {
+        let name = self.export.table.columns()[column].name;
         let mut place = self.export.place(self.at);
         place.column = Some(name.to_owned());
         Problem::new(
@@ -361,8 +378,8 @@ impl<'r> View<'r> {
     fn span(&self, column: usize) -> Result<Option<Range<usize>>, Fault> {
         match self.cells {
             Cells::Csv(spans) => {
-                let position = self.export.columns.position(column);
-                let cell = position.and_then(|position| spans.get(position));
+                let known = self.columns.get(column);
+                let cell = known.and_then(|known| spans.get(known.position?));
                 Ok(cell.map(|cell| cell.span.clone()))
             }
             Cells::Json(members) => match self.names.found.get(column) {

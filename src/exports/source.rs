@@ -1,7 +1,6 @@
 //! Reading a file by position, and through a window that moves over it.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
 
 pub use crate::disk::{ReadAt, read_exact_at};
 
@@ -34,77 +33,6 @@ pub fn read_range(source: &dyn ReadAt, range: std::ops::Range<u64>) -> io::Resul
     let mut bytes = vec![0; length];
     read_exact_at(source, &mut bytes, range.start)?;
     Ok(bytes)
-}
-
-/// Reads ahead where small pieces are asked for one after the other; whoever jumps about reads just what it asks for. Each part of
-/// the file has a block of its own, so that threads that are at work in different parts leave each other alone.
-pub(super) struct ReadAhead {
-    source: Box<dyn ReadAt>,
-    length: u64,
-    blocks: [Mutex<Block>; 8],
-}
-
-#[derive(Default)]
-struct Block {
-    start: u64,
-    bytes: Vec<u8>,
-    /// Where the last piece ended.
-    last: u64,
-}
-
-impl ReadAhead {
-    const BLOCK: usize = 64 << 10;
-    /// A gap of a few records is still one after the other.
-    const NEAR: u64 = 4 << 10;
-
-    pub(super) fn new(source: Box<dyn ReadAt>) -> ReadAhead {
-        ReadAhead {
-            length: source.len(),
-            source,
-            blocks: Default::default(),
-        }
-    }
-
-    fn block_of(&self, offset: u64) -> &Mutex<Block> {
-        let part = self.length / self.blocks.len() as u64 + 1;
-        let at = usize::try_from(offset / part).unwrap_or(usize::MAX);
-        &self.blocks[at.min(self.blocks.len() - 1)]
-    }
-}
-
-impl ReadAt for ReadAhead {
-    fn len(&self) -> u64 {
-        self.length
-    }
-
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        // A thread that panicked with the lock left a block that is whole or unused.
-        let block = self.block_of(offset).lock();
-        let mut block = block.unwrap_or_else(PoisonError::into_inner);
-        let within = |block: &Block| {
-            let from = usize::try_from(offset.checked_sub(block.start)?).ok()?;
-            Some(
-                from..from
-                    .checked_add(buf.len())
-                    .filter(|end| *end <= block.bytes.len())?,
-            )
-        };
-        let follows = offset >= block.last && offset - block.last < ReadAhead::NEAR;
-        block.last = offset + buf.len() as u64;
-        if within(&block).is_none() && follows && buf.len() < ReadAhead::BLOCK {
-            block.bytes.resize(ReadAhead::BLOCK, 0);
-            let count = self.source.read_at(&mut block.bytes, offset)?;
-            block.bytes.truncate(count);
-            block.start = offset;
-        }
-        match within(&block) {
-            Some(range) => {
-                buf.copy_from_slice(&block.bytes[range]);
-                Ok(buf.len())
-            }
-            None => self.source.read_at(buf, offset),
-        }
-    }
 }
 
 /// A part of a file in memory that moves forward over it.
