@@ -73,7 +73,30 @@ fn is_address(text: &str) -> bool {
         return false;
     };
     // The specials of RFC 5322, but for the bar, which separates addresses where it stands.
-    let in_local = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{}~.".contains(c);
+    let is_special = |c: char| {
+        matches!(
+            c,
+            '!' | '#'
+                | '$'
+                | '%'
+                | '&'
+                | '\''
+                | '*'
+                | '+'
+                | '-'
+                | '/'
+                | '='
+                | '?'
+                | '^'
+                | '_'
+                | '`'
+                | '{'
+                | '}'
+                | '~'
+                | '.'
+        )
+    };
+    let in_local = |c: char| c.is_alphanumeric() || is_special(c);
     let in_domain = |c: char| c.is_alphanumeric() || c == '-' || c == '.';
     let dotted = |part: &str| part.split('.').all(|label| !label.is_empty());
     dotted(local) && dotted(domain) && local.chars().all(in_local) && domain.chars().all(in_domain)

@@ -56,6 +56,53 @@ impl FieldId {
     }
 }
 
+/// Some of the fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FieldSet(u64);
+
+const _: () = assert!(CONTACT_FIELDS.len() <= u64::BITS as usize);
+
+impl FieldSet {
+    /// All fields.
+    pub fn all() -> FieldSet {
+        FieldId::all().collect()
+    }
+
+    /// Adds a field.
+    pub fn insert(&mut self, field: FieldId) {
+        self.0 |= 1 << field.0;
+    }
+
+    /// Whether a field is among them.
+    pub fn contains(self, field: FieldId) -> bool {
+        self.0 & (1 << field.0) != 0
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The fields, in the order of the matrix.
+    pub fn iter(self) -> impl Iterator<Item = FieldId> {
+        FieldId::all().filter(move |field| self.contains(*field))
+    }
+}
+
+impl FromIterator<FieldId> for FieldSet {
+    fn from_iter<T: IntoIterator<Item = FieldId>>(fields: T) -> FieldSet {
+        let mut set = FieldSet::default();
+        fields.into_iter().for_each(|field| set.insert(field));
+        set
+    }
+}
+
+impl Extend<FieldId> for FieldSet {
+    fn extend<T: IntoIterator<Item = FieldId>>(&mut self, fields: T) {
+        fields.into_iter().for_each(|field| self.insert(field));
+    }
+}
+
 /// How many of [`CONTACT_FIELDS`] are shared.
 pub const SHARED_FIELDS: usize = 26;
 

@@ -17,6 +17,10 @@ pub fn canonical(form: Form, value: &str) -> Cow<'_, str> {
         };
     match form {
         Form::Text => nfc,
+        Form::Code if nfc.is_ascii() => match nfc.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            true => Cow::Owned(nfc.to_ascii_uppercase()),
+            false => nfc,
+        },
         Form::Code if nfc.chars().any(char::is_lowercase) => Cow::Owned(nfc.to_uppercase()),
         Form::Code => nfc,
         Form::Boolean if nfc.is_empty() => Cow::Borrowed("No"),
@@ -54,10 +58,13 @@ pub fn caption(form: Form, spelling: &str) -> Option<&'static str> {
         return Some("");
     }
     let (_, meanings) = SPELLINGS.iter().find(|(of, _)| *of == form)?;
-    let lower = spelling.to_lowercase();
+    let is_it = |word: &str| match spelling.is_ascii() {
+        true => word.eq_ignore_ascii_case(spelling),
+        false => word.to_lowercase() == spelling.to_lowercase(),
+    };
     meanings
         .iter()
-        .find(|words| words.iter().any(|word| word.to_lowercase() == lower))
+        .find(|words| words.iter().any(|word| is_it(word)))
         .map(|words| words[0])
 }
 

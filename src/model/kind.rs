@@ -1,5 +1,7 @@
 //! The kinds of counterpart, each one table of definitions: another kind is one more table here and no new code.
 
+use std::sync::LazyLock;
+
 use super::field::FieldId;
 
 /// Which way a shared field travels.
@@ -73,14 +75,23 @@ impl Kind {
 
     /// The share that carries `field`, with its position in the kind's list.
     pub fn share(self, field: FieldId) -> Option<(usize, &'static Share)> {
-        let name = field.def().name;
-        self.def()
-            .shares
-            .iter()
-            .enumerate()
-            .find(|(_, share)| share.contact == name)
+        let of_kind = SHARES.get(self.0 as usize)?;
+        let at = (*of_kind.get(field.0 as usize)?)?;
+        Some((at, &self.def().shares[at]))
     }
 }
+
+/// By kind and field: where the kind's list has the field.
+static SHARES: LazyLock<Vec<Vec<Option<usize>>>> = LazyLock::new(|| {
+    let of_kind = |kind: &KindDef| {
+        let at = |field: FieldId| {
+            let mut shares = kind.shares.iter();
+            shares.position(|share| share.contact == field.def().name)
+        };
+        FieldId::all().map(at).collect()
+    };
+    KINDS.iter().map(of_kind).collect()
+});
 
 const fn both(name: &'static str) -> Share {
     Share {

@@ -14,7 +14,7 @@ pub mod side;
 pub mod table;
 
 pub use excerpt::Excerpt;
-pub use field::{CONTACT_FIELDS, Field, FieldId, Form};
+pub use field::{CONTACT_FIELDS, Field, FieldId, FieldSet, Form};
 pub use interaction::{FieldValue, Flag, InteractionLogEntry};
 pub use kind::{Direction, KINDS, Kind, KindDef, Share};
 pub use lookup::Lookup;
