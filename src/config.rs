@@ -262,6 +262,17 @@ impl Config {
             .any(|field| field.hold_always)
     }
 
+    /// Whether any rule asks which record was modified last.
+    pub fn goes_by_dates(&self) -> bool {
+        let of_fields = |config: &TableConfig| {
+            let mut fields = config.fields.values();
+            fields.any(|field| field.on_conflict == Some(Policy::Newest))
+        };
+        let asks =
+            |config: &TableConfig| config.on_conflict == Some(Policy::Newest) || of_fields(config);
+        self.merge.on_conflict == Policy::Newest || self.tables.values().any(asks)
+    }
+
     /// The rules for a field of a party with records in these tables: the field's own in a table beat the table's,
     /// and those beat `[merge]`; among tables the first of the party that says something counts.
     pub fn field_rules(&self, tables: &[Table], field: FieldId) -> FieldRules {

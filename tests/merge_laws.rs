@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use couplet::merge::deliver::{Hold, Route};
-use couplet::merge::party::Cell;
+use couplet::merge::derive::leads;
+use couplet::merge::party::{Cell, rests};
 use couplet::merge::{
-    Capacity, FieldMerge, FieldRules, FirstMeeting, Member, Merged, Owed, Party, Policy, Rule,
-    Sent, merge,
+    Capacity, Delivery, FieldMerge, FieldRules, FirstMeeting, Member, Merged, Owed, Party, Policy,
+    Rule, Sent, merge,
 };
 use couplet::model::{Direction, FieldId, Form, Kind, Side};
 use proptest::prelude::*;
@@ -515,6 +516,35 @@ fn config() -> ProptestConfig {
     }
 }
 
+/// Fields of a contact, of which some follow from others.
+const NAMES: [&str; 8] = [
+    "Name",
+    "Search Name",
+    "City",
+    "Phone No.",
+    "Type",
+    "Company Name",
+    "First Name",
+    "Surname",
+];
+
+/// The case where everybody has shown a value since it was agreed.
+fn at_rest(case: &Case, value: &str) -> Case {
+    let mut case = case.clone();
+    (case.agreed, case.decided) = (Some(value.to_owned()), None);
+    for word in &mut case.words {
+        (word.shown, word.base) = (case.agreed.clone(), case.agreed.clone());
+        word.sent.clear();
+    }
+    case
+}
+
+/// What each side shows, and its base.
+fn said(case: &Case) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
+    let words = case.words.iter();
+    words.map(|word| (word.shown.as_deref(), word.base.as_deref()))
+}
+
 /// The case after a pass that was carried out: what was written in place is shown, what went to a folder is in flight.
 fn afterwards(case: &Case, field: &FieldMerge) -> Case {
     let mut after = case.clone();
@@ -632,6 +662,52 @@ proptest! {
             let together: Vec<_> = both.fields.iter().filter(|merge| merge.field == *field).collect();
             prop_assert_eq!(together, alone.fields.iter().collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_field_that_rests_stays_as_it_is(case in case(), value in "[a-zA-Z ]{0,30}") {
+        let case = at_rest(&case, &value);
+        prop_assert!(rests(said(&case)));
+        let field = merged_alone(&case).expect("its sides say something");
+        prop_assert_eq!((&field.before, field.held), (&field.agreed, false));
+        prop_assert!(field.moved.is_empty());
+        for delivery in field.deliveries {
+            let base = Some(value.clone());
+            prop_assert_eq!(delivery, Some(Delivery { base, ..Delivery::default() }));
+        }
+    }
+
+    #[test]
+    fn a_party_without_the_fields_that_rest_is_merged_as_with_them(
+        cases in prop::collection::vec((case(), prop::option::weighted(0.7, "[a-zA-Z]{1,5}( [a-zA-Z]{1,5})?")), 8),
+    ) {
+        let sides = |case: &Case| case.words.iter().map(|word| word.side).collect::<Vec<_>>();
+        let all: Vec<_> = cases.iter().map(|(case, _)| sides(case)).collect();
+        let mut cases: Vec<(FieldId, Case)> = NAMES.iter().zip(cases).map(|(name, (case, value))| {
+            let mut case = case;
+            case.words.retain(|word| all.iter().all(|sides| sides.contains(&word.side)));
+            case.words.sort_by_key(|word| word.side);
+            let case = value.map_or_else(|| case.clone(), |value| at_rest(&case, &value));
+            (FieldId::named(name).expect("it is in the matrix"), case)
+        }).collect();
+        let first = cases[0].1.words.clone();
+        for (_, case) in &mut cases {
+            for (word, of) in case.words.iter_mut().zip(&first) {
+                (word.route, word.refuses, word.modified) = (of.route, of.refuses, of.modified);
+            }
+        }
+        let all: Vec<(FieldId, &Case)> = cases.iter().map(|(field, case)| (*field, case)).collect();
+        let moves = |(_, case): &&(FieldId, &Case)| {
+            let is_plain = case.decided.is_none() && case.words.iter().all(|word| word.sent.is_empty());
+            !(is_plain && rests(said(case)))
+        };
+        let some: Vec<(FieldId, &Case)> = all.iter().filter(moves).copied().collect();
+        if first.is_empty() || some.is_empty() || some.iter().any(|(field, _)| leads(*field)) {
+            return Ok(());
+        }
+        let with = merged(&all).fields.into_iter();
+        let with: Vec<_> = with.filter(|field| some.iter().any(|(of, _)| *of == field.field)).collect();
+        prop_assert_eq!(merged(&some).fields, with);
     }
 
     #[test]

@@ -58,9 +58,17 @@ impl Fields<'_> {
     }
 }
 
+/// Whether other fields may follow from a change of this one.
+pub fn leads(field: FieldId) -> bool {
+    let name = field.def().name;
+    name == "Name" || PARTS.contains(&name)
+}
+
+/// The parts of a person's name.
+const PARTS: [&str; 3] = ["First Name", "Middle Name", "Surname"];
+
 /// The Name of a person whose parts were changed, while nobody changed the name itself (`business-central.md` §7.4).
 pub fn name_of_parts(fields: &Fields<'_>) -> Option<(FieldId, String)> {
-    const PARTS: [&str; 3] = ["First Name", "Middle Name", "Surname"];
     if fields.is_new || fields.is_person() != Some(true) {
         return None;
     }

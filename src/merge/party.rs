@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Direction, FieldId, Side};
+use crate::model::{Direction, FieldId, FieldSet, Side};
 
 use super::capacity::Capacity;
 use super::deliver::{Delivery, Hold, Route, deliver};
@@ -87,14 +87,29 @@ pub struct Merged {
     pub fields: Vec<FieldMerge>,
 }
 
+/// Whether a field rests: its sides, which are the contact's first, show what they showed when they were last merged,
+/// and all of them the same. Merging it would change nothing, so a party may leave it out, unless a value is in flight,
+/// a person decided it, or a rule gives it.
+pub fn rests<'v>(mut sides: impl Iterator<Item = (Option<&'v str>, Option<&'v str>)>) -> bool {
+    let Some((Some(agreed), base)) = sides.next() else {
+        return false;
+    };
+    base == Some(agreed) && sides.all(|side| side == (Some(agreed), Some(agreed)))
+}
+
 /// Merges a party. Pure and total; the order of rows, files and tables has no part in it.
 pub fn merge(
     party: &Party<'_>,
     rules: &dyn Fn(FieldId) -> FieldRules,
     in_flight_limit: u32,
 ) -> Merged {
+    let cells = party.members.iter().flat_map(|member| member.cells.keys());
+    let mut spoken_of: FieldSet = cells.copied().collect();
+    spoken_of.extend(party.agreed.keys().copied());
+    spoken_of.extend(party.decided.keys().copied());
+    spoken_of.extend(party.given.keys().copied());
     let mut fields: Vec<FieldMerge> = Vec::new();
-    for field in FieldId::all() {
+    for field in spoken_of.iter() {
         let rules = rules(field);
         if let Some(merged) = merge_field(party, field, &rules, in_flight_limit, None) {
             fields.push(merged);

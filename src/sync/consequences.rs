@@ -151,12 +151,16 @@ pub(super) fn record_base(
         .into_iter()
         .filter(|(column, base)| shown.get(*column) != base.as_deref())
         .collect();
+    let becomes = |column: usize| {
+        let other = unlike.iter().find(|(of, _)| *of == column);
+        other.map_or_else(|| shown.get(column), |(_, base)| base.as_deref())
+    };
     let differs = || {
-        let mut row = shown.clone();
-        for (column, base) in &unlike {
-            row.set(*column, base.clone());
-        }
-        seat.base.as_ref() != Some(&row)
+        let becomes = (0..shown.cells().len()).map(becomes);
+        !seat
+            .base
+            .as_ref()
+            .is_some_and(|base| base.cells().eq(becomes))
     };
     if !seat.seen.is_touched(at) && differs() {
         decided.rebased.entry(table).or_default().insert(at);

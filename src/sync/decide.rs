@@ -12,9 +12,8 @@ use crate::state::memory::{HistoryRow, Mark, MarkRow, Memory, RenamedRow};
 use crate::state::{StateError, Store};
 
 use super::counts::counts;
-use super::diff::PrintSet;
+use super::notes::Notes;
 use super::relations::{decide_removals, decide_statuses, note_gone, reassert, removal_name};
-use super::seat::Notes;
 use super::shares::Share;
 use super::stamps::stamp;
 use super::world::World;
@@ -125,8 +124,8 @@ pub(super) fn number(no: &str) -> String {
 ///
 /// # Errors
 /// Those of the state.
-pub fn decide(
-    world: &World<'_>,
+pub fn decide<'w>(
+    world: &World<'w>,
     store: &Store,
     contacts: &[u64],
     problems: Vec<Problem>,
@@ -138,7 +137,6 @@ pub fn decide(
             troubled: BTreeMap::from([(Table::Relations, world.couplings.troubled.clone())]),
             ..Decided::default()
         },
-        notes: Notes::new(world),
         ..Share::default()
     };
     share.notes.problems = problems;
@@ -146,10 +144,9 @@ pub fn decide(
     share.notes.problems.extend(of_arranged);
     // Companies first, then persons.
     share.companies(world, contacts)?;
-    let known: PrintSet = contacts.iter().copied().collect();
     let follow = |person: &&u64| {
-        let company = world.company_of_person(**person);
-        !known.contains(person) && company.is_some_and(|company| share.families.changed(company))
+        let company = world.company_of_person(**person, &mut share.notes);
+        company.is_some_and(|company| share.families.changed(company))
     };
     let mut persons = std::mem::take(&mut share.persons);
     persons.extend(world.persons.iter().filter(follow));
@@ -359,7 +356,7 @@ fn inputs(world: &World<'_>) -> Vec<Input> {
 }
 
 /// Records of no party that cannot be read, and keys that stand twice: they are left out.
-fn left_out(world: &World<'_>, notes: &mut Notes) {
+fn left_out<'w>(world: &World<'w>, notes: &mut Notes<'w>) {
     for seen in world
         .tables
         .iter()
@@ -367,9 +364,10 @@ fn left_out(world: &World<'_>, notes: &mut Notes) {
         .filter(|seen| seen.table != Table::Relations)
     {
         let Some(export) = &seen.export else { continue };
-        for &at in &seen.diff.touched {
-            if !notes.read[seen.table.index()][at as usize] {
-                notes.record(seen, export, at as usize);
+        let read = notes.read(seen.table);
+        for at in &seen.diff.touched {
+            if read.binary_search(at).is_err() {
+                notes.look(seen, *at as usize, |view, problems| view.check(problems));
             }
         }
         for &at in &seen.diff.doubles {

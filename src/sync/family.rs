@@ -2,14 +2,18 @@
 //! (`business-central.md` §7).
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use crate::exports::View;
+use crate::exports::grammar::Fault;
 use crate::merge::inherit::{concerns, on_assignment, on_change};
 use crate::merge::{FieldMerge, Rule, Values};
-use crate::model::{FieldId, Row, Table, form};
+use crate::model::{FieldId, FieldSet, Row, Table, form};
 use crate::state::StateError;
 
 use super::couple::company_key;
 use super::diff::PrintMap;
+use super::party::Outcome;
 use super::seat::Seat;
 use super::world::World;
 
@@ -19,33 +23,57 @@ pub struct Families {
     companies: PrintMap<Company>,
 }
 
+/// What became of a company, as its merge left it: few companies are anybody's.
 #[derive(Debug)]
 struct Company {
-    before: Values,
-    after: Values,
+    fields: Vec<FieldMerge>,
+    was: Values,
+    in_motion: FieldSet,
+    shown: Option<Row>,
+}
+
+impl Company {
+    /// What meets for the first time has not changed.
+    fn before(&self) -> Values {
+        self.values(&|merged| before(merged, &self.was).or_else(|| merged.agreed.clone()))
+    }
+
+    fn after(&self) -> Values {
+        self.values(&|merged| merged.agreed.clone())
+    }
+
+    fn values(&self, of: &dyn Fn(&FieldMerge) -> Option<String>) -> Values {
+        let at_rest = FieldId::all().filter(|field| !self.in_motion.contains(*field));
+        let shown = at_rest.filter_map(|field| {
+            let column = Table::Contacts.column_of(field)?;
+            Some((field, self.shown.as_ref()?.get(column)?.to_owned()))
+        });
+        let merged = self.fields.iter();
+        let merged = merged.filter_map(|merged| Some((merged.field, of(merged)?)));
+        shown.chain(merged).collect()
+    }
+}
+
+fn before(merged: &FieldMerge, was: &Values) -> Option<String> {
+    let was = || was.get(&merged.field).cloned();
+    merged.before.clone().or_else(was)
 }
 
 impl Families {
     /// Remembers what became of a company, if its persons may want to know.
-    pub(super) fn note(&mut self, key: u64, fields: &[FieldMerge], was: &Values, is_new: bool) {
-        let before = |merged: &FieldMerge| {
-            let was = || was.get(&merged.field).cloned();
-            merged.before.clone().or_else(was)
-        };
+    pub(super) fn note(&mut self, key: u64, party: Outcome) {
+        let fields = party.merged.fields;
         let changed = fields.iter().filter(|merged| {
-            before(merged).is_some_and(|before| Some(&before) != merged.agreed.as_ref())
+            before(merged, &party.was).is_some_and(|before| Some(&before) != merged.agreed.as_ref())
         });
-        if !is_new && !concerns(changed.map(|merged| merged.field)) {
+        if !party.is_new && !concerns(changed.map(|merged| merged.field)) {
             return;
         }
-        let values = |of: &dyn Fn(&FieldMerge) -> Option<String>| -> Values {
-            let said = |merged: &FieldMerge| Some((merged.field, of(merged)?));
-            fields.iter().filter_map(said).collect()
-        };
         let company = Company {
-            // What meets for the first time has not changed.
-            before: values(&|merged| before(merged).or_else(|| merged.agreed.clone())),
-            after: values(&|merged| merged.agreed.clone()),
+            fields,
+            was: party.was,
+            in_motion: party.in_motion,
+            shown: party.shown,
         };
         self.companies.insert(key, company);
     }
@@ -106,7 +134,7 @@ pub(super) fn given(
     let inherited = match old {
         Some(old) if old == company || world.is_renamed(old, company) => {
             match families.companies.get(&company) {
-                Some(company) => on_change(flags, &company.before, &company.after, &person),
+                Some(company) => on_change(flags, &company.before(), &company.after(), &person),
                 None => Values::new(),
             }
         }
@@ -116,7 +144,7 @@ pub(super) fn given(
             };
             let before = match old.filter(|old| *old != 0) {
                 Some(old) => match families.companies.get(&old) {
-                    Some(old) => Some(old.before.clone()),
+                    Some(old) => Some(old.before()),
                     None => values_of(world, families, old)?,
                 },
                 None => None,
@@ -139,9 +167,19 @@ const COMPANY: &str = "Company No.";
 
 /// The key of the company that a contact's row names.
 pub(super) fn company_of(row: &Row, seed: u64) -> u64 {
-    let column = Table::Contacts.column(COMPANY);
-    company_key(column.and_then(|column| row.get(column)), seed)
+    company_key(row.get(*COMPANY_COLUMN), seed)
 }
+
+/// The key of the company that a contact's record names.
+pub(super) fn company_shown(view: &View<'_>, seed: u64) -> Result<u64, Fault> {
+    let company = view.value(*COMPANY_COLUMN)?;
+    Ok(company_key(company.as_deref(), seed))
+}
+
+static COMPANY_COLUMN: LazyLock<usize> = LazyLock::new(|| {
+    let column = Table::Contacts.column(COMPANY);
+    column.expect("a column of contacts")
+});
 
 fn values_of(
     world: &World<'_>,
@@ -149,7 +187,7 @@ fn values_of(
     company: u64,
 ) -> Result<Option<Values>, StateError> {
     if let Some(company) = families.companies.get(&company) {
-        return Ok(Some(company.after.clone()));
+        return Ok(Some(company.after()));
     }
     let Some(seen) = &world.tables[Table::Contacts.index()] else {
         return Ok(None);

@@ -27,6 +27,7 @@ pub mod log;
 pub mod log_form;
 pub mod lookups;
 pub mod mails;
+mod notes;
 pub mod observe;
 pub mod orders;
 mod own_cells;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::merge::party::Member;
 use crate::merge::{FieldMerge, Merged, Party, Values, merge};
-use crate::model::{FieldId, Form, Kind, Problem, Side, Table, form};
+use crate::model::{FieldId, FieldSet, Form, Kind, Problem, Row, Side, Table, form};
 use crate::state::StateError;
 use crate::state::memory::GoneRow;
 use crate::state::queries::SentValue;
@@ -13,7 +13,8 @@ use super::consequences::{conflict, record_base, record_party};
 use super::couple::Counterparts;
 use super::decide::Decided;
 use super::family::{Families, company_of, given};
-use super::seat::{Notes, Seat, agree_at_sight, member, seat};
+use super::notes::Notes;
+use super::seat::{Seat, agree_at_sight, in_motion, member, seat};
 use super::world::World;
 
 /// A party as its merge left it.
@@ -21,6 +22,9 @@ pub(super) struct Outcome {
     pub(super) no: String,
     pub(super) was: Values,
     pub(super) merged: Merged,
+    /// The fields that were merged; in all others everybody says what the contact shows.
+    pub(super) in_motion: FieldSet,
+    pub(super) shown: Option<Row>,
     pub(super) is_new: bool,
     is_company: bool,
 }
@@ -52,12 +56,12 @@ impl Outcome {
     }
 }
 
-pub(super) fn decide_party(
-    world: &World<'_>,
+pub(super) fn decide_party<'w>(
+    world: &World<'w>,
     contact: u64,
     families: &Families,
     decided: &mut Decided,
-    notes: &mut Notes,
+    notes: &mut Notes<'w>,
 ) -> Result<Option<Outcome>, StateError> {
     let Counterparts { before, now } = world.couplings.of(contact);
     let was_coupled = before.iter().any(Option::is_some);
@@ -115,7 +119,15 @@ pub(super) fn decide_party(
         }
         return Ok(None);
     }
-    let members: Vec<Member<'_>> = seats.iter().map(member).collect();
+    let in_motion = match is_pending {
+        true => FieldSet::all(),
+        false => in_motion(&seats, given.keys().copied()),
+    };
+    let dates = world.config.goes_by_dates();
+    let members: Vec<Member<'_>> = seats
+        .iter()
+        .map(|seat| member(seat, in_motion, dates))
+        .collect();
     let mut party = Party {
         members,
         agreed: BTreeMap::new(),
@@ -125,7 +137,7 @@ pub(super) fn decide_party(
         is_new: seats[0].is_new,
     };
     if seats[0].met {
-        for field in FieldId::all() {
+        for field in in_motion.iter() {
             let of_base = party
                 .members
                 .iter()
@@ -136,8 +148,8 @@ pub(super) fn decide_party(
         }
     }
     let master = world.arranged.masters.get(&contact);
+    let tables: Vec<Table> = seats.iter().map(|seat| seat.side.table()).collect();
     let rules = |field: FieldId| {
-        let tables = party_tables(&seats);
         let mut rules = world.config.field_rules(&tables, field);
         if let Some(master) = master {
             rules.first_meeting = *master;
@@ -172,16 +184,25 @@ pub(super) fn decide_party(
         &mut notes.problems,
     );
     looked_at(world, &contact_no, decided);
+    let (was, hub) = (party.was, seats.swap_remove(0));
     let kind = FieldId::named("Type").and_then(|field| {
-        let merged = merged.fields.iter().find(|merged| merged.field == field)?;
-        form::caption(Form::ContactType, merged.agreed.as_deref()?)
+        let agreed = match in_motion.contains(field) {
+            true => {
+                let merged = merged.fields.iter().find(|merged| merged.field == field)?;
+                merged.agreed.as_deref()
+            }
+            false => hub.shown.as_ref()?.get(Table::Contacts.column_of(field)?),
+        };
+        form::caption(Form::ContactType, agreed?)
     });
     Ok(Some(Outcome {
         no: contact_no,
-        was: party.was,
-        merged,
+        was,
         is_company: kind == Some("Company"),
-        is_new: seats[0].is_new,
+        merged,
+        in_motion,
+        is_new: hub.is_new,
+        shown: hub.shown,
     }))
 }
 
@@ -206,7 +227,7 @@ fn was(hub: &Seat<'_>) -> Values {
 }
 
 /// A person whose company does not exist is a problem, and otherwise as any other contact (`business-central.md` §13).
-fn miss_company(world: &World<'_>, contact: u64, hub: &Seat<'_>, notes: &mut Notes) {
+fn miss_company(world: &World<'_>, contact: u64, hub: &Seat<'_>, notes: &mut Notes<'_>) {
     let (Some(row), Some(at)) = (&hub.shown, hub.at) else {
         return;
     };
@@ -240,10 +261,6 @@ fn miss_company(world: &World<'_>, contact: u64, hub: &Seat<'_>, notes: &mut Not
         "export the company, or correct the Company No.; until then nothing is inherited",
     ));
     notes.trouble(Table::Contacts, at);
-}
-
-fn party_tables(seats: &[Seat<'_>]) -> Vec<Table> {
-    seats.iter().map(|seat| seat.side.table()).collect()
 }
 
 /// A counterpart that left the party: what was in flight towards it is nobody's any more.

@@ -1,126 +1,21 @@
 //! A seat of a party: one record as the pass sees it, and what it brings into the merge.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
 
 use crate::config::Empty;
-use crate::exports::{CHANGED, Export, Record, TooLong};
+use crate::exports::TooLong;
 use crate::merge::deliver::{Hold, Route};
-use crate::merge::party::{Cell, Member};
-use crate::merge::validation::{self, Invalid};
+use crate::merge::derive;
+use crate::merge::party::{Cell, Member, rests};
 use crate::merge::verdict::Modified;
 use crate::merge::{Capacity, Sent};
-use crate::model::{Direction, FieldId, Form, Problem, Row, Side, Table};
+use crate::model::{Direction, FieldId, FieldSet, Form, Row, Side};
 use crate::state::StateError;
 
 use super::dates;
+use super::notes::Notes;
 use super::observe::Seen;
 use super::world::World;
-
-/// What is noted on the way, beside the decisions.
-#[derive(Default)]
-pub(super) struct Notes {
-    pub(super) problems: Vec<Problem>,
-    /// Records that are a problem for as long as they are as they are.
-    pub(super) troubled: BTreeMap<Table, BTreeSet<usize>>,
-    /// Records that were read, by table.
-    pub(super) read: Vec<Vec<bool>>,
-    /// A file that is no longer what was read.
-    pub(super) overtaken: Option<PathBuf>,
-}
-
-impl Notes {
-    /// Nothing yet of the records of this pass.
-    pub(super) fn new(world: &World<'_>) -> Notes {
-        let records = |seen: &Option<Seen<'_>>| {
-            let export = seen.as_ref().and_then(|seen| seen.export.as_ref());
-            vec![false; export.map_or(0, |export| export.records.len())]
-        };
-        Notes {
-            read: world.tables.iter().map(records).collect(),
-            ..Notes::default()
-        }
-    }
-
-    /// Takes in what was noted of further records.
-    pub(super) fn take_in(&mut self, further: Notes) {
-        self.problems.extend(further.problems);
-        for (table, troubled) in further.troubled {
-            self.troubled.entry(table).or_default().extend(troubled);
-        }
-        for (known, further) in self.read.iter_mut().zip(further.read) {
-            for (known, further) in known.iter_mut().zip(further) {
-                *known |= further;
-            }
-        }
-        self.overtaken = self.overtaken.take().or(further.overtaken);
-    }
-
-    /// Reads a record; one that cannot be read is left out and a problem.
-    pub(super) fn record(&mut self, seen: &Seen<'_>, export: &Export, at: usize) -> Option<Record> {
-        if let Some(read) = self.read[seen.table.index()].get_mut(at) {
-            *read = true;
-        }
-        match export.record(at) {
-            Ok(record) => {
-                self.problems.extend(record.problems().iter().cloned());
-                self.check(seen, at, &record);
-                Some(record)
-            }
-            Err(fault) if fault.kind == CHANGED => {
-                self.overtaken = Some(seen.path.clone());
-                None
-            }
-            Err(fault) => {
-                let advice = "mend the row; the rest goes on";
-                self.problems.push(Problem::new(
-                    seen.place(at),
-                    fault.kind,
-                    fault.reason,
-                    advice,
-                ));
-                None
-            }
-        }
-    }
-}
-
-impl Notes {
-    /// What an export shows is carried; but an e-mail address that is none is a problem (`product.md` §8).
-    fn check(&mut self, seen: &Seen<'_>, at: usize, record: &Record) {
-        let table = seen.table;
-        let (Some(e_mail), true) = (E_MAIL.get(&table), seen.is_touched(at)) else {
-            return;
-        };
-        let shown = record.value(*e_mail).unwrap_or_default();
-        if let Err(invalid) = validation::e_mail(shown) {
-            // The offending part is a value of the record, so the problem names its place alone.
-            let Invalid::EMail(_) = invalid else { return };
-            let mut place = seen.place(at);
-            place.key = record.value(0).map(str::to_owned);
-            place.column = Some("E-Mail".to_owned());
-            self.problems.push(Problem::new(
-                place,
-                "invalid-e-mail",
-                "it is no valid e-mail address; it is carried as it is",
-                "correct it in its system, or accept the problem; several addresses are separated by semicolons",
-            ));
-            self.trouble(table, at);
-        }
-    }
-
-    /// Keeps a record in view: its problem is told in every pass.
-    pub(super) fn trouble(&mut self, table: Table, at: usize) {
-        self.troubled.entry(table).or_default().insert(at);
-    }
-}
-
-/// Where each table has its e-mail addresses.
-static E_MAIL: LazyLock<BTreeMap<Table, usize>> = LazyLock::new(|| {
-    let column = |table: Table| Some((table, table.column("E-Mail")?));
-    Table::all().filter_map(column).collect()
-});
 
 /// One record of a party as the pass sees it, with what its file says.
 pub(super) struct Seat<'w> {
@@ -144,7 +39,7 @@ pub(super) fn seat<'w>(
     side: Side,
     key: u64,
     met: bool,
-    notes: &mut Notes,
+    notes: &mut Notes<'w>,
 ) -> Result<Option<Seat<'w>>, StateError> {
     let Some(seen) = world.tables[side.table().index()].as_ref() else {
         return Ok(None);
@@ -164,17 +59,11 @@ pub(super) fn seat<'w>(
     }
     let base = seen.base(key)?;
     let position = seen.position(key).filter(|at| !seen.is_double(*at));
-    let record = match (&seen.export, position) {
-        (Some(export), Some(at)) => notes.record(seen, export, at),
-        _ => None,
-    };
-    let at = position.filter(|_| record.is_some());
-    let unlisted = seen.export.is_some() && seen.is_unlisted(key);
-    let mut shown = match record {
-        Some(record) => Some(record.into_row()),
-        None if unlisted => base.clone(),
-        None => None,
-    };
+    let mut shown = position.and_then(|at| notes.row(seen, at));
+    let at = position.filter(|_| shown.is_some());
+    if shown.is_none() && seen.export.is_some() && seen.is_unlisted(key) {
+        shown.clone_from(&base);
+    }
     let Some(no) = shown
         .as_ref()
         .or(base.as_ref())
@@ -223,12 +112,50 @@ impl Hold for ColumnHold<'_> {
     }
 }
 
-pub(super) fn member<'w>(seat: &Seat<'w>) -> Member<'w> {
+/// The fields in which something may have moved, and those that follow from them; all others rest.
+pub(super) fn in_motion(seats: &[Seat<'_>], given: impl Iterator<Item = FieldId>) -> FieldSet {
+    let is_plain = |seat: &Seat<'_>| seat.met && !seat.is_new && seat.sent.is_empty();
+    if !seats.iter().all(is_plain) {
+        return FieldSet::all();
+    }
+    let moves = |field: &FieldId| !rests(seats.iter().filter_map(|seat| seat.says(*field)));
+    let is_anybodys = |field: &FieldId| seats.iter().any(|seat| seat.says(*field).is_some());
+    let mut fields: FieldSet = FieldId::all().filter(moves).filter(is_anybodys).collect();
+    fields.extend(given);
+    match fields.iter().any(derive::leads) {
+        true => FieldSet::all(),
+        false => fields,
+    }
+}
+
+impl Seat<'_> {
+    /// What it shows of a field and what it showed when it was last merged; `None` where its table has no such field.
+    fn says(&self, field: FieldId) -> Option<(Option<&str>, Option<&str>)> {
+        let column = self.side.table().column_of(field)?;
+        let is_there = match &self.seen.export {
+            Some(export) => export.columns.has(column),
+            None => self
+                .base
+                .as_ref()
+                .is_some_and(|base| base.get(column).is_some()),
+        };
+        is_there.then(|| {
+            let shown = self.shown.as_ref().and_then(|row| row.get(column));
+            (shown, self.base.as_ref().and_then(|row| row.get(column)))
+        })
+    }
+}
+
+/// What a seat brings into the merge of some fields. When it was modified is only looked up where that `decides`.
+pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Member<'w> {
     let seen = seat.seen;
     let table = seat.side.table();
     let mut cells = BTreeMap::new();
-    for (column, def) in table.columns().iter().enumerate() {
-        let Some(field) = def.shares else { continue };
+    for field in fields.iter() {
+        let Some(column) = table.column_of(field) else {
+            continue;
+        };
+        let def = &table.columns()[column];
         let base = seat
             .base
             .as_ref()
@@ -299,7 +226,7 @@ pub(super) fn member<'w>(seat: &Seat<'w>) -> Member<'w> {
         side: seat.side,
         no: seat.no.clone(),
         cells,
-        modified: modified(seat),
+        modified: decides.then(|| modified(seat)).flatten(),
         // A record that the pass creates begins with what is written for it.
         route: match seat.is_new {
             true => Route::InPlace,

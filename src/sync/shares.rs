@@ -1,15 +1,14 @@
 //! Many parties are decided side by side: each core has a share of them, and the shares are put together in their order, so that
 //! the result is what one core would have made.
 
-use std::thread::{available_parallelism, scope};
-
 use crate::state::StateError;
 
 use super::decide::Decided;
 use super::diff::PrintMap;
 use super::family::Families;
+use super::notes::Notes;
 use super::party::{Outcome, decide_party};
-use super::seat::Notes;
+use super::spread::in_parts;
 use super::world::World;
 
 /// Fewer parties than this are not worth a thread.
@@ -17,9 +16,9 @@ const WORTH_A_THREAD: usize = 2_048;
 
 /// What was decided of some parties.
 #[derive(Default)]
-pub(super) struct Share {
+pub(super) struct Share<'w> {
     pub(super) decided: Decided,
-    pub(super) notes: Notes,
+    pub(super) notes: Notes<'w>,
     /// Companies that changed, for their persons.
     pub(super) families: Families,
     /// By key: contacts with another name, their numbers and the names.
@@ -30,16 +29,16 @@ pub(super) struct Share {
     pub(super) persons: Vec<u64>,
 }
 
-impl Share {
+impl<'w> Share<'w> {
     /// Decides companies and contacts that are nobody's persons; the others are put off.
     pub(super) fn companies(
         &mut self,
-        world: &World<'_>,
+        world: &World<'w>,
         contacts: &[u64],
     ) -> Result<(), StateError> {
         let has_families = world.has_families();
-        side_by_side(self, world, contacts, &|share, contact| {
-            if has_families && world.company_of_person(contact).is_some() {
+        side_by_side(self, contacts, &|share, contact| {
+            if has_families && world.company_of_person(contact, &mut share.notes).is_some() {
                 share.persons.push(contact);
                 return Ok(());
             }
@@ -52,20 +51,19 @@ impl Share {
                 &mut share.notes,
             )?;
             if let Some(party) = merged {
-                if has_families {
-                    let (fields, was) = (&party.merged.fields, &party.was);
-                    share.families.note(contact, fields, was, party.is_new);
-                }
                 share.note(contact, &party, has_families);
+                if has_families {
+                    share.families.note(contact, party);
+                }
             }
             Ok(())
         })
     }
 
     /// Decides persons, who take over what changed in their companies.
-    pub(super) fn persons(&mut self, world: &World<'_>, persons: &[u64]) -> Result<(), StateError> {
+    pub(super) fn persons(&mut self, world: &World<'w>, persons: &[u64]) -> Result<(), StateError> {
         let families = std::mem::take(&mut self.families);
-        let decided = side_by_side(self, world, persons, &|share, person| {
+        let decided = side_by_side(self, persons, &|share, person| {
             let merged = decide_party(
                 world,
                 person,
@@ -91,7 +89,7 @@ impl Share {
     }
 
     /// Takes in what another share holds, which comes after this one's.
-    fn take_in(&mut self, other: Share) {
+    fn take_in(&mut self, other: Share<'w>) {
         self.decided.take_in(other.decided);
         self.notes.take_in(other.notes);
         self.families.take_in(other.families);
@@ -102,39 +100,20 @@ impl Share {
 }
 
 /// Does something with each contact, on as many cores as that pays for.
-fn side_by_side(
-    first: &mut Share,
-    world: &World<'_>,
+fn side_by_side<'w>(
+    all: &mut Share<'w>,
     contacts: &[u64],
-    work: &(dyn Fn(&mut Share, u64) -> Result<(), StateError> + Sync),
+    work: &(dyn Fn(&mut Share<'w>, u64) -> Result<(), StateError> + Sync),
 ) -> Result<(), StateError> {
-    let one_by_one = |share: &mut Share, contacts: &[u64]| {
-        contacts
+    let shares = in_parts(contacts, WORTH_A_THREAD, |contacts| {
+        let mut share = Share::default();
+        let worked = contacts
             .iter()
-            .try_for_each(|contact| work(share, *contact))
-    };
-    let cores = available_parallelism().map_or(1, usize::from);
-    let shares = cores.min(contacts.len() / WORTH_A_THREAD).max(1);
-    let (mine, others) = contacts.split_at(contacts.len().div_ceil(shares));
-    scope(|scope| {
-        let size = mine.len().max(1);
-        let threads = others.chunks(size).map(|contacts| {
-            scope.spawn(move || {
-                let mut share = Share {
-                    notes: Notes::new(world),
-                    ..Share::default()
-                };
-                one_by_one(&mut share, contacts).map(|()| share)
-            })
-        });
-        let threads: Vec<_> = threads.collect();
-        one_by_one(first, mine)?;
-        for thread in threads {
-            match thread.join() {
-                Ok(share) => first.take_in(share?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok(())
-    })
+            .try_for_each(|contact| work(&mut share, *contact));
+        worked.map(|()| share)
+    });
+    for share in shares {
+        all.take_in(share?);
+    }
+    Ok(())
 }

@@ -1,9 +1,50 @@
 //! Both cores for work on large tables; none of it for small ones, where starting a thread costs more.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
 /// From this size on, in bytes, a table is worth a thread.
 const LARGE: u64 = 4 << 20;
+
+/// Does the same to all parts of something, on as many cores as that pays for: each has at least so many items as are `worth`
+/// a thread. Results are in the order of the parts.
+pub fn in_parts<T: Sync, R: Send>(
+    items: &[T],
+    worth: usize,
+    work: impl Fn(&[T]) -> R + Sync,
+) -> Vec<R> {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let threads = cores.min(items.len() / worth).max(1);
+    if threads == 1 {
+        return vec![work(items)];
+    }
+    // Several parts for each, so that none waits long for the last one.
+    let parts: Vec<&[T]> = items.chunks(items.len().div_ceil(8 * threads)).collect();
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        while let Some((at, part)) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            parts.get(at).map(|part| (at, part))
+        } {
+            done.push((at, work(part)));
+        }
+        done
+    };
+    let mut results = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
+        let mut results = take();
+        for thread in others {
+            match thread.join() {
+                Ok(further) => results.extend(further),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        results
+    });
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
 
 /// Does the same to several things of the given sizes, side by side where that pays; results are in their order.
 pub fn side_by_side<T: Send, R: Send>(
@@ -43,36 +84,6 @@ pub fn side_by_side<T: Send, R: Send>(
     });
     results.sort_by_key(|(at, _)| *at);
     results.into_iter().map(|(_, result)| result).collect()
-}
-
-/// Does the same to the parts of a list, one a core; of a list that is not worth a second core, to the whole. Results are in the
-/// order of the parts.
-pub fn in_parts<T: Sync, R: Send>(
-    items: &[T],
-    worth_a_core: usize,
-    work: impl Fn(&[T]) -> R + Sync,
-) -> Vec<R> {
-    if items.len() < 2 * worth_a_core {
-        return vec![work(items)];
-    }
-    let cores = available_parallelism().map_or(1, usize::from);
-    let parts = cores.min(items.len() / worth_a_core).max(1);
-    let (mine, others) = items.split_at(items.len().div_ceil(parts));
-    std::thread::scope(|scope| {
-        let work = &work;
-        let threads = others
-            .chunks(mine.len())
-            .map(|part| scope.spawn(move || work(part)));
-        let threads: Vec<_> = threads.collect();
-        let mut results = vec![work(mine)];
-        for thread in threads {
-            results.push(match thread.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-        }
-        results
-    })
 }
 
 /// What was made of parts, as one.
@@ -115,10 +126,12 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_list_are_the_list_in_its_order() {
-        for length in [0, 1, 7, 8, 100] {
+        for length in [0, 1, 7, 8, 100, 1000] {
             let items: Vec<usize> = (0..length).collect();
-            let parts = in_parts(&items, 4, <[usize]>::to_vec);
-            assert_eq!(joined(parts), items);
+            for worth in [1, 4, 300, 2000] {
+                let parts = in_parts(&items, worth, <[usize]>::to_vec);
+                assert_eq!(joined(parts), items);
+            }
         }
     }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use crate::config::Config;
 use crate::exports::key_print;
 use crate::merge::coupling::kind_of;
-use crate::model::{Kind, Row, Table};
+use crate::model::{Kind, Table};
 use crate::state::memory::MarkRow;
 
 use super::arrange::Arranged;
 use super::couple::Couplings;
 use super::diff::PrintMap;
-use super::family::company_of;
+use super::family::{company_of, company_shown};
+use super::notes::Notes;
 use super::observe::{Seen, plain};
 use super::pending::Pending;
 use super::words::Words;
@@ -44,7 +45,7 @@ pub struct World<'w> {
     pub words: &'w Words,
 }
 
-impl World<'_> {
+impl<'w> World<'w> {
     /// The key of a number.
     pub(super) fn key(&self, no: &str) -> u64 {
         plain(key_print(&[no], self.seed))
@@ -88,21 +89,16 @@ impl World<'_> {
     }
 
     /// The key of the company of a contact that is none itself.
-    pub(super) fn company_of_person(&self, contact: u64) -> Option<u64> {
+    pub(super) fn company_of_person(&self, contact: u64, notes: &mut Notes<'w>) -> Option<u64> {
         let seen = self.tables[Table::Contacts.index()].as_ref()?;
-        let of_row = |row: &Row| company_of(row, self.seed);
         if let Some(company) = self.assigned.get(&contact) {
             return Some(*company);
         }
-        let company = match (self.arranged.birth(Table::Contacts, contact), &seen.export) {
-            (Some(birth), _) => of_row(&birth.row),
-            (None, Some(export))
-                if seen.position(contact).is_some_and(|at| seen.is_touched(at)) =>
-            {
-                let at = seen.position(contact)?;
-                of_row(export.record(at).ok()?.row())
-            }
-            _ => seen.index.links[seen.old_position(contact)?][0],
+        let touched = seen.position(contact).filter(|at| seen.is_touched(*at));
+        let company = match (self.arranged.birth(Table::Contacts, contact), touched) {
+            (Some(birth), _) => company_of(&birth.row, self.seed),
+            (None, Some(at)) => notes.peek(seen, at, |view| company_shown(view, self.seed))?,
+            (None, None) => seen.index.links[seen.old_position(contact)?][0],
         };
         let given = self.arranged.given.contains_key(&contact);
         (company != 0 && company != contact || given).then_some(company)
