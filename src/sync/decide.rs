@@ -15,6 +15,7 @@ use super::counts::counts;
 use super::notes::Notes;
 use super::relations::{decide_removals, decide_statuses, note_gone, reassert, removal_name};
 use super::shares::Share;
+use super::sight::Sight;
 use super::stamps::stamp;
 use super::world::World;
 use super::{births, duplicates, own_cells};
@@ -143,7 +144,12 @@ pub fn decide<'w>(
     let of_arranged = arranged.problems.iter().cloned();
     share.notes.problems.extend(of_arranged);
     // Companies first, then persons.
-    share.companies(world, contacts)?;
+    let sight = Sight::of(world, contacts, &mut share.notes);
+    let seen = world.tables[Table::Contacts.index()].as_ref();
+    match sight.as_ref().zip(seen) {
+        Some((sight, seen)) => share.companies(world, &sight.left(seen, contacts))?,
+        None => share.companies(world, contacts)?,
+    }
     let follow = |person: &&u64| {
         let company = world.company_of_person(**person, &mut share.notes);
         company.is_some_and(|company| share.families.changed(company))
@@ -163,7 +169,7 @@ pub fn decide<'w>(
     decide_statuses(world, &mut decided)?;
     births::finish(world, &mut decided, &mut notes.problems);
     decided.plan.duplicates = duplicates::of_pass(world, &decided);
-    left_out(world, &mut notes);
+    left_out(world, sight.is_some(), &mut notes);
     let Notes {
         mut problems,
         troubled,
@@ -356,7 +362,7 @@ fn inputs(world: &World<'_>) -> Vec<Input> {
 }
 
 /// Records of no party that cannot be read, and keys that stand twice: they are left out.
-fn left_out<'w>(world: &World<'w>, notes: &mut Notes<'w>) {
+fn left_out<'w>(world: &World<'w>, all_were_read: bool, notes: &mut Notes<'w>) {
     for seen in world
         .tables
         .iter()
@@ -365,7 +371,7 @@ fn left_out<'w>(world: &World<'w>, notes: &mut Notes<'w>) {
     {
         let Some(export) = &seen.export else { continue };
         let read = notes.read(seen.table);
-        for at in &seen.diff.touched {
+        for at in seen.diff.touched.iter().filter(|_| !all_were_read) {
             if read.binary_search(at).is_err() {
                 notes.look(seen, *at as usize, |view, problems| view.check(problems));
             }

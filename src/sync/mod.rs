@@ -42,6 +42,7 @@ mod relations;
 pub mod requests;
 mod seat;
 mod shares;
+mod sight;
 pub mod spread;
 mod stamps;
 pub mod words;

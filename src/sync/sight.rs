@@ -1,0 +1,285 @@
+//! Agreement at sight: the sides of most parties show the same when they are read for the first time, and nothing is left
+//! to decide about them.
+//!
+//! Each file is read once, from front to back, and no party takes its seats. What a contact shows of the fields that a
+//! counterpart has too becomes a print, which waits at the counterpart's place until its own is held against it.
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::config::Empty;
+use crate::exports::View;
+use crate::exports::grammar::Fault;
+use crate::model::{FieldId, Kind, Table};
+
+use super::family::company_shown;
+use super::notes::Notes;
+use super::observe::Seen;
+use super::spread::in_parts;
+use super::world::World;
+
+/// Fewer contacts than this are decided one by one.
+pub(super) const WORTH_A_LOOK: usize = 2_048;
+
+/// Contacts of which nothing has to be decided.
+pub(super) struct Sight {
+    /// By their place in the export.
+    agree: Vec<bool>,
+}
+
+impl Sight {
+    /// Looks at all records that nobody has read before, where contacts are among them for the first time; `None` where a
+    /// pass has more to think of.
+    ///
+    /// What is the matter with the records is noted on the way.
+    pub(super) fn of<'w>(
+        world: &World<'w>,
+        contacts: &[u64],
+        notes: &mut Notes<'w>,
+    ) -> Option<Sight> {
+        let seen = world.tables[Table::Contacts.index()].as_ref()?;
+        let is_first = seen.memory.is_none() && seen.export.is_some();
+        let is_plain = world.pending.contacts.is_empty()
+            && !world.has_families()
+            && world.config.may_agree_at_sight()
+            && seen.config.empty == Empty::Clear;
+        if !is_first || !is_plain || contacts.len() < WORTH_A_LOOK {
+            return None;
+        }
+        let kinds: Vec<Option<Common<'_>>> =
+            Kind::all().map(|kind| Common::of(world, kind)).collect();
+        let mut agree = vec![false; seen.diff.keys.len()];
+        let mut waiting: Vec<Claim> = Vec::new();
+        for part in in_parts(&seen.diff.touched, WORTH_A_LOOK, |part| {
+            Shown::by_contacts(world, seen, &kinds, part)
+        }) {
+            part.agree.iter().for_each(|at| agree[*at as usize] = true);
+            waiting.extend(part.claims);
+            notes.take_in(part.notes);
+        }
+        for (kind, common) in kinds.iter().enumerate() {
+            let Some(common) = common else { continue };
+            let mut prints = vec![0; common.seen.diff.keys.len()];
+            let claims = || {
+                waiting
+                    .iter()
+                    .filter(|claim| usize::from(claim.kind) == kind)
+            };
+            claims().for_each(|claim| prints[claim.counterpart as usize] = claim.print);
+            let touched = &common.seen.diff.touched;
+            for (others, further) in in_parts(touched, WORTH_A_LOOK, |part| {
+                others(common, &prints, world.seed, part)
+            }) {
+                // What is left waits in vain.
+                others.iter().for_each(|at| prints[*at as usize] = 0);
+                notes.take_in(further);
+            }
+            for claim in claims().filter(|claim| prints[claim.counterpart as usize] != 0) {
+                agree[claim.contact as usize] = false;
+            }
+        }
+        Some(Sight { agree })
+    }
+}
+
+impl Sight {
+    /// The contacts that have to be decided, of those that a pass looks at in the order of their export.
+    pub(super) fn left(&self, seen: &Seen<'_>, contacts: &[u64]) -> Vec<u64> {
+        let mut shown = seen.diff.keys.iter().zip(&self.agree);
+        let mut agrees = |contact: &u64| {
+            let mut from_here = shown.clone();
+            let found = from_here.find(|(key, _)| *key == contact);
+            // One that is not shown leaves the place to those that follow it.
+            found.is_some_and(|(_, agrees)| {
+                shown = from_here;
+                *agrees
+            })
+        };
+        let left = contacts.iter().filter(|contact| !agrees(contact));
+        left.copied().collect()
+    }
+}
+
+/// What contacts and the counterparts of one kind have in common.
+struct Common<'w> {
+    seen: &'w Seen<'w>,
+    /// Columns of the contacts, and the same of the counterparts.
+    columns: [Vec<usize>; 2],
+    /// Fields that the contacts lack.
+    own: Vec<FieldId>,
+}
+
+impl<'w> Common<'w> {
+    fn of(world: &World<'w>, kind: Kind) -> Option<Common<'w>> {
+        let table = Table::Counterparts(kind);
+        let column_in = |table: Table, field: FieldId| {
+            let seen = world.tables[table.index()].as_ref()?;
+            let column = table.column_of(field)?;
+            let export = seen.export.as_ref()?;
+            export.columns.has(column).then_some(column)
+        };
+        let seen = world.tables[table.index()].as_ref()?;
+        let speaks = seen.export.is_some() && seen.config.empty == Empty::Clear;
+        let mut common = Common {
+            seen,
+            columns: Default::default(),
+            own: Vec::new(),
+        };
+        for field in FieldId::all() {
+            let Some(theirs) = column_in(table, field) else {
+                continue;
+            };
+            match column_in(Table::Contacts, field) {
+                Some(ours) => {
+                    common.columns[0].push(ours);
+                    common.columns[1].push(theirs);
+                }
+                None => common.own.push(field),
+            }
+        }
+        speaks.then_some(common)
+    }
+}
+
+/// What a contact shows of the fields that it has in common with a counterpart.
+struct Claim {
+    contact: u32,
+    counterpart: u32,
+    kind: u8,
+    print: u64,
+}
+
+/// What some contacts show.
+#[derive(Default)]
+struct Shown<'w> {
+    /// Contacts that agree if their counterparts do, by their place in the export.
+    agree: Vec<u32>,
+    claims: Vec<Claim>,
+    notes: Notes<'w>,
+}
+
+impl<'w> Shown<'w> {
+    fn by_contacts(
+        world: &World<'w>,
+        seen: &'w Seen<'w>,
+        kinds: &[Option<Common<'w>>],
+        contacts: &[u32],
+    ) -> Shown<'w> {
+        let mut shown = Shown::default();
+        let mut text = Vec::new();
+        for &at in contacts {
+            let known = shown.claims.len();
+            let claims = &mut shown.claims;
+            let agrees = shown.notes.look(seen, at as usize, |view, problems| {
+                let unknown = problems.len();
+                view.check(problems)?;
+                let contact = seen.diff.keys[at as usize];
+                let is_plain = problems.len() == unknown
+                    && contact != 0
+                    && !seen.is_double(at as usize)
+                    && !world.arranged.given.contains_key(&contact)
+                    && has_its_company(world, seen, contact, view)?;
+                if !is_plain {
+                    return Ok(false);
+                }
+                let Some(party) = world.couplings.of(contact) else {
+                    return Ok(true);
+                };
+                if party.before.iter().any(Option::is_some) {
+                    return Ok(false);
+                }
+                for (kind, key) in party.now.iter().enumerate() {
+                    let Some(key) = *key else { continue };
+                    let Some(common) = &kinds[kind] else {
+                        return Ok(false);
+                    };
+                    let position = common.seen.position(key);
+                    let Some(place) = position.filter(|place| !common.seen.is_double(*place))
+                    else {
+                        return Ok(false);
+                    };
+                    claims.push(Claim {
+                        contact: at,
+                        counterpart: place as u32,
+                        kind: kind as u8,
+                        print: print(view, &common.columns[0], world.seed, &mut text)?,
+                    });
+                }
+                Ok(are_heard_through_the_contact(kinds, &claims[known..]))
+            });
+            match agrees {
+                Some(true) => shown.agree.push(at),
+                _ => shown.claims.truncate(known),
+            }
+        }
+        shown
+    }
+}
+
+/// Whether the company that a contact names is there, or it names none.
+fn has_its_company(
+    world: &World<'_>,
+    seen: &Seen<'_>,
+    contact: u64,
+    view: &View<'_>,
+) -> Result<bool, Fault> {
+    let company = company_shown(view, world.seed)?;
+    Ok(company == 0 || company == contact || seen.exists(company))
+}
+
+/// Whether no two counterparts of a contact share a field that the contact lacks.
+fn are_heard_through_the_contact(kinds: &[Option<Common<'_>>], claims: &[Claim]) -> bool {
+    let own = |claim: &Claim| {
+        kinds[usize::from(claim.kind)]
+            .as_ref()
+            .map(|common| &common.own)
+    };
+    let mut others = claims;
+    while let Some((claim, rest)) = others.split_first() {
+        others = rest;
+        let fields = own(claim).into_iter().flatten();
+        let is_shared =
+            |field: &FieldId| rest.iter().filter_map(own).any(|own| own.contains(field));
+        if fields.clone().any(is_shared) {
+            return false;
+        }
+    }
+    true
+}
+
+/// The counterparts that show what waits for them, by their place in the export.
+fn others<'w>(
+    common: &Common<'w>,
+    waiting: &[u64],
+    seed: u64,
+    part: &[u32],
+) -> (Vec<u32>, Notes<'w>) {
+    let mut notes = Notes::default();
+    let mut text = Vec::new();
+    let mut agree = Vec::new();
+    for &at in part {
+        let wanted = waiting[at as usize];
+        let agrees = notes.look(common.seen, at as usize, |view, problems| {
+            let unknown = problems.len();
+            view.check(problems)?;
+            let is_plain = problems.len() == unknown && wanted != 0;
+            Ok(is_plain && print(view, &common.columns[1], seed, &mut text)? == wanted)
+        });
+        if agrees == Some(true) {
+            agree.push(at);
+        }
+    }
+    (agree, notes)
+}
+
+/// A hash of what stands in some columns, never 0; `text` is room for it.
+fn print(view: &View<'_>, columns: &[usize], seed: u64, text: &mut Vec<u8>) -> Result<u64, Fault> {
+    text.clear();
+    for column in columns {
+        let value = view.value(*column)?;
+        // An unknown value is not an empty one.
+        let length = value.as_ref().map_or(0, |value| value.len() as u32 + 1);
+        text.extend_from_slice(&length.to_le_bytes());
+        text.extend_from_slice(value.as_deref().unwrap_or_default().as_bytes());
+    }
+    Ok(xxh3_64_with_seed(text, seed).max(1))
+}
