@@ -59,38 +59,37 @@ fn files(matters: &BTreeMap<usize, Matter>, other_faxes: bool) -> [Vec<u8>; 4] {
     let mut relations = vec!["Contact No.,Business Relation Code,Link to Table,No.".to_owned()];
     for at in 0..PARTIES {
         let matter = matters.get(&at).copied();
-        let put =
-            |lines: &mut Vec<String>, side: u8, no: String, blocked: &str, rest: &[&str]| {
-                let mail = format!("a{at}@example.com");
-                let mut cells = vec![
-                    no,
-                    format!("Näme {at}"),
-                    "Ulm".to_owned(),
-                    format!("+49 {at}"),
-                    mail,
-                ];
-                cells.push(blocked.to_owned());
-                cells.extend(rest.iter().map(|cell| (*cell).to_owned()));
-                match matter {
-                    Some(Matter::Differs(of, what)) if of == side => {
-                        let other = ["other", "", " Ulm "][usize::from(what) % 3];
-                        cells[1 + usize::from(what) / 3] = other.to_owned();
-                    }
-                    Some(Matter::Quoted(of, cell)) if of == side => {
-                        let cell = &mut cells[usize::from(cell)];
-                        *cell = format!("\"{cell}\"");
-                    }
-                    Some(Matter::Ragged(of)) if of == side => drop(cells.pop()),
-                    Some(Matter::Mail(of)) if of == side => cells[4] = "nobody".to_owned(),
-                    Some(Matter::Option) if side == 0 => cells[5] = "perhaps".to_owned(),
-                    Some(Matter::Company(is_there)) if side == 0 => {
-                        cells[7] = if is_there { "C0" } else { "C-" }.to_owned();
-                    }
-                    Some(Matter::Double(of)) if of == side => lines.push(cells.join(",")),
-                    _ => {}
+        let put = |lines: &mut Vec<String>, side: u8, no: String, blocked: &str, rest: &[&str]| {
+            let mail = format!("a{at}@example.com");
+            let mut cells = vec![
+                no,
+                format!("Näme {at}"),
+                "Ulm".to_owned(),
+                format!("+49 {at}"),
+                mail,
+            ];
+            cells.push(blocked.to_owned());
+            cells.extend(rest.iter().map(|cell| (*cell).to_owned()));
+            match matter {
+                Some(Matter::Differs(of, what)) if of == side => {
+                    let other = ["other", "", " Ulm "][usize::from(what) % 3];
+                    cells[1 + usize::from(what) / 3] = other.to_owned();
                 }
-                lines.push(cells.join(","));
-            };
+                Some(Matter::Quoted(of, cell)) if of == side => {
+                    let cell = &mut cells[usize::from(cell)];
+                    *cell = format!("\"{cell}\"");
+                }
+                Some(Matter::Ragged(of)) if of == side => drop(cells.pop()),
+                Some(Matter::Mail(of)) if of == side => cells[4] = "nobody".to_owned(),
+                Some(Matter::Option) if side == 0 => cells[5] = "perhaps".to_owned(),
+                Some(Matter::Company(is_there)) if side == 0 => {
+                    cells[7] = if is_there { "C0" } else { "C-" }.to_owned();
+                }
+                Some(Matter::Double(of)) if of == side => lines.push(cells.join(",")),
+                _ => {}
+            }
+            lines.push(cells.join(","));
+        };
         put(&mut contacts, 0, format!("C{at}"), "No", &["Person", ""]);
         if at % 3 > 0 {
             put(&mut customers, 1, format!("K{at}"), "false", &["1"]);

@@ -181,9 +181,7 @@ impl<'w> Shown<'w> {
                 if !is_plain {
                     return Ok(false);
                 }
-                let Some(party) = world.couplings.of(contact) else {
-                    return Ok(true);
-                };
+                let party = world.couplings.of(contact);
                 if party.before.iter().any(Option::is_some) {
                     return Ok(false);
                 }
