@@ -69,41 +69,35 @@ pub fn phone(value: &str) -> Result<(), Invalid> {
 }
 
 fn is_address(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else {
-        return false;
-    };
-    // The specials of RFC 5322, but for the bar, which separates addresses where it stands.
-    let is_special = |c: char| {
-        matches!(
-            c,
-            '!' | '#'
-                | '$'
-                | '%'
-                | '&'
-                | '\''
-                | '*'
-                | '+'
-                | '-'
-                | '/'
-                | '='
-                | '?'
-                | '^'
-                | '_'
-                | '`'
-                | '{'
-                | '}'
-                | '~'
-                | '.'
-        )
-    };
-    let in_local = |c: char| c.is_alphanumeric() || is_special(c);
-    let in_domain = |c: char| c.is_alphanumeric() || c == '-' || c == '.';
-    let dotted = |part: &str| part.split('.').all(|label| !label.is_empty());
-    dotted(local) && dotted(domain) && local.chars().all(in_local) && domain.chars().all(in_domain)
+    let mut in_domain = false;
+    // Neither the part before the @ nor the one after it begins or ends with a point, or has two in a row.
+    let mut after_letter = false;
+    for c in text.chars() {
+        after_letter = match c {
+            '.' | '@' if !after_letter => return false,
+            '.' => false,
+            '@' if in_domain => return false,
+            '@' => {
+                in_domain = true;
+                false
+            }
+            c if c.is_alphanumeric() || c == '-' => true,
+            c if !in_domain && is_special(c) => true,
+            _ => return false,
+        };
+    }
+    in_domain && after_letter
+}
+
+/// The specials of RFC 5322 that stand before the @, but for the bar, which separates addresses where it stands.
+fn is_special(c: char) -> bool {
+    "!#$%&'*+/=?^_`{}~".contains(c)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn refused(value: &str) -> Option<String> {
@@ -141,6 +135,19 @@ mod tests {
             refused("test1@test.com; test2.com; test3@test.com").as_deref(),
             Some("test2.com")
         );
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_is_a_local_part_and_a_domain_of_labels(text in "[ab\\-.@+;| ü]{0,10}") {
+            let labels = |part: &str| part.split('.').all(|label| !label.is_empty());
+            let is_it = text.split_once('@').is_some_and(|(local, domain)| {
+                let in_domain = |c: char| c.is_alphanumeric() || c == '-' || c == '.';
+                let is_local = local.chars().all(|c| in_domain(c) || c == '+');
+                is_local && labels(local) && labels(domain) && domain.chars().all(in_domain)
+            });
+            prop_assert_eq!(is_address(&text), is_it);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::config::Empty;
 use crate::exports::View;
 use crate::exports::grammar::Fault;
-use crate::model::{FieldId, Kind, Table};
+use crate::model::{FieldId, FieldSet, Kind, Table};
 
 use super::family::company_shown;
 use super::notes::Notes;
@@ -105,7 +105,7 @@ struct Common<'w> {
     /// Columns of the contacts, and the same of the counterparts.
     columns: [Vec<usize>; 2],
     /// Fields that the contacts lack.
-    own: Vec<FieldId>,
+    own: FieldSet,
 }
 
 impl<'w> Common<'w> {
@@ -122,7 +122,7 @@ impl<'w> Common<'w> {
         let mut common = Common {
             seen,
             columns: Default::default(),
-            own: Vec::new(),
+            own: FieldSet::default(),
         };
         for field in FieldId::all() {
             let Some(theirs) = column_in(table, field) else {
@@ -133,7 +133,7 @@ impl<'w> Common<'w> {
                     common.columns[0].push(ours);
                     common.columns[1].push(theirs);
                 }
-                None => common.own.push(field),
+                None => common.own.insert(field),
             }
         }
         speaks.then_some(common)
@@ -166,43 +166,33 @@ impl<'w> Shown<'w> {
     ) -> Shown<'w> {
         let mut shown = Shown::default();
         let mut text = Vec::new();
-        for &at in contacts {
+        // Who belongs to whom lies all over the memory: looked up without a pause, one look-up does not wait for the other.
+        let parties: Vec<Option<[u32; Kind::COUNT]>> = contacts
+            .iter()
+            .map(|at| party(world, seen, kinds, *at as usize))
+            .collect();
+        for (&at, party) in contacts.iter().zip(parties) {
             let known = shown.claims.len();
             let claims = &mut shown.claims;
             let agrees = shown.notes.look(seen, at as usize, |view, problems| {
                 let unknown = problems.len();
                 view.check(problems)?;
-                let contact = seen.diff.keys[at as usize];
-                let is_plain = problems.len() == unknown
-                    && contact != 0
-                    && !seen.is_double(at as usize)
-                    && !world.arranged.given.contains_key(&contact)
-                    && has_its_company(world, seen, contact, view)?;
-                if !is_plain {
+                let Some(party) = party.filter(|_| problems.len() == unknown) else {
                     return Ok(false);
-                }
-                let party = world.couplings.of(contact);
-                if party.before.iter().any(Option::is_some) {
-                    return Ok(false);
-                }
-                for (kind, key) in party.now.iter().enumerate() {
-                    let Some(key) = *key else { continue };
-                    let Some(common) = &kinds[kind] else {
-                        return Ok(false);
-                    };
-                    let position = common.seen.position(key);
-                    let Some(place) = position.filter(|place| !common.seen.is_double(*place))
+                };
+                for (kind, common) in kinds.iter().enumerate() {
+                    let (Some(counterpart), Some(common)) = (party[kind].checked_sub(1), common)
                     else {
-                        return Ok(false);
+                        continue;
                     };
                     claims.push(Claim {
                         contact: at,
-                        counterpart: place as u32,
+                        counterpart,
                         kind: kind as u8,
                         print: print(view, &common.columns[0], world.seed, &mut text)?,
                     });
                 }
-                Ok(are_heard_through_the_contact(kinds, &claims[known..]))
+                has_its_company(world, seen, seen.diff.keys[at as usize], view)
             });
             match agrees {
                 Some(true) => shown.agree.push(at),
@@ -211,6 +201,39 @@ impl<'w> Shown<'w> {
         }
         shown
     }
+}
+
+/// Where the counterparts of a contact stand, plus 1, by kind, where that is all that there is to its party.
+fn party(
+    world: &World<'_>,
+    seen: &Seen<'_>,
+    kinds: &[Option<Common<'_>>],
+    at: usize,
+) -> Option<[u32; Kind::COUNT]> {
+    let contact = seen.diff.keys[at];
+    let is_plain =
+        contact != 0 && !seen.is_double(at) && !world.arranged.given.contains_key(&contact);
+    let known = world.couplings.of(contact);
+    if !is_plain || known.before.iter().any(Option::is_some) {
+        return None;
+    }
+    let mut party = [0; Kind::COUNT];
+    for (kind, key) in known.now.iter().enumerate() {
+        let Some(key) = *key else { continue };
+        let common = kinds[kind].as_ref()?;
+        let others = kinds[..kind]
+            .iter()
+            .zip(&party)
+            .filter(|(_, place)| **place != 0);
+        let mut others = others.filter_map(|(other, _)| other.as_ref());
+        // Of a field that the contact lacks, two counterparts may say different things.
+        if others.any(|other| common.own.iter().any(|field| other.own.contains(field))) {
+            return None;
+        }
+        let place = common.seen.position(key);
+        party[kind] = place.filter(|place| !common.seen.is_double(*place))? as u32 + 1;
+    }
+    Some(party)
 }
 
 /// Whether the company that a contact names is there, or it names none.
@@ -222,26 +245,6 @@ fn has_its_company(
 ) -> Result<bool, Fault> {
     let company = company_shown(view, world.seed)?;
     Ok(company == 0 || company == contact || seen.exists(company))
-}
-
-/// Whether no two counterparts of a contact share a field that the contact lacks.
-fn are_heard_through_the_contact(kinds: &[Option<Common<'_>>], claims: &[Claim]) -> bool {
-    let own = |claim: &Claim| {
-        kinds[usize::from(claim.kind)]
-            .as_ref()
-            .map(|common| &common.own)
-    };
-    let mut others = claims;
-    while let Some((claim, rest)) = others.split_first() {
-        others = rest;
-        let fields = own(claim).into_iter().flatten();
-        let is_shared =
-            |field: &FieldId| rest.iter().filter_map(own).any(|own| own.contains(field));
-        if fields.clone().any(is_shared) {
-            return false;
-        }
-    }
-    true
 }
 
 /// The counterparts that show what waits for them, by their place in the export.
