@@ -113,8 +113,9 @@ fn companies(seen: Option<&Seen<'_>>, seed: u64) -> Vec<u64> {
     let olds = seen.diff.touched.iter();
     let olds = olds.filter_map(|at| (seen.diff.olds[*at as usize] as usize).checked_sub(1));
     let before = olds.map(|old| seen.index.links[old][0]);
-    let companies = companies_shown(seen, seed).chain(before);
-    companies.filter(|key| *key != 0).collect()
+    let mut companies = companies_shown(seen, seed);
+    companies.extend(before.filter(|key| *key != 0));
+    companies
 }
 
 /// Who belongs to contacts, as far as was known at the last pass.

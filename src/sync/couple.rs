@@ -396,7 +396,7 @@ fn with_companies(tables: &[Option<Seen<'_>>], ends: &mut Wanted, seed: u64) {
     let Some(seen) = tables[Table::Contacts.index()].as_ref() else {
         return;
     };
-    ends.extend(companies_shown(seen, seed).filter(|company| *company != 0));
+    ends.extend(companies_shown(seen, seed));
     let persons = seen.index.keys.iter().zip(&seen.index.links);
     let persons: Vec<u64> = persons
         .filter(|(_, link)| link[0] != 0 && ends.contains(link[0]))
@@ -405,16 +405,24 @@ fn with_companies(tables: &[Option<Seen<'_>>], ends: &mut Wanted, seed: u64) {
     ends.extend(persons);
 }
 
-/// The companies that contacts show whose records changed; 0 for one that shows none.
-pub fn companies_shown<'a>(contacts: &'a Seen<'_>, seed: u64) -> impl Iterator<Item = u64> + 'a {
+/// The companies that contacts show whose records changed.
+pub fn companies_shown(contacts: &Seen<'_>, seed: u64) -> Vec<u64> {
     let column = Table::Contacts.column("Company No.");
     let export = contacts.export.as_ref().zip(column);
-    let export = export.filter(|(export, column)| export.columns.has(*column));
-    export.into_iter().flat_map(move |(export, column)| {
-        let touched = contacts.diff.touched.iter();
-        let records = touched.filter_map(|at| export.record(*at as usize).ok());
-        records.map(move |record| company_key(record.value(column), seed))
-    })
+    let Some((export, column)) = export.filter(|(export, column)| export.columns.has(*column))
+    else {
+        return Vec::new();
+    };
+    let mut reader = export.reader();
+    let mut companies = Vec::new();
+    for at in &contacts.diff.touched {
+        let view = reader.read(*at as usize);
+        if let Ok(Some(company)) = view.and_then(|view| view.value(column)) {
+            companies.push(company_key(Some(&company), seed));
+        }
+    }
+    companies.retain(|company| *company != 0);
+    companies
 }
 
 /// The key of a contact's company; 0 where it has none.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::exports::{Export, Record, key_print};
+use crate::exports::{Export, Reader, Record, key_print};
 use crate::merge::coupling::{Relation, UnknownLink, kind_of};
 use crate::model::{Form, Kind, Problem, Row, Table, form};
 use crate::state::StateError;
@@ -149,20 +149,21 @@ impl<'r, 'c> Rows<'r, 'c> {
         let read_part = |ats: &[u32]| {
             let mut problems = Vec::new();
             let mut briefs = Vec::with_capacity(ats.len());
-            let mut relation = Relation::default();
+            let mut cursor = Cursor::default();
             for at in ats {
-                let is_there = self.read_into(&mut relation, *at as usize, &mut problems)?;
+                let is_there = self.read_into(&mut cursor, *at as usize, &mut problems)?;
+                let relation = &cursor.relation;
                 let is_coded = |code: &String| form::same(Form::Code, code, &relation.code);
                 briefs.push(Brief {
                     at: *at,
                     contact: if is_there { key(&relation.contact) } else { 0 },
                     no: key(&relation.no),
-                    kind: kind_of(&relation, rules.codes),
+                    kind: kind_of(relation, rules.codes),
                     links: !relation.no.is_empty() && rules.codes.iter().flatten().any(is_coded),
                     is_unwanted: may_be_unwanted
                         && is_there
                         && !self.is_new(*at as usize)
-                        && is_unwanted(&relation),
+                        && is_unwanted(relation),
                 });
             }
             Ok::<_, StateError>((briefs, problems))
@@ -182,18 +183,19 @@ impl<'r, 'c> Rows<'r, 'c> {
         at: usize,
         problems: &mut Vec<Problem>,
     ) -> Result<Option<Relation>, StateError> {
-        let mut relation = Relation::default();
-        let is_there = self.read_into(&mut relation, at, problems)?;
-        Ok(is_there.then_some(relation))
+        let mut cursor = Cursor::default();
+        let is_there = self.read_into(&mut cursor, at, problems)?;
+        Ok(is_there.then_some(cursor.relation))
     }
 
-    /// Reads a row into one that was read before; `false` where it cannot be read, or does not count.
+    /// Reads a row in the place of the one that was read before; `false` where it cannot be read, or does not count.
     fn read_into(
         &self,
-        relation: &mut Relation,
+        cursor: &mut Cursor<'r>,
         at: usize,
         problems: &mut Vec<Problem>,
     ) -> Result<bool, StateError> {
+        let relation = &mut cursor.relation;
         let filled = self.arranged.filled.get(&at);
         if let Some(filled) = filled.or(self.seen.created.filling.get(&at)) {
             relation.clone_from(filled);
@@ -202,13 +204,14 @@ impl<'r, 'c> Rows<'r, 'c> {
         let new = self.listed + self.unlisted.len();
         match &self.seen.export {
             _ if at >= new => relation.clone_from(&self.arranged.relations[at - new].relation),
-            Some(export) if at < self.listed => match read_row(self.seen, export, at) {
-                Ok(record) => fill(relation, record.row()),
-                Err(problem) => {
+            Some(export) if at < self.listed => {
+                let reader = cursor.reader.get_or_insert_with(|| export.reader());
+                if let Err(problem) = read_row(self.seen, reader, at, &mut cursor.row) {
                     problems.push(*problem);
                     return Ok(false);
                 }
-            },
+                fill(relation, &cursor.row);
+            }
             _ => {
                 let old = self.unlisted[at - self.listed];
                 match self.seen.rows.get(self.seen.index.rows[old])? {
@@ -290,14 +293,30 @@ fn fill(relation: &mut Relation, row: &Row) {
     code(3, &mut relation.no);
 }
 
-/// A row of the relations export, if it can be read and counts.
-fn read_row(seen: &Seen<'_>, export: &Export, at: usize) -> Result<Record, Box<Problem>> {
+/// What is read with, from row to row.
+#[derive(Default)]
+struct Cursor<'e> {
+    reader: Option<Reader<'e>>,
+    row: Row,
+    /// The row that was read last.
+    relation: Relation,
+}
+
+/// Reads a row of the relations export, if it can be read and counts.
+fn read_row(
+    seen: &Seen<'_>,
+    reader: &mut Reader<'_>,
+    at: usize,
+    row: &mut Row,
+) -> Result<(), Box<Problem>> {
     let trouble = |kind: &str, reason: String, advice: &str| {
         Box::new(Problem::new(seen.place(at), kind, reason, advice))
     };
-    let record = export
-        .record(at)
-        .map_err(|fault| trouble(fault.kind, fault.reason, "mend the row; the rest goes on"))?;
+    // No column of the table is an option whose spelling could be unknown.
+    let read = reader
+        .read(at)
+        .and_then(|view| view.fill(row, &mut Vec::new()));
+    read.map_err(|fault| trouble(fault.kind, fault.reason, "mend the row; the rest goes on"))?;
     if seen.is_double(at) {
         return Err(trouble(
             "duplicate-key",
@@ -305,5 +324,5 @@ fn read_row(seen: &Seen<'_>, export: &Export, at: usize) -> Result<Record, Box<P
             "remove one of them; until then neither couples",
         ));
     }
-    Ok(record)
+    Ok(())
 }
