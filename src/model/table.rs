@@ -75,6 +75,10 @@ impl Table {
 
     /// The table of this name, singular or plural, with `-` or `_`.
     pub fn named(name: &str) -> Option<Table> {
+        let exactly = |table: &Table| table.name() == name || table.noun() == name;
+        if let Some(table) = Table::all().find(exactly) {
+            return Some(table);
+        }
         let name = name.replace('-', "_");
         Table::all().find(|table| table.name() == name || table.noun().replace('-', "_") == name)
     }

@@ -191,7 +191,7 @@ pub fn decide<'w>(
     plan.version = PLAN_VERSION;
     plan.after_pass = store.last_pass()?;
     plan.inputs = inputs(world);
-    let order = |table: &str| Table::named(table).map_or(0, Table::index);
+    let order = |name: &str| Table::all().position(|table| table.name() == name);
     plan.changes.sort_by(|a, b| {
         (&a.contact, order(&a.table), &a.no).cmp(&(&b.contact, order(&b.table), &b.no))
     });

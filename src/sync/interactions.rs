@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
-use crate::exports::key_print;
+
+use crate::exports::{Export, Reader, key_print};
 use crate::merge::Rule;
 use crate::merge::plan::{Change, Creation, Plan, Recoupling, Uncoupling};
 use crate::model::{Form, InteractionLogEntry, Row, Table, form};
@@ -11,7 +12,11 @@ use crate::state::memory::Memory;
 use crate::state::{StateError, Store};
 
 use super::observe::{Seen, plain};
+use super::spread::in_parts;
 use super::world::World;
+
+/// Entries for fewer contacts than this are not worth a thread.
+const WORTH_A_THREAD: usize = 1_024;
 
 /// What happened to one party.
 #[derive(Default)]
@@ -48,98 +53,111 @@ pub(super) fn of_plan(
         let events = by_contact.entry(&uncoupling.contact).or_default();
         events.uncouplings.push(uncoupling);
     }
-    let seen = world.tables[Table::Contacts.index()].as_ref();
-    let mut drafts = Vec::new();
-    for (contact, events) in by_contact {
-        let Events {
-            changes,
-            creations,
-            couplings,
-            uncouplings,
-        } = events;
-        let mut fields: Vec<&str> = Vec::new();
-        let mut records: Vec<String> = Vec::new();
-        let mut origins: BTreeSet<String> = BTreeSet::new();
-        for change in &changes {
-            if !fields.contains(&change.column.as_str()) {
-                fields.push(&change.column);
+    let by_contact: Vec<(&str, Events<'_>)> = by_contact.into_iter().collect();
+    let drafts = in_parts(&by_contact, WORTH_A_THREAD, |part| {
+        let mut reader = ContactReader::new(world);
+        let drafts = part
+            .iter()
+            .map(|(contact, events)| draft(world, contact, events, &mut reader));
+        drafts.collect::<Result<Vec<_>, StateError>>()
+    });
+    let drafts: Vec<Vec<InteractionLogEntry>> = drafts.into_iter().collect::<Result<_, _>>()?;
+    Ok(drafts.concat())
+}
+
+/// What is logged of one contact.
+fn draft(
+    world: &World<'_>,
+    contact: &str,
+    events: &Events<'_>,
+    reader: &mut ContactReader<'_>,
+) -> Result<InteractionLogEntry, StateError> {
+    let Events {
+        changes,
+        creations,
+        couplings,
+        uncouplings,
+    } = events;
+    let mut fields: Vec<&str> = Vec::new();
+    let mut records: Vec<String> = Vec::new();
+    let mut origins: BTreeSet<String> = BTreeSet::new();
+    for change in changes {
+        if !fields.contains(&change.column.as_str()) {
+            fields.push(&change.column);
+        }
+        let record = format!(
+            "{} {}",
+            Table::named(&change.table).map_or("record", Table::noun),
+            change.no
+        );
+        if !records.contains(&record) {
+            records.push(record);
+        }
+        match change.rule {
+            Rule::Decided => origins.insert("a decision on a conflict".to_owned()),
+            _ => {
+                origins.extend(
+                    change
+                        .because
+                        .iter()
+                        .map(|origin| format!("{} {}", origin.side, origin.no)),
+                );
+                true
             }
-            let record = format!(
-                "{} {}",
-                Table::named(&change.table).map_or("record", Table::noun),
-                change.no
-            );
-            if !records.contains(&record) {
-                records.push(record);
-            }
-            match change.rule {
-                Rule::Decided => origins.insert("a decision on a conflict".to_owned()),
-                _ => {
-                    origins.extend(
-                        change
-                            .because
-                            .iter()
-                            .map(|origin| format!("{} {}", origin.side, origin.no)),
-                    );
-                    true
-                }
-            };
-        }
-        let mut sentences: Vec<String> = Vec::new();
-        for creation in &creations {
-            let noun = Table::named(&creation.table).map_or("record", Table::noun);
-            // A fresh state reads the numbers from here: where there are several, they go before the reasons.
-            sentences.push(match creations.len() {
-                1 => format!("{noun} {} created: {}", creation.no, creation.reason),
-                _ => format!("{noun} {} created", creation.no),
-            });
-        }
-        for coupling in &couplings {
-            let noun = Table::named(&coupling.table).map_or("relation", Table::noun);
-            sentences.push(format!("coupled with {noun} {}", coupling.no));
-        }
-        match fields.as_slice() {
-            [] => {}
-            [one] => sentences.push(format!("{one} updated on {}", records.join(", "))),
-            several => sentences.push(format!(
-                "{} fields updated on {}",
-                several.len(),
-                records.join(", ")
-            )),
-        }
-        for uncoupling in &uncouplings {
-            let noun = Table::named(&uncoupling.table).map_or("relation", Table::noun);
-            sentences.push(format!("no longer coupled with {noun} {}", uncoupling.no));
-        }
-        let description = sentences.join("; ");
-        let mut subject = fields.join(", ");
-        if !origins.is_empty() {
-            let origins: Vec<String> = origins.into_iter().collect();
-            subject.push_str(&format!(" (from {})", origins.join(", ")));
-        }
-        let key = plain(key_print(&[contact], world.seed));
-        let birth = world.arranged.birth(Table::Contacts, key);
-        let row = match seen {
-            _ if birth.is_some() => birth.map(|birth| birth.row.clone()),
-            Some(seen) => contact_row(seen, key)?,
-            None => None,
         };
-        let cell = |name: &str| {
-            let column = Table::Contacts.column(name)?;
-            row.as_ref()?.get(column).map(str::to_owned)
-        };
-        drafts.push(InteractionLogEntry {
-            contact_no: contact.to_owned(),
-            contact_company_no: cell("Company No.").unwrap_or_default(),
-            salesperson: cell("Salesperson Code").unwrap_or_default(),
-            description: shortened(&description, 100),
-            subject,
-            cost: "0".to_owned(),
-            duration: "0".to_owned(),
-            ..InteractionLogEntry::default()
+    }
+    let mut sentences: Vec<String> = Vec::new();
+    for creation in creations {
+        let noun = Table::named(&creation.table).map_or("record", Table::noun);
+        // A fresh state reads the numbers from here: where there are several, they go before the reasons.
+        sentences.push(match creations.len() {
+            1 => format!("{noun} {} created: {}", creation.no, creation.reason),
+            _ => format!("{noun} {} created", creation.no),
         });
     }
-    Ok(drafts)
+    for coupling in couplings {
+        let noun = Table::named(&coupling.table).map_or("relation", Table::noun);
+        sentences.push(format!("coupled with {noun} {}", coupling.no));
+    }
+    match fields.as_slice() {
+        [] => {}
+        [one] => sentences.push(format!("{one} updated on {}", records.join(", "))),
+        several => sentences.push(format!(
+            "{} fields updated on {}",
+            several.len(),
+            records.join(", ")
+        )),
+    }
+    for uncoupling in uncouplings {
+        let noun = Table::named(&uncoupling.table).map_or("relation", Table::noun);
+        sentences.push(format!("no longer coupled with {noun} {}", uncoupling.no));
+    }
+    let description = sentences.join("; ");
+    let mut subject = fields.join(", ");
+    if !origins.is_empty() {
+        let origins: Vec<String> = origins.into_iter().collect();
+        subject.push_str(&format!(" (from {})", origins.join(", ")));
+    }
+    let key = plain(key_print(&[contact], world.seed));
+    let birth = world.arranged.birth(Table::Contacts, key);
+    let row = match birth {
+        Some(birth) => Some(birth.row.clone()),
+        None => reader.row(key)?,
+    };
+    let cell = |name: &str| {
+        let column = Table::Contacts.column(name)?;
+        row.as_ref()?.get(column).map(str::to_owned)
+    };
+    Ok(InteractionLogEntry {
+        contact_no: contact.to_owned(),
+        contact_company_no: cell("Company No.").unwrap_or_default(),
+        salesperson: cell("Salesperson Code").unwrap_or_default(),
+        description: shortened(&description, 100),
+        subject,
+        cost: "0".to_owned(),
+        duration: "0".to_owned(),
+        ..InteractionLogEntry::default()
+    })
 }
 
 /// Interactions keep their meaning when their contact is another's or gone (`business-central.md` §7.1, §11.1): those of a person
@@ -216,11 +234,36 @@ pub(super) fn shortened(text: &str, length: usize) -> String {
     }
 }
 
-fn contact_row(seen: &Seen<'_>, key: u64) -> Result<Option<Row>, StateError> {
-    if let (Some(export), Some(at)) = (&seen.export, seen.position(key))
-        && let Ok(record) = export.record(at)
-    {
-        return Ok(Some(record.row().clone()));
+/// Reads contacts as the pass found them.
+struct ContactReader<'w> {
+    seen: Option<&'w Seen<'w>>,
+    reader: Option<Reader<'w>>,
+}
+
+impl<'w> ContactReader<'w> {
+    fn new(world: &World<'w>) -> ContactReader<'w> {
+        let seen = world.tables[Table::Contacts.index()].as_ref();
+        let export = seen.and_then(|seen| seen.export.as_ref());
+        ContactReader {
+            seen,
+            reader: export.map(Export::reader),
+        }
     }
-    seen.base(key)
+
+    /// What a contact shows, or showed last.
+    fn row(&mut self, key: u64) -> Result<Option<Row>, StateError> {
+        let Some(seen) = self.seen else {
+            return Ok(None);
+        };
+        if let (Some(reader), Some(at)) = (&mut self.reader, seen.position(key)) {
+            let mut row = Row::unknown(Table::Contacts);
+            let read = reader
+                .read(at)
+                .and_then(|view| view.fill(&mut row, &mut Vec::new()));
+            if read.is_ok() {
+                return Ok(Some(row));
+            }
+        }
+        seen.base(key)
+    }
 }

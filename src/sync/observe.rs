@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, MAIN_SEPARATOR, Path, PathBuf};
 
 use tracing::{debug, info};
 use xxhash_rust::xxh3::xxh3_64;
@@ -83,6 +83,13 @@ pub struct Seen<'c> {
 
 /// A file as a person sees it in messages: without detours through `..`.
 pub fn shown_path(path: &Path) -> String {
+    let detours = ["..", "./", "//"];
+    if let Some(text) = path.to_str().filter(|_| MAIN_SEPARATOR == '/')
+        && !detours.iter().any(|detour| text.contains(detour))
+        && !text.ends_with(['/', '.'])
+    {
+        return text.to_owned();
+    }
     let mut shown = PathBuf::new();
     for part in path.components() {
         let goes_back = part == Component::ParentDir

@@ -30,7 +30,7 @@ use super::pending::Pending;
 use super::requests::{self, RequestRow, RowAnswer};
 use super::spread::{let_go, side_by_side};
 use super::words::Words;
-use super::world::World;
+use super::world::{World, has_persons};
 use super::{documents, interactions, log, quiet, receipts, recover};
 
 /// The time, as an argument.
@@ -436,6 +436,11 @@ impl<'c> View<'c> {
             persons: &affected.persons,
             assigned: &assigned,
             words: &words,
+            has_persons: has_persons(
+                tables[Table::Contacts.index()].as_ref(),
+                &arranged,
+                &assigned,
+            ),
         };
         stage("merging parties");
         let mut decided = decide(&world, store, &affected.contacts, problems)?;

@@ -38,7 +38,8 @@ impl<'w> Share<'w> {
     ) -> Result<(), StateError> {
         let has_families = world.has_families();
         side_by_side(self, contacts, &|share, contact| {
-            if has_families && world.company_of_person(contact, &mut share.notes).is_some() {
+            let may_be_person = has_families && world.has_persons;
+            if may_be_person && world.company_of_person(contact, &mut share.notes).is_some() {
                 share.persons.push(contact);
                 return Ok(());
             }
@@ -52,7 +53,7 @@ impl<'w> Share<'w> {
             )?;
             if let Some(party) = merged {
                 share.note(contact, &party, has_families);
-                if has_families {
+                if may_be_person {
                     share.families.note(contact, party);
                 }
             }

@@ -43,6 +43,27 @@ pub struct World<'w> {
     pub assigned: &'w PrintMap<u64>,
     /// What records said in open conflicts.
     pub words: &'w Words,
+    /// Whether any contact may name another one as its company.
+    pub has_persons: bool,
+}
+
+/// Whether any contact may name another one as its company: shown, known from the last pass, agreed on or arranged.
+pub(super) fn has_persons(
+    contacts: Option<&Seen<'_>>,
+    arranged: &Arranged,
+    assigned: &PrintMap<u64>,
+) -> bool {
+    let is_asked =
+        !arranged.births.is_empty() || !arranged.given.is_empty() || !assigned.is_empty();
+    let may_show = |seen: &Seen<'_>| {
+        let column = Table::Contacts.column("Company No.");
+        let export = seen.export.as_ref();
+        export
+            .zip(column)
+            .is_none_or(|(export, column)| export.columns.has(column))
+            || seen.index.links.iter().any(|link| link[0] != 0)
+    };
+    is_asked || contacts.is_none_or(may_show)
 }
 
 impl<'w> World<'w> {
