@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -26,6 +27,9 @@ pub trait ReadAt: Send + Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Says that these bytes will hardly be read again, so that the system need not keep them in memory.
+    fn let_go(&self, _range: Range<u64>) {}
 }
 
 /// Reads exactly as many bytes as the buffer holds.
@@ -80,6 +84,13 @@ impl ReadAt for std::fs::File {
     #[cfg(windows)]
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         std::os::windows::fs::FileExt::seek_read(self, buf, offset)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn let_go(&self, range: Range<u64>) {
+        let length = std::num::NonZeroU64::new(range.end.saturating_sub(range.start));
+        // It is a hint: a system that does not take it keeps the bytes.
+        let _ = rustix::fs::fadvise(self, range.start, length, rustix::fs::Advice::DontNeed);
     }
 }
 

@@ -101,6 +101,8 @@ struct Blocks<'o> {
     out: &'o mut dyn Write,
     block: Vec<u8>,
     filled: usize,
+    /// Up to where what was copied is let go; `None` where it is kept.
+    let_go: Option<u64>,
 }
 
 impl<'o> Blocks<'o> {
@@ -112,6 +114,14 @@ impl<'o> Blocks<'o> {
             out,
             block: vec![0; Blocks::SIZE],
             filled: 0,
+            let_go: None,
+        }
+    }
+
+    fn letting_go(out: &'o mut dyn Write) -> Blocks<'o> {
+        Blocks {
+            let_go: Some(0),
+            ..Blocks::new(out)
         }
     }
 
@@ -134,6 +144,12 @@ impl<'o> Blocks<'o> {
             read_exact_at(source, &mut room[..count], at)?;
             self.filled += count;
             at += count as u64;
+            // So much at once costs next to nothing; a small file is not worth it.
+            const STRIDE: u64 = 4 << 20;
+            if let Some(from) = self.let_go.filter(|from| at - from >= STRIDE) {
+                source.let_go(from..at);
+                self.let_go = Some(at);
+            }
         }
         Ok(())
     }
@@ -164,13 +180,27 @@ impl Export {
     /// Those of reading and writing; `InvalidInput` for a value that the file does not [hold](Export::holds), and
     /// `InvalidData` for a record that cannot be read.
     pub fn splice(&self, edits: &Edits, out: &mut dyn Write) -> io::Result<()> {
+        self.spliced(edits, Blocks::new(out))
+    }
+
+    /// [`splice`](Export::splice) into what will take the file's place: what was copied of a large file is let go, so that its
+    /// memory can hold the copy.
+    ///
+    /// # Errors
+    ///
+    /// Those of `splice`.
+    pub fn replace(&self, edits: &Edits, out: &mut dyn Write) -> io::Result<()> {
+        self.spliced(edits, Blocks::letting_go(out))
+    }
+
+    fn spliced(&self, edits: &Edits, blocks: Blocks<'_>) -> io::Result<()> {
         let patches = self.patches(edits)?;
         if !self.dialect.encoding.is_utf16() {
-            return self.copy(&patches, out);
+            return self.copy(&patches, blocks);
         }
         let mut text = Vec::new();
-        self.copy(&patches, &mut text)?;
-        self.write_encoded(&text, out)
+        self.copy(&patches, Blocks::new(&mut text))?;
+        self.write_encoded(&text, blocks.out)
     }
 
     /// Writes an update file: the file's preamble and header, and only the records with something new.
@@ -239,8 +269,7 @@ impl Export {
         self.extract(rows, &unlisted, Some(&keys), out)
     }
 
-    fn copy(&self, patches: &[Patch], out: &mut dyn Write) -> io::Result<()> {
-        let mut blocks = Blocks::new(out);
+    fn copy(&self, patches: &[Patch], mut blocks: Blocks<'_>) -> io::Result<()> {
         let mut at = 0;
         for patch in patches {
             blocks.copy(&*self.text, at..patch.range.start)?;

@@ -464,6 +464,7 @@ impl Job<'_> {
             hash: Xxh3::new(),
         };
         match &self.contents {
+            JobContents::Spliced(edits) if self.in_place => self.export.replace(edits, &mut out)?,
             JobContents::Spliced(edits) => self.export.splice(edits, &mut out)?,
             JobContents::Update(edits, contents) => {
                 self.export
