@@ -257,7 +257,7 @@ pub(super) fn leading_cells(
     out: &mut Vec<CellSpan>,
 ) -> Result<(), Fault> {
     out.clear();
-    let mut delimiters = Places::of(dialect.delimiter, record);
+    let mut delimiters = memchr_iter(dialect.delimiter, record);
     let mut start = 0;
     loop {
         let quote = dialect
@@ -284,56 +284,6 @@ pub(super) fn leading_cells(
             Some(at) if out.len() < count => start = at + 1,
             _ => return Ok(()),
         }
-    }
-}
-
-/// Every place of a byte in a text, ascending. Cells are so short that looking at words of eight bytes beats looking for
-/// the next delimiter from each.
-struct Places<'t> {
-    text: &'t [u8],
-    byte: u8,
-    /// Where the next word begins.
-    next: usize,
-    /// The high bit of each byte of the last word that is the wanted one and was not told.
-    found: u64,
-}
-
-impl<'t> Places<'t> {
-    fn of(byte: u8, text: &'t [u8]) -> Places<'t> {
-        Places {
-            text,
-            byte,
-            next: 0,
-            found: 0,
-        }
-    }
-
-    /// The next eight bytes; beyond the end are others than the wanted one.
-    fn word(&self) -> Option<u64> {
-        let rest = self.text.get(self.next..).filter(|rest| !rest.is_empty())?;
-        let word = rest.first_chunk().copied().unwrap_or_else(|| {
-            let mut word = [!self.byte; 8];
-            word[..rest.len()].copy_from_slice(rest);
-            word
-        });
-        Some(u64::from_le_bytes(word))
-    }
-}
-
-impl Iterator for Places<'_> {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
-        while self.found == 0 {
-            let unlike = self.word()? ^ u64::from_ne_bytes([self.byte; 8]);
-            self.found = !(((unlike & LOW) + LOW) | unlike | LOW);
-            self.next += 8;
-        }
-        let at = self.next - 8 + self.found.trailing_zeros() as usize / 8;
-        self.found &= self.found - 1;
-        Some(at)
     }
 }
 
