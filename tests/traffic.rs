@@ -570,7 +570,13 @@ fn memory_and_file_handles_stay_flat_under_traffic() {
         office.requests
     );
     let (first, last) = (seen[1], seen[seen.len() - 1]);
-    assert!(last.1 <= first.1 + 3, "file handles grow: {seen:?}");
+    // How many are open at one moment depends on what the daemon is at; what leaks is open at every moment.
+    let (early, late) = seen[1..].split_at(seen.len() / 2);
+    let least = |part: &[(u64, usize)]| part.iter().map(|(_, files)| *files).min();
+    assert!(
+        least(late) <= least(early).map(|files| files + 3),
+        "file handles grow: {seen:?}"
+    );
     assert!(
         last.0 <= first.0 + first.0 / 4 + 4096,
         "memory grows: {seen:?}"
