@@ -1086,3 +1086,47 @@ fn a_link_that_is_added_again_before_its_removal_was_imported_is_written_once_mo
     assert!(!newest.contains("removed"), "{updates:?}");
     assert!(exchange.text(&newest).contains("C1,CUST"), "{newest}");
 }
+
+/// Takes away what lets a pass only hash the exports; `false` where nothing did.
+fn forget_quiet(exchange: &Exchange) -> bool {
+    let db = rusqlite::Connection::open(exchange.path("state/couplet.db")).expect("a database");
+    let gone = db.execute("DELETE FROM meta WHERE name = 'quiet'", []);
+    gone.expect("a table") == 1
+}
+
+#[test]
+fn exports_that_are_only_hashed_tell_the_same_as_exports_that_are_read() {
+    let exchange = in_step(IN_PLACE);
+    let hashed = format!("{:?}", exchange.pass());
+    assert!(forget_quiet(&exchange));
+    assert_eq!(format!("{:?}", exchange.pass()), hashed);
+    assert!(
+        !forget_quiet(&exchange),
+        "a pass without changes writes nothing"
+    );
+}
+
+#[test]
+fn a_change_that_keeps_the_length_of_a_quiet_export_is_found() {
+    let exchange = in_step(IN_PLACE);
+    let changed = exchange.text("contacts.csv").replace("Rome", "Bonn");
+    exchange.put("contacts.csv", changed);
+    assert!(matches!(exchange.pass(), Outcome::Done(_)));
+    assert!(row(&exchange, "customers.csv").contains("Bonn"));
+}
+
+#[test]
+fn an_export_that_is_gone_from_a_quiet_exchange_is_a_problem() {
+    let exchange = in_step(IN_PLACE);
+    std::fs::remove_file(exchange.path("vendors.csv")).expect("a file");
+    let Outcome::InStep(summary) = exchange.pass() else {
+        panic!("nothing can be written");
+    };
+    let kinds: Vec<&str> = summary
+        .plan
+        .problems
+        .iter()
+        .map(|problem| problem.kind.as_str())
+        .collect();
+    assert_eq!(kinds, ["missing-export"]);
+}

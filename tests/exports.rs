@@ -6,8 +6,8 @@ use couplet::disk::{Disk, RealDisk};
 use couplet::exports::csv::{CsvDialect, cells, step, unquote};
 use couplet::exports::grammar::Step;
 use couplet::exports::{
-    Bounds, CHANGED, ColumnPin, Edits, Encoding, Export, Grammar, NewRow, Refusal, Settings,
-    TooLong, Unheld, UpdateContents, sniff,
+    Bounds, CHANGED, ColumnPin, Edits, Encoding, Export, Grammar, KeyPrint, NewRow, Refusal,
+    Settings, TooLong, Unheld, UpdateContents, sniff,
 };
 use couplet::model::{Row, Table};
 use proptest::prelude::*;
@@ -268,6 +268,7 @@ fn a_ragged_row_is_left_out_and_keeps_its_key() {
     let raw = b"No.,Name,City\n1,A,X\n2,B\n3,\"C\",Z,Y\n4,D,W\n";
     let export = read(raw, table("customers"), &Settings::default()).expect("an export");
     let prints = export.key_prints().expect("in memory");
+    assert_eq!(export.keys().expect("in memory"), hashes(&prints));
     let sound: Vec<bool> = prints.iter().map(|print| print.sound().is_some()).collect();
     assert_eq!(sound, [true, false, false, true]);
     assert!(prints.iter().all(|print| print.any().is_some()));
@@ -652,6 +653,14 @@ fn made() -> impl Strategy<Value = Made> {
         .prop_filter("an empty file is refused", |made| !made.text.is_empty())
 }
 
+/// The hashes of keys, sound or not; 0 where there is none.
+fn hashes(prints: &[KeyPrint]) -> Vec<u64> {
+    prints
+        .iter()
+        .map(|print| print.any().unwrap_or(0))
+        .collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -667,6 +676,7 @@ proptest! {
         prop_assert_eq!(export.records.len(), made.rows.len());
         let columns = ["No.", "Name", "City"].map(|name| column(vendors, name));
         let prints = export.key_prints().expect("in memory");
+        prop_assert_eq!(export.keys().expect("in memory"), hashes(&prints));
         for (at, row) in made.rows.iter().enumerate() {
             let record = export.record(at).expect("a sound record");
             for (column, value) in columns.iter().zip(row) {
