@@ -396,6 +396,53 @@ fn an_effect_that_fails_once_fails_the_pass_and_the_next_one_succeeds() {
     }
 }
 
+/// Files so large that they, and the bases beside them, are written at the same time.
+fn large() -> Scenario {
+    let note = "a note that is carried, ".repeat(210_000);
+    let contacts = |city: &str| format!("No.,Name,City,Note\nC1,Acme,{city},\"{note}\"\n");
+    let customers = |name: &str| format!("No.,Name,City,Note\n10,{name},Rome,\"{note}\"\n");
+    Scenario {
+        name: "large files",
+        config: tables("in-place", "csv") + "[interactions]\nexport = \"log.csv\"\n",
+        first: vec![
+            ("contacts.csv", contacts("Rome")),
+            ("customers.csv", customers("Acme")),
+            ("vendors.csv", "No.,Name,City\n20,Acme,Rome\n".to_owned()),
+            ("relations.csv", RELATIONS.to_owned()),
+        ],
+        then: vec![
+            ("contacts.csv", contacts("Bonn")),
+            ("customers.csv", customers("Acme Ltd")),
+        ],
+    }
+}
+
+#[test]
+fn a_crash_or_a_fault_while_large_files_and_bases_are_written_at_once_is_recovered_from() {
+    const ENOSPC: i32 = 28;
+    let scenario = large();
+    let (effects, old, new, memory) = uncrashed(&scenario);
+    let faults = [
+        Fault::Before,
+        Fault::After,
+        Fault::Torn,
+        Fault::Once(ENOSPC),
+    ];
+    // In which order the effects come differs from run to run; what must hold does not.
+    for (at, fault) in (0..effects).step_by(3).zip(faults.into_iter().cycle()) {
+        let case = format!("{fault:?} effect {at} of {effects}");
+        let folder = scenario.prepared();
+        let disk = leak(Faulty::new(at, fault));
+        scenario
+            .pass(folder.path(), &Wired(disk))
+            .expect_err("the process died, or failed");
+        let mixed = mixed(&files(folder.path()), &old, &new);
+        assert!(mixed.is_empty(), "{case}: neither old nor new: {mixed:?}");
+        assert_finished(&scenario, folder.path(), &new, &memory, &case);
+    }
+    assert!(effects > 60, "{effects}");
+}
+
 #[test]
 fn what_another_program_writes_during_a_pass_is_not_overwritten() {
     let scenario = &scenarios()[0];
