@@ -129,6 +129,14 @@ impl Store {
         db.pragma_update(None, "cache_size", -8192)?;
         db.pragma_update(None, "wal_autocheckpoint", 4096)?;
         db.set_prepared_statement_cache_capacity(128);
+        Store::on(db, folder)
+    }
+
+    /// A state in a database that the caller has opened, created or migrated in it; its other files stand below `folder`.
+    ///
+    /// # Errors
+    /// [`StateError::Newer`] when a newer program wrote it.
+    pub fn on(db: Connection, folder: &Path) -> Result<Store, StateError> {
         let mut store = Store {
             db,
             folder: folder.to_owned(),
@@ -162,12 +170,7 @@ impl Store {
 
     /// A state that is kept nowhere: for a dry run before the first pass.
     pub fn in_memory(folder: &Path) -> Result<Store, StateError> {
-        let mut store = Store {
-            db: Connection::open_in_memory()?,
-            folder: folder.to_owned(),
-        };
-        store.migrate()?;
-        Ok(store)
+        Store::on(Connection::open_in_memory()?, folder)
     }
 
     /// The folder of index and rows files.

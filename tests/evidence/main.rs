@@ -1,0 +1,102 @@
+//! Evidence that nothing is lost: every layer tries what it can within a budget, and says what it tried.
+//!
+//! `cargo test --test evidence` tries of each what a commit is worth; `docs/evidence.md` says what else there is and what it found.
+
+mod database;
+mod dice;
+mod exchange;
+mod memory;
+mod run;
+mod small_world;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use run::{Budget, Layer};
+
+/// Tries to lose an edit.
+///
+/// Without arguments, what a commit is worth: the same cases each time. With --minutes, other cases each time, on all cores.
+#[derive(Parser)]
+#[command(bin_name = "cargo test --release --test evidence --")]
+struct Arguments {
+    /// Which layers, by their names or parts of them; all without
+    layers: Vec<String>,
+    /// For how long each layer is tried
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// How many cases of each are tried
+    #[arg(long, conflicts_with = "minutes")]
+    cases: Option<u64>,
+    /// The first case; a failure names its own
+    #[arg(long)]
+    seed: Option<u64>,
+    /// All cases of those layers that have an end
+    #[arg(long, conflicts_with_all = ["minutes", "cases"])]
+    all: bool,
+    /// Say which layers there are
+    #[arg(long)]
+    list: bool,
+    // What the harness of other tests understands, and `cargo test` passes to all of them.
+    #[arg(long, hide = true)]
+    nocapture: bool,
+    #[arg(long, hide = true)]
+    show_output: bool,
+    #[arg(long, hide = true)]
+    exact: bool,
+    #[arg(long, hide = true)]
+    ignored: bool,
+    #[arg(long, hide = true)]
+    include_ignored: bool,
+    #[arg(long, hide = true)]
+    skip: Vec<String>,
+    #[arg(long, hide = true)]
+    format: Option<String>,
+    #[arg(long, hide = true)]
+    test_threads: Option<usize>,
+}
+
+/// All layers.
+const LAYERS: &[&Layer] = &[&small_world::CELLS];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let is_asked = |layer: &&&'static Layer| {
+        let named = |names: &[String]| names.iter().any(|name| layer.name.contains(name.as_str()));
+        (arguments.layers.is_empty() || named(&arguments.layers)) && !named(&arguments.skip)
+    };
+    let asked: Vec<&'static Layer> = LAYERS.iter().filter(is_asked).copied().collect();
+    if arguments.list {
+        for layer in asked {
+            match arguments.format.as_deref() {
+                Some("terse") => println!("{}: test", layer.name),
+                _ => println!("{}: {}", layer.name, layer.about),
+            }
+        }
+        return ExitCode::SUCCESS;
+    }
+    if arguments.ignored {
+        return ExitCode::SUCCESS;
+    }
+    let budget = Budget {
+        time: arguments
+            .minutes
+            .map(|minutes| Duration::from_secs_f64(minutes * 60.0)),
+        cases: arguments.cases,
+        seed: arguments.seed,
+        all: arguments.all,
+    };
+    let mut is_clean = true;
+    for layer in asked {
+        let report = layer.run(budget);
+        report.print();
+        is_clean &= report.is_clean();
+    }
+    if is_clean {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,225 @@
+//! Runs the cases of a layer on all cores until its budget is spent, and says what was tried.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+/// One kind of evidence.
+pub struct Layer {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it shows, as a sentence.
+    pub about: &'static str,
+    /// How many cases each commit is worth.
+    pub cases: u64,
+    /// How many cases there are; `None` where each seed is another one.
+    pub all: Option<fn() -> u64>,
+    /// Whether its cases may run side by side.
+    pub parallel: bool,
+    /// Classes of cases, and how many of a hundred cases must be of each, lest it test nothing.
+    pub floors: &'static [(&'static str, f64)],
+    /// Tries one case: the number of the case where all are known, else its seed.
+    pub case: fn(u64, &mut Tally) -> Result<(), String>,
+}
+
+/// Counts what cases went through.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    counts: BTreeMap<&'static str, u64>,
+    classes: BTreeMap<&'static str, u64>,
+    seen: Vec<&'static str>,
+}
+
+impl Tally {
+    /// Counts something, such as passes or crash states.
+    pub fn count(&mut self, what: &'static str, many: u64) {
+        *self.counts.entry(what).or_default() += many;
+    }
+
+    /// This case is of a class; saying so twice counts once.
+    pub fn is(&mut self, class: &'static str) {
+        if !self.seen.contains(&class) {
+            self.seen.push(class);
+        }
+    }
+
+    fn end_case(&mut self) {
+        for class in self.seen.drain(..) {
+            *self.classes.entry(class).or_default() += 1;
+        }
+    }
+
+    fn add(&mut self, other: Tally) {
+        for (what, many) in other.counts {
+            *self.counts.entry(what).or_default() += many;
+        }
+        for (class, many) in other.classes {
+            *self.classes.entry(class).or_default() += many;
+        }
+    }
+}
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Until this much time has passed; `None` for a number of cases.
+    pub time: Option<Duration>,
+    /// So many cases; `None` for what a commit is worth.
+    pub cases: Option<u64>,
+    /// The first seed; `None` for the one that each commit begins with.
+    pub seed: Option<u64>,
+    /// All cases that there are, where they are known.
+    pub all: bool,
+}
+
+/// What a layer tried.
+pub struct Report {
+    layer: &'static Layer,
+    first: u64,
+    cases: u64,
+    took: Duration,
+    tally: Tally,
+    failures: Vec<(u64, String)>,
+}
+
+/// So many failures are enough.
+const ENOUGH: usize = 5;
+
+impl Layer {
+    /// Tries what the budget allows.
+    pub fn run(&'static self, budget: Budget) -> Report {
+        let all = self.all.map(|all| all());
+        let (first, step, most) = match (all, budget) {
+            // A sample that is spread over all of them.
+            (Some(all), Budget { all: false, time: None, seed: None, cases }) => {
+                let cases = cases.unwrap_or(self.cases).clamp(1, all);
+                (0, (all / cases).max(1), cases)
+            }
+            (Some(all), Budget { seed, cases, .. }) => {
+                let first = seed.unwrap_or(0).min(all);
+                (first, 1, cases.unwrap_or(all).min(all - first))
+            }
+            (None, Budget { time: Some(_), seed, .. }) => (seed.unwrap_or_else(by_clock), 1, u64::MAX),
+            (None, Budget { cases, seed, .. }) => (seed.unwrap_or(1), 1, cases.unwrap_or(self.cases)),
+        };
+        let begun = Instant::now();
+        let next = AtomicU64::new(0);
+        let failed = AtomicBool::new(false);
+        let done = Mutex::new((Tally::default(), 0, Vec::new()));
+        let work = || {
+            let (mut tally, mut cases, mut failures) = (Tally::default(), 0, Vec::new());
+            while !failed.load(Ordering::Relaxed) && budget.time.is_none_or(|time| begun.elapsed() < time) {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                if at >= most {
+                    break;
+                }
+                let case = first.wrapping_add(at.wrapping_mul(step));
+                if let Err(why) = self.attempt(case, &mut tally) {
+                    failures.push((case, why));
+                    failed.store(failures.len() >= ENOUGH, Ordering::Relaxed);
+                }
+                tally.end_case();
+                cases += 1;
+                self.progress(begun, at, budget.time.is_some());
+            }
+            let mut done = done.lock().expect("no panic under this lock");
+            done.0.add(tally);
+            done.1 += cases;
+            done.2.append(&mut failures);
+        };
+        let threads = available_parallelism().map_or(1, usize::from);
+        std::thread::scope(|scope| {
+            for _ in 1..threads.min(if self.parallel { threads } else { 1 }) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let (tally, cases, mut failures) = done.into_inner().expect("no panic under this lock");
+        failures.sort();
+        Report {
+            layer: self,
+            first,
+            cases,
+            took: begun.elapsed(),
+            tally,
+            failures,
+        }
+    }
+
+    /// Tries a case; the program's own breakdown is a failure like any other.
+    fn attempt(&self, case: u64, tally: &mut Tally) -> Result<(), String> {
+        catch_unwind(AssertUnwindSafe(|| (self.case)(case, tally))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Err(format!("it panicked: {}", text.unwrap_or_default()))
+        })
+    }
+
+    /// Long runs say now and then how far they are.
+    fn progress(&self, begun: Instant, at: u64, is_long: bool) {
+        const OFTEN: u64 = 30;
+        static SAID: AtomicU64 = AtomicU64::new(0);
+        let seconds = begun.elapsed().as_secs();
+        if is_long && SAID.swap(seconds / OFTEN, Ordering::Relaxed) < seconds / OFTEN {
+            eprintln!("{}: {at} cases in {seconds} s", self.name);
+        }
+    }
+}
+
+fn by_clock() -> u64 {
+    let nanos = jiff::Timestamp::now().as_nanosecond() as u64;
+    // Seeds that a person can type, and ranges that do not meet.
+    (nanos / 1_000_000_000 % 1_000_000) * 1_000_000_000
+}
+
+impl Report {
+    /// Whether nothing was found, and something was tried.
+    pub fn is_clean(&self) -> bool {
+        self.failures.is_empty() && self.below_floor().is_empty()
+    }
+
+    /// Classes of which too few cases were. A few cases say nothing about shares.
+    fn below_floor(&self) -> Vec<String> {
+        const ENOUGH: u64 = 100;
+        let floors = self.layer.floors.iter().filter_map(|(class, floor)| {
+            let share = self.share(class);
+            (self.cases >= ENOUGH && share < *floor)
+                .then(|| format!("only {share:.1}% of the cases had {class}, less than {floor}%"))
+        });
+        floors.collect()
+    }
+
+    fn share(&self, class: &str) -> f64 {
+        let many = self.tally.classes.get(class).copied().unwrap_or_default();
+        100.0 * many as f64 / self.cases.max(1) as f64
+    }
+
+    /// Says what was tried, and what was found.
+    pub fn print(&self) {
+        let Layer { name, about, .. } = self.layer;
+        let seconds = self.took.as_secs_f64();
+        println!("{name}: {about}");
+        println!(
+            "  {} cases from {} on in {seconds:.1} s, {:.0} a second",
+            self.cases,
+            self.first,
+            self.cases as f64 / seconds.max(1e-9)
+        );
+        for (what, many) in &self.tally.counts {
+            println!("  {many} {what}, {:.0} a second", *many as f64 / seconds.max(1e-9));
+        }
+        for class in self.tally.classes.keys() {
+            println!("  {:5.1}% had {class}", self.share(class));
+        }
+        for found in self.below_floor() {
+            println!("  FAILED: {found}");
+        }
+        for (case, why) in &self.failures {
+            println!("  FAILED: case {case}: {why}");
+            println!("  again: cargo test --test evidence -- {name} --seed {case} --cases 1");
+        }
+    }
+}
