@@ -45,7 +45,8 @@ pub fn path(name: &str) -> PathBuf {
 
 /// Reads a configuration of an exchange.
 pub fn parse(config: &str) -> Config {
-    config::parse(config, &path("config.toml")).unwrap_or_else(|errors| panic!("{errors:#?}\n{config}"))
+    config::parse(config, &path("config.toml"))
+        .unwrap_or_else(|errors| panic!("{errors:#?}\n{config}"))
 }
 
 impl Exchange {
@@ -57,7 +58,8 @@ impl Exchange {
     /// An exchange that goes on with these files and this state.
     pub fn resumed(config: &str, disk: MemoryDisk, database: Database) -> Exchange {
         let config = parse(config);
-        disk.create_folder(&config.state.join("base")).expect("a folder");
+        disk.create_folder(&config.state.join("base"))
+            .expect("a folder");
         let store = database.store(&config.state, || false);
         Exchange {
             disk,

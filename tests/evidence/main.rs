@@ -59,7 +59,11 @@ struct Arguments {
 }
 
 /// All layers.
-const LAYERS: &[&Layer] = &[&small_world::CELLS];
+const LAYERS: &[&Layer] = &[
+    &small_world::CELLS,
+    &small_world::PRESENCE,
+    &small_world::EDITS,
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -213,7 +213,9 @@ impl MemoryDisk {
     pub fn nodes(&self) -> BTreeMap<PathBuf, Node> {
         let inner = lock(&self.inner);
         let files = inner.files.iter();
-        files.map(|(path, file)| (path.clone(), file.node)).collect()
+        files
+            .map(|(path, file)| (path.clone(), file.node))
+            .collect()
     }
 
     /// From here on remembers what is done. `database` is asked before each effect for the bytes of the database, where it
@@ -338,7 +340,10 @@ impl Disk for MemoryDisk {
         let inner = lock(&self.inner);
         let inside = |path: &&PathBuf| path.parent() == Some(folder);
         // Whatever begins with the folder's name stands behind it.
-        let from = (std::ops::Bound::Included(folder.to_owned()), std::ops::Bound::Unbounded);
+        let from = (
+            std::ops::Bound::Included(folder.to_owned()),
+            std::ops::Bound::Unbounded,
+        );
         let below = |path: &&PathBuf| path.starts_with(folder);
         let files = inner.files.range(from.clone()).map(|(path, _)| path);
         let files = files.take_while(below).filter(inside);
@@ -360,7 +365,10 @@ impl Disk for MemoryDisk {
         if inner.files.contains_key(path) {
             return Err(taken());
         }
-        if !path.parent().is_some_and(|folder| inner.folders.contains(folder)) {
+        if !path
+            .parent()
+            .is_some_and(|folder| inner.folders.contains(folder))
+        {
             return Err(not_found());
         }
         let node = inner.nodes + 1;
@@ -376,7 +384,10 @@ impl Disk for MemoryDisk {
         let file = match inner.files.get(path) {
             Some(file) => file.clone(),
             None => {
-                if !path.parent().is_some_and(|folder| inner.folders.contains(folder)) {
+                if !path
+                    .parent()
+                    .is_some_and(|folder| inner.folders.contains(folder))
+                {
                     return Err(not_found());
                 }
                 let node = inner.nodes + 1;

@@ -88,22 +88,43 @@ pub struct Report {
 /// So many failures are enough.
 const ENOUGH: usize = 5;
 
+/// So many characters of each are.
+const LONGEST: usize = 4_000;
+
 impl Layer {
     /// Tries what the budget allows.
     pub fn run(&'static self, budget: Budget) -> Report {
         let all = self.all.map(|all| all());
         let (first, step, most) = match (all, budget) {
             // A sample that is spread over all of them.
-            (Some(all), Budget { all: false, time: None, seed: None, cases }) => {
+            (
+                Some(all),
+                Budget {
+                    all: false,
+                    time: None,
+                    seed: None,
+                    cases,
+                },
+            ) => {
                 let cases = cases.unwrap_or(self.cases).clamp(1, all);
-                (0, (all / cases).max(1), cases)
+                // An odd step, lest it meets the same choice wherever choices come in powers of two.
+                (0, (all / cases) | 1, cases)
             }
             (Some(all), Budget { seed, cases, .. }) => {
                 let first = seed.unwrap_or(0).min(all);
                 (first, 1, cases.unwrap_or(all).min(all - first))
             }
-            (None, Budget { time: Some(_), seed, .. }) => (seed.unwrap_or_else(by_clock), 1, u64::MAX),
-            (None, Budget { cases, seed, .. }) => (seed.unwrap_or(1), 1, cases.unwrap_or(self.cases)),
+            (
+                None,
+                Budget {
+                    time: Some(_),
+                    seed,
+                    ..
+                },
+            ) => (seed.unwrap_or_else(by_clock), 1, u64::MAX),
+            (None, Budget { cases, seed, .. }) => {
+                (seed.unwrap_or(1), 1, cases.unwrap_or(self.cases))
+            }
         };
         let begun = Instant::now();
         let next = AtomicU64::new(0);
@@ -111,7 +132,9 @@ impl Layer {
         let done = Mutex::new((Tally::default(), 0, Vec::new()));
         let work = || {
             let (mut tally, mut cases, mut failures) = (Tally::default(), 0, Vec::new());
-            while !failed.load(Ordering::Relaxed) && budget.time.is_none_or(|time| begun.elapsed() < time) {
+            while !failed.load(Ordering::Relaxed)
+                && budget.time.is_none_or(|time| begun.elapsed() < time)
+            {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 if at >= most {
                     break;
@@ -209,7 +232,10 @@ impl Report {
             self.cases as f64 / seconds.max(1e-9)
         );
         for (what, many) in &self.tally.counts {
-            println!("  {many} {what}, {:.0} a second", *many as f64 / seconds.max(1e-9));
+            println!(
+                "  {many} {what}, {:.0} a second",
+                *many as f64 / seconds.max(1e-9)
+            );
         }
         for class in self.tally.classes.keys() {
             println!("  {:5.1}% had {class}", self.share(class));
@@ -218,6 +244,7 @@ impl Report {
             println!("  FAILED: {found}");
         }
         for (case, why) in &self.failures {
+            let why: String = why.chars().take(LONGEST).collect();
             println!("  FAILED: case {case}: {why}");
             println!("  again: cargo test --test evidence -- {name} --seed {case} --cases 1");
         }
