@@ -181,7 +181,7 @@ pub fn reconcile(
         };
         return dry_run(config, effects, request, &store);
     }
-    disk.create_folder(&config.state)
+    disk.create_own_folder(&config.state)
         .map_err(StateError::file(&config.state))?;
     let lock = Lock::take(&config.state)?;
     reconcile_locked(config, effects, request, &lock)
