@@ -441,6 +441,13 @@ fn read(
             ));
         }
     }
+    if seen.config.write_back == WriteBack::InPlace
+        && let Ok(real) = disk.resolve(&seen.path)
+        && real != seen.path
+    {
+        // A rename over a link would replace the link, and its system would go on with the file that the link led to.
+        seen.shown = Some(std::mem::replace(&mut seen.path, real));
+    }
     let path = seen.path.clone();
     let is_claimed = seen.drop.is_some();
     let unreadable = |error: io::Error| {
