@@ -531,7 +531,8 @@ fn take_requests(
             let claimed = claim(&inbox, &listing, vec![(next, None)], disk, store, at)?;
             let claimed = claimed.first().filter(|row| row.receipt.is_none());
             let Some(row) = claimed else { continue };
-            match requests::read(disk, &inbox::claimed(row), &inbox::dropped(row)) {
+            let opened = disk.open_dropped(&inbox::claimed(row));
+            match requests::read(opened, &inbox::dropped(row), config.bounds.held()) {
                 Ok(read) => {
                     taken.intake.requests = Some(row.id);
                     rows = read;
