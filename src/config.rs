@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::exports::{ColumnPin, Encoding, FileFormat, Newline, Settings, TooLong};
+use crate::exports::{Bounds, ColumnPin, Encoding, FileFormat, Newline, Settings, TooLong};
 use crate::merge::guard::{Limit, Limits};
 use crate::merge::series::Series;
 use crate::merge::{FieldRules, FirstMeeting, Policy};
@@ -41,6 +41,10 @@ pub struct Config {
     pub interactions: Interactions,
     /// Where documents go, and how they are numbered.
     pub documents: Documents,
+    /// How large files may be: `[limits]`.
+    pub bounds: Bounds,
+    /// How many problems of one kind in one table are named, the others being counted.
+    pub most_problems: usize,
     tables: BTreeMap<Table, TableConfig>,
     limits: Limits,
 }
@@ -180,6 +184,8 @@ pub struct TableConfig {
     pub arrival: Arrival,
     /// How dates of modification are written.
     pub dates: Option<String>,
+    /// How many problems of one kind are named, the others being counted.
+    pub most_problems: usize,
     on_conflict: Option<Policy>,
     fields: BTreeMap<FieldId, FieldConfig>,
     limits: Option<Limits>,
@@ -315,6 +321,7 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
     let setup = Setup::read(&root.table("setup"), &root.table("series"));
     let merge = read_merge(&root.table("merge"));
     let limits = read_limits(&root.table("guards"), DEFAULT_LIMITS);
+    let (bounds, most_problems) = read_bounds(&root.table("limits"));
     let run = Run::read(&root.table("run"), folder);
     let exchange = Exchange::read(&root.table("exchange"), folder);
     let log = root.table("interactions");
@@ -323,6 +330,12 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
     let tables_reader = root.table("tables");
     let owner = state.clone().unwrap_or_default();
     let tables = read_tables(&tables_reader, folder, &owner, limits);
+    let tables = tables.into_iter().map(|(table, mut of_table)| {
+        of_table.pins.bounds = bounds_of(table, bounds);
+        of_table.most_problems = most_problems;
+        (table, of_table)
+    });
+    let tables = tables.collect();
     root.finish();
     let has_mail = interactions.mail.is_some();
     check_tables(&tables_reader, &tables, &setup, has_mail);
@@ -334,9 +347,52 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
         exchange,
         interactions,
         documents,
+        bounds,
+        most_problems,
         tables,
         limits,
     })
+}
+
+/// Reads `[limits]`: what a hostile or broken file may cost. Nothing of a file beyond them is read, and the problem names the key.
+fn read_bounds(reader: &Reader<'_, '_>) -> (Bounds, usize) {
+    let default = Bounds::default();
+    let size = |key: &str, most: u64, default: u64| {
+        let size = reader.size(key).unwrap_or(default);
+        if size > most {
+            let message = format!("{size} bytes are more than can be read; say at most {most}");
+            reader.error(key, message);
+        }
+        size
+    };
+    let count = |key: &str, default: usize| {
+        let count = reader.number(key, 1).map(usize::try_from);
+        count.map_or(default, |count| count.unwrap_or(usize::MAX))
+    };
+    let any = u64::MAX;
+    let bounds = Bounds {
+        // The length of a record is kept in four bytes.
+        record: size("record", 1 << 30, default.record as u64) as usize,
+        file: size("file", any, default.file),
+        whole: size("whole", any, default.whole),
+        columns: count("columns", default.columns),
+        ..default
+    };
+    let most_problems = count("problems", MOST_PROBLEMS);
+    reader.finish();
+    (bounds, most_problems)
+}
+
+/// So many problems of one kind in one table are named where nothing else is configured.
+const MOST_PROBLEMS: usize = 10_000;
+
+/// Tables that are looked up are held in memory.
+fn bounds_of(table: Table, bounds: Bounds) -> Bounds {
+    match table {
+        Table::Lookup(Lookup::Events) => bounds,
+        Table::Templates(_) | Table::Lookup(_) => bounds.held(),
+        Table::Contacts | Table::Counterparts(_) | Table::Relations => bounds,
+    }
 }
 
 fn read_merge(reader: &Reader<'_, '_>) -> Merge {
@@ -635,6 +691,7 @@ fn read_table(
         empty,
         arrival,
         dates,
+        most_problems: MOST_PROBLEMS,
         on_conflict,
         fields,
         limits: own_limits,
@@ -760,6 +817,7 @@ fn read_pins(reader: &Reader<'_, '_>, table: Table) -> Settings {
         footer,
         sparse: reader.boolean("sparse"),
         columns: read_columns(&reader.table("columns"), table),
+        bounds: Bounds::default(),
     }
 }
 

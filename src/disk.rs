@@ -131,11 +131,30 @@ pub trait Disk: Sync {
     /// Opens a file for reading, with the identity of what was opened. Anything but a regular file is refused.
     fn open(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)>;
 
+    /// [`open`](Disk::open) for a file that somebody dropped: a link is not followed, and a file that stands under other names too
+    /// is refused, since its sender may only lend its name.
+    fn open_dropped(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)> {
+        self.open(path)
+    }
+
+    /// The path to which links lead; the same where no link stands at it.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
     /// The identity of what stands at a path; `None` where nothing does.
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>>;
 
     /// What stands in a folder, sorted, without following links; nothing where the folder does not exist.
     fn entries(&self, folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>>;
+
+    /// What stands at a path, without following a link; `None` where nothing does.
+    fn entry(&self, path: &Path) -> io::Result<Option<Entry>> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let entries = self.entries(folder)?;
+        let mut entries = entries.into_iter().filter(|(found, _)| found == path);
+        Ok(entries.next().map(|(_, entry)| entry))
+    }
 
     /// Files of a folder, sorted; nothing where the folder does not exist.
     fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
@@ -147,11 +166,22 @@ pub trait Disk: Sync {
     /// Bytes that can still be written to the disk of a folder; `None` where nobody can say.
     fn free(&self, folder: &Path) -> Option<u64>;
 
-    /// Creates a file that does not exist yet, with mode and owner of `like` where that exists.
+    /// Creates a file that does not exist yet, with mode and owner of `like` where that exists: at no moment may more people read
+    /// it than those who may read `like`.
     fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>>;
+
+    /// Creates a file of the state, which nobody else reads.
+    fn create_own(&self, path: &Path) -> io::Result<Box<dyn Draft>> {
+        self.create(path, None)
+    }
 
     /// Opens a file that only we write, cut or filled up to `length`, to append to it.
     fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>>;
+
+    /// [`append`](Disk::append) for a file of the state, which nobody else reads.
+    fn append_own(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
+        self.append(path, length)
+    }
 
     /// Puts a file in the place of another, or, without `replace`, where nothing stands.
     fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()>;
@@ -164,6 +194,11 @@ pub trait Disk: Sync {
 
     /// Creates a folder and those above it.
     fn create_folder(&self, folder: &Path) -> io::Result<()>;
+
+    /// Creates a folder into which nobody else looks, and those above it, as others may.
+    fn create_own_folder(&self, folder: &Path) -> io::Result<()> {
+        self.create_folder(folder)
+    }
 
     /// Stands before every commit of the database, so that a fault can be injected there too.
     fn commit_point(&self) -> io::Result<()>;
@@ -260,16 +295,29 @@ const BUFFER: usize = 256 << 10;
 
 impl Disk for RealDisk {
     fn open(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)> {
-        // A FIFO would block an ordinary open for ever, so what stands there is looked at first.
-        if !fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(
+        // Opening a device may do something, so what stands there is looked at first.
+        regular(&fs::metadata(path)?)?;
+        let (file, metadata) = open_regular(path, true)?;
+        Ok((Box::new(file), identity_of(&metadata)))
+    }
+
+    fn open_dropped(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)> {
+        regular(&fs::symlink_metadata(path)?)?;
+        let (file, metadata) = open_regular(path, false)?;
+        match entry_of(&metadata) {
+            Entry::File => Ok((Box::new(file), identity_of(&metadata))),
+            _ => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "not a regular file",
-            ));
+                "it stands under another name too",
+            )),
         }
-        let file = File::open(path)?;
-        let identity = identity_of(&file.metadata()?);
-        Ok((Box::new(file), identity))
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        match fs::symlink_metadata(path)?.is_symlink() {
+            true => fs::canonicalize(path),
+            false => Ok(path.to_owned()),
+        }
     }
 
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
@@ -298,6 +346,14 @@ impl Disk for RealDisk {
         Ok(found)
     }
 
+    fn entry(&self, path: &Path) -> io::Result<Option<Entry>> {
+        match fs::symlink_metadata(path) {
+            Ok(metadata) => Ok(Some(entry_of(&metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     #[cfg(unix)]
     fn free(&self, folder: &Path) -> Option<u64> {
         let room = rustix::fs::statvfs(folder).ok()?;
@@ -310,22 +366,32 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
-        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        if let Some(metadata) = like.and_then(|like| fs::metadata(like).ok()) {
+        let like = like.and_then(|like| fs::metadata(like).ok());
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        if like.is_some() {
+            // Who opens it before its mode is set reads what is written afterwards.
+            for_us_alone(&mut options);
+        }
+        let file = options.open(path)?;
+        if let Some(metadata) = like {
             keep_mode_and_owner(&file, &metadata)?;
         }
         Ok(Box::new(RealDraft::new(file)))
     }
 
-    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        file.set_len(length)?;
-        file.seek(SeekFrom::Start(length))?;
+    fn create_own(&self, path: &Path) -> io::Result<Box<dyn Draft>> {
+        let mut options = OpenOptions::new();
+        let file = for_us_alone(options.write(true).create_new(true)).open(path)?;
         Ok(Box::new(RealDraft::new(file)))
+    }
+
+    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
+        append_with(&mut OpenOptions::new(), path, length)
+    }
+
+    fn append_own(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
+        append_with(for_us_alone(&mut OpenOptions::new()), path, length)
     }
 
     fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
@@ -356,9 +422,95 @@ impl Disk for RealDisk {
         fs::create_dir_all(folder)
     }
 
+    fn create_own_folder(&self, folder: &Path) -> io::Result<()> {
+        create_own_folder(folder)
+    }
+
     fn commit_point(&self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Creates a folder into which nobody else looks, whatever the umask says, and those above it, as the umask says. One that is there
+/// keeps the mode that somebody gave it.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn create_own_folder(folder: &Path) -> io::Result<()> {
+    if let Some(above) = folder.parent() {
+        fs::create_dir_all(above)?;
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !folder.is_dir() => {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether other users than its owner may look into a folder.
+pub fn is_open_to_others(folder: &Path) -> bool {
+    #[cfg(unix)]
+    return fs::metadata(folder)
+        .is_ok_and(|metadata| std::os::unix::fs::MetadataExt::mode(&metadata) & 0o077 != 0);
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        false
+    }
+}
+
+/// Has a file, where it is created, be readable by nobody else, whatever the umask says.
+pub fn for_us_alone(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+fn append_with(options: &mut OpenOptions, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    file.set_len(length)?;
+    file.seek(SeekFrom::Start(length))?;
+    Ok(Box::new(RealDraft::new(file)))
+}
+
+fn regular(metadata: &fs::Metadata) -> io::Result<()> {
+    match metadata.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        )),
+    }
+}
+
+/// Opens a regular file. A pipe that was put in its place since it was looked at would block an ordinary open for ever.
+fn open_regular(path: &Path, follows_links: bool) -> io::Result<(File, fs::Metadata)> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let mut flags = OFlags::NONBLOCK;
+        if !follows_links {
+            flags |= OFlags::NOFOLLOW;
+        }
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits() as i32);
+    }
+    #[cfg(not(unix))]
+    let _ = follows_links;
+    let file = options.open(path)?;
+    let metadata = file.metadata()?;
+    regular(&metadata)?;
+    Ok((file, metadata))
 }
 
 /// Whether the process may do anything to anybody's files.

@@ -236,6 +236,7 @@ fn broken_files_are_refused_with_line_and_offset() {
     let bounds = Bounds {
         window: 16,
         record: 256,
+        ..Bounds::default()
     };
     for (reason, file, line, offset) in cases {
         let source = Box::new(file.to_vec());
@@ -667,7 +668,7 @@ proptest! {
     #[test]
     fn any_file_comes_back_byte_for_byte(made in made(), window in 1_usize..64) {
         let raw = made.raw();
-        let bounds = Bounds { window, record: 4096 };
+        let bounds = Bounds { window, record: 4096, ..Bounds::default() };
         let vendors = table("vendors");
         let export = Export::read_within(
             Box::new(raw.clone()), vendors, &made.settings(), "f", SEED, bounds,

@@ -1,4 +1,4 @@
-//! `docs/failures.md` says what Couplet does about each failure, and which tests show it: all of them are there.
+//! `docs/failures.md` and `docs/security.md` say what Couplet does about each failure and attack, and which tests show it: all are there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -56,5 +56,25 @@ fn every_failure_has_its_number_and_tests_that_exist() {
                 "row {number}: there is no test {test}"
             );
         }
+    }
+}
+
+#[test]
+fn every_test_that_the_chapter_on_security_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names = BTreeSet::new();
+    tests_below(&root.join("src"), &mut names);
+    tests_below(&root.join("tests"), &mut names);
+
+    let text = fs::read_to_string(root.join("docs/security.md")).expect("there");
+    let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+    // Names of tests are sentences; keys, files and functions are not.
+    let named: Vec<&&str> = quoted
+        .iter()
+        .filter(|name| name.matches('_').count() >= 3 && !name.contains(char::is_whitespace))
+        .collect();
+    assert!(named.len() >= 25, "{named:#?}");
+    for test in named {
+        assert!(names.contains(*test), "there is no test {test}");
     }
 }

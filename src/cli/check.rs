@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::config::Config;
-use crate::disk::{RealDisk, is_root};
+use crate::disk::{RealDisk, is_open_to_others, is_root};
 use crate::exchange::fitness::findings;
 use crate::exit::Exit;
 use crate::model::{Kind, Lookup, Table};
@@ -52,6 +52,13 @@ pub fn run(context: &Context<'_>) -> Answer {
         let _ = writeln!(
             text,
             "  Run by root, Couplet could be led to any file of this machine; let it run as a user of its own."
+        );
+    }
+    if is_open_to_others(&config.state) {
+        let _ = writeln!(
+            text,
+            "  {}: other users may look into the state; `chmod -R go=` keeps it to its owner.",
+            config.state.display()
         );
     }
     for table in &summary.tables {

@@ -128,7 +128,12 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     };
     let mut lines = Vec::new();
     if let Some(path) = &rest.lines_file {
-        let read = read_lines(&RealDisk, &context.path(path), path);
+        let read = read_lines(
+            &RealDisk,
+            &context.path(path),
+            path,
+            context.config()?.bounds.held(),
+        );
         lines.extend(read.map_err(Failure::Refused)?);
     }
     for line in &rest.lines {

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::model::printable::in_lines;
 use crate::state::StateError;
 use crate::sync::PassError;
 
@@ -61,6 +62,7 @@ impl Output {
 
     /// Says something on standard error.
     pub fn note(&self, line: &str) {
+        let line = &*in_lines(line);
         match &self.captured {
             _ if line.is_empty() => {}
             Some(captured) => {
@@ -95,7 +97,7 @@ impl Output {
     /// Prints text for people; nothing when programs read, or nothing is wanted.
     pub fn text(&self, text: &str) {
         if !self.is_json() && !self.quiet {
-            self.put(text.as_bytes());
+            self.put(in_lines(text).as_bytes());
         }
     }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::config::Config;
-use crate::disk::RealDisk;
+use crate::disk::{RealDisk, for_us_alone};
 use crate::exchange::{AsItStands, preview, round};
 use crate::exit::Exit;
 use crate::merge::Plan;
@@ -195,7 +196,7 @@ fn exchange(
 ) -> Result<Made, PassError> {
     effects
         .disk
-        .create_folder(&config.state)
+        .create_own_folder(&config.state)
         .map_err(StateError::file(&config.state))?;
     let _lock = context.lock(config)?;
     let mut store = Store::open(&config.state)?;
@@ -409,7 +410,13 @@ fn save_plan(path: &Path, plan: &Plan) -> Result<(), Failure> {
         Failure::Refused(format!("cannot save the plan to {}: {why}", path.display()))
     };
     let text = serde_json::to_vec_pretty(plan).map_err(|error| refused(error.to_string()))?;
-    std::fs::write(path, text).map_err(|error| refused(error.to_string()))
+    // A plan tells values: nobody else reads a new one.
+    let mut options = std::fs::OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true);
+    let written = for_us_alone(options)
+        .open(path)
+        .and_then(|mut file| file.write_all(&text));
+    written.map_err(|error| refused(error.to_string()))
 }
 
 /// An outcome for programs.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use crate::disk::RealDisk;
+use crate::disk::{Disk as _, RealDisk};
 use crate::sync::Request;
 use crate::sync::requests::read;
 
@@ -24,7 +24,9 @@ pub struct Args {
 }
 
 pub fn run(context: &Context<'_>, args: &Args) -> Answer {
-    let rows = read(&RealDisk, &context.path(&args.file), &args.file).map_err(Failure::Refused)?;
+    let opened = RealDisk.open(&context.path(&args.file));
+    let bounds = context.config()?.bounds.held();
+    let rows = read(opened, &args.file, bounds).map_err(Failure::Refused)?;
     let request = Request {
         dry_run: args.dry_run,
         rows,

@@ -60,7 +60,7 @@ fn serve(
         }
     }
     RealDisk
-        .create_folder(&config.state)
+        .create_own_folder(&config.state)
         .map_err(StateError::file(&config.state))?;
     // Somebody may just be asking who holds it.
     let lock = Lock::wait(&config.state, Duration::from_millis(300))?;

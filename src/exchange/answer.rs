@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::config::AnswerFormat;
+use crate::model::printable::in_a_line;
 use crate::state::drops::{DropRow, Receipt, RowClass};
+
+use super::conflicts::harmless;
 
 /// An answer's version; another one means other members.
 const VERSION: u32 = 1;
@@ -79,7 +82,7 @@ fn as_csv(row: &DropRow, receipt: &Receipt) -> Vec<u8> {
             note.class.word(),
             "",
             &note.line.to_string(),
-            &note.key,
+            &harmless(&note.key),
             &note.reason,
         ]);
     }
@@ -113,7 +116,7 @@ pub fn reason(row: &DropRow, receipt: &Receipt, rows_apart: Option<&str>) -> Str
         for note in failed {
             let key = match note.key.as_str() {
                 "" => String::new(),
-                key => format!(" ({key})"),
+                key => format!(" ({})", in_a_line(key)),
             };
             let _ = writeln!(text, "  line {}{key}: {}", note.line, note.reason);
         }

@@ -108,7 +108,7 @@ fn row(open: &OpenConflict) -> Vec<String> {
 }
 
 /// A cell that no spreadsheet takes for a formula. For people only: what programs read is never changed.
-fn harmless(cell: &str) -> String {
+pub(super) fn harmless(cell: &str) -> String {
     match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) {
         true => format!("'{cell}"),
         false => cell.to_owned(),
@@ -147,7 +147,9 @@ pub fn renew(store: &Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyErr
     let before = stands.unwrap_or_default();
     store.set_meta(WRITTEN, format!("{digest} {before}").trim())?;
     let mut folders = BTreeSet::new();
-    write(disk, path, &mut folders, |out| out.write_all(&bytes))?;
+    write(disk, path, Some(path), &mut folders, |out| {
+        out.write_all(&bytes)
+    })?;
     for folder in folders {
         disk.sync_folder(&folder)
             .map_err(StateError::file(&folder))?;

@@ -151,6 +151,14 @@ impl<'c> Inbox<'c> {
                 continue;
             }
             match entry {
+                Entry::File if name.contains(char::is_control) => {
+                    listing.problems.push(self.problem(
+                        path,
+                        "odd-file",
+                        "its name has control characters".to_owned(),
+                        "it is not read; drop it under another name",
+                    ));
+                }
                 Entry::File => self.file(path, name, disk, &manifests, looks, &mut listing)?,
                 _ => listing.problems.push(self.odd(path, *entry)),
             }

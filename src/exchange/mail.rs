@@ -12,7 +12,7 @@ use crate::sync::pass::PassError;
 use crate::sync::{inbox, mails};
 
 use super::folder::Looks;
-use super::publish::write_error;
+use super::publish::{own_folder, write_error};
 
 /// Whether a file of this name is a message.
 pub fn is_mail_name(name: &str) -> bool {
@@ -70,7 +70,7 @@ pub fn archive(
         }
         let (folder, name) = inbox::folder_and_name(path);
         let done = folder.join(inbox::DONE).join(at.get(..10).unwrap_or(at));
-        disk.create_folder(&done).map_err(write_error(&done))?;
+        own_folder(disk, &done).map_err(write_error(&done))?;
         let to = free_name(&done, &name, disk)?;
         disk.rename(path, &to, false).map_err(write_error(&to))?;
     }

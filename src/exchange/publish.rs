@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::disk::{Disk, ReadAt};
+use crate::disk::{Disk, Entry, ReadAt};
 use crate::model::Excerpt;
 use crate::state::drops::{DropRow, Receipt, Standing};
 use crate::state::{StateError, Store};
@@ -42,7 +42,7 @@ pub fn publish(
         move_away(row, disk, &mut folders)?;
         let path = inbox::answer(row, config.exchange.answers);
         let text = answer::answer(row, receipt, config.exchange.answers);
-        write(disk, &path, &mut folders, |out| out.write_all(&text))?;
+        write(disk, &path, None, &mut folders, |out| out.write_all(&text))?;
     }
     for folder in &folders {
         disk.sync_folder(folder).map_err(write_error(folder))?;
@@ -85,8 +85,9 @@ fn set_apart(
             None => inbox::archived(row),
         };
         match disk.open(&source) {
-            Ok((source, _)) => {
-                write(disk, &path, folders, |out| cut_out(&*source, excerpt, out))?;
+            Ok((opened, _)) => {
+                let cut = |out: &mut dyn io::Write| cut_out(&*opened, excerpt, out);
+                write(disk, &path, Some(&source), folders, cut)?;
                 apart = path
                     .file_name()
                     .map(|name| name.to_string_lossy().into_owned());
@@ -95,7 +96,7 @@ fn set_apart(
         }
     }
     let text = answer::reason(row, receipt, apart.as_deref());
-    write(disk, &inbox::reason(row), folders, |out| {
+    write(disk, &inbox::reason(row), None, folders, |out| {
         out.write_all(text.as_bytes())
     })
 }
@@ -117,10 +118,11 @@ fn move_away(
     Ok(())
 }
 
-/// Writes a file as a whole: under a temporary name, durably, then under its own.
+/// Writes a file as a whole: under a temporary name, durably, then under its own. Whoever may read `like` may read it.
 pub(super) fn write(
     disk: &dyn Disk,
     path: &Path,
+    like: Option<&Path>,
     folders: &mut BTreeSet<PathBuf>,
     fill: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
 ) -> Result<(), ApplyError> {
@@ -130,7 +132,7 @@ pub(super) fn write(
     let written = || -> io::Result<()> {
         // What stands there is ours, from a round that did not finish.
         disk.remove(&temporary)?;
-        let mut draft = disk.create(&temporary, None)?;
+        let mut draft = disk.create(&temporary, like)?;
         fill(&mut draft)?;
         draft.finish()?;
         disk.rename(&temporary, path, true)
@@ -142,7 +144,33 @@ pub(super) fn write(
 
 fn create_parent(disk: &dyn Disk, path: &Path) -> Result<(), ApplyError> {
     let (folder, _) = inbox::folder_and_name(path);
-    disk.create_folder(&folder).map_err(write_error(&folder))
+    own_folder(disk, &folder).map_err(write_error(&folder))
+}
+
+/// Creates one of the folders that we keep below an inbox. Whoever may write to the inbox could put a link there, which would lead
+/// what we write to wherever we may write.
+pub(super) fn own_folder(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    let is_kept = |folder: &Path| {
+        let name = folder.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| inbox::FOLDERS.contains(&name))
+    };
+    // `done/` has a folder for each day.
+    for folder in folder.ancestors().take(2) {
+        let is_ours = is_kept(folder) || folder.parent().is_some_and(is_kept);
+        // RACE: a folder that is replaced between this look and the rename is followed; see docs/security.md.
+        if is_ours
+            && disk
+                .entry(folder)?
+                .is_some_and(|entry| entry != Entry::Folder)
+        {
+            let message = format!(
+                "{} is no folder but a link; links are not followed below an inbox: remove it",
+                folder.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+    }
+    disk.create_folder(folder)
 }
 
 /// Copies some records of a file in their own bytes, so that they can be read like the whole.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::info;
 
 use crate::config::{Arrival, Config, Ready, TableConfig};
-use crate::disk::Disk;
+use crate::disk::{Disk, Entry};
 use crate::model::{Lookup, Problem, Table};
 use crate::state::drops::{DropRow, Receipt, ReceiptRow, Standing};
 use crate::state::{StateError, Store};
@@ -271,7 +271,7 @@ fn take_tables(
             aside.map(|(at, standing, reason)| (at, Some(Receipt::whole(standing, reason))));
         let ids = claim(inbox, listing, aside.chain(read).collect(), disk, store, at)?;
         if let Some((at, _)) = choice.read
-            && let Some(row) = ids.last()
+            && let Some(row) = ids.last().filter(|row| row.receipt.is_none())
         {
             let incoming = Incoming {
                 path: inbox::claimed(row),
@@ -403,13 +403,23 @@ fn claim(
             .map_err(StateError::file("couplet.db"))?;
         store.claim_drops(&mut rows)?;
         let work = inbox.folder.join(inbox::WORK);
-        disk.create_folder(&work)
-            .map_err(publish::write_error(&work))?;
+        publish::own_folder(disk, &work).map_err(publish::write_error(&work))?;
     }
-    for (found, row) in found.iter().zip(&rows) {
+    for (found, row) in found.iter().zip(&mut rows) {
         let to = inbox::claimed(row);
         disk.rename(&found.path, &to, true)
             .map_err(publish::write_error(&to))?;
+        // What stood there when we looked may have been replaced since; what was moved is what is read.
+        let entry = disk.entry(&to).map_err(publish::write_error(&to))?;
+        if row.receipt.is_none() && entry.is_some_and(|entry| entry != Entry::File) {
+            let reason = "when it was claimed, it was no regular file of its own but a link, a pipe or a device";
+            let receipt = Receipt::whole(Standing::Rejected, reason);
+            row.receipt = Some(receipt.clone());
+            store.receive(&[ReceiptRow {
+                drop: row.id,
+                receipt,
+            }])?;
+        }
         if let Some(marker) = &found.marker {
             disk.remove(marker).map_err(publish::write_error(marker))?;
         }
@@ -455,8 +465,7 @@ fn archive(path: &Path, at: &str, disk: &dyn Disk) -> Result<(), PassError> {
     let (folder, name) = inbox::folder_and_name(path);
     let day = at.get(..10).unwrap_or("unknown");
     let done = folder.join(inbox::DONE).join(day);
-    disk.create_folder(&done)
-        .map_err(publish::write_error(&done))?;
+    publish::own_folder(disk, &done).map_err(publish::write_error(&done))?;
     let to = done.join(name);
     disk.rename(path, &to, true)
         .map_err(publish::write_error(&to))?;
@@ -520,8 +529,10 @@ fn take_requests(
                 break;
             }
             let claimed = claim(&inbox, &listing, vec![(next, None)], disk, store, at)?;
-            let Some(row) = claimed.first() else { continue };
-            match requests::read(disk, &inbox::claimed(row), &inbox::dropped(row)) {
+            let claimed = claimed.first().filter(|row| row.receipt.is_none());
+            let Some(row) = claimed else { continue };
+            let opened = disk.open_dropped(&inbox::claimed(row));
+            match requests::read(opened, &inbox::dropped(row), config.bounds.held()) {
                 Ok(read) => {
                     taken.intake.requests = Some(row.id);
                     rows = read;

@@ -231,7 +231,7 @@ impl Export {
         file: &str,
         seed: u64,
     ) -> Result<Export, Refusal> {
-        Export::read_within(source, table, settings, file, seed, Bounds::default())
+        Export::read_within(source, table, settings, file, seed, settings.bounds)
     }
 
     /// [`read`](Export::read), with the given share of the file in memory at once.
@@ -257,9 +257,11 @@ impl Export {
                 columns: Vec::new(),
             });
         }
+        too_large(length, false, bounds)?;
         let io = |error: io::Error| Refusal::unreadable(&error);
         let head = read_range(&*source, 0..length.min(HEAD as u64)).map_err(io)?;
         let opening = opening(settings, &head)?;
+        too_large(length, opening.encoding.is_utf16(), bounds)?;
         let mut digest = None;
         let (text, head) = match opening.encoding.is_utf16() {
             false => (source, head),
@@ -783,6 +785,25 @@ fn opening(settings: &Settings, head: &[u8]) -> Result<Opening, Refusal> {
             proven: true,
         }),
     }
+}
+
+/// Refuses a file that is longer than the bounds allow. One in UTF-16 is held in memory.
+fn too_large(length: u64, is_utf16: bool, bounds: Bounds) -> Result<(), Refusal> {
+    let (key, most) = match is_utf16 || bounds.is_held {
+        true => ("whole", bounds.whole.min(bounds.file)),
+        false => ("file", bounds.file),
+    };
+    if length <= most {
+        return Ok(());
+    }
+    let why = if is_utf16 { " in UTF-16" } else { "" };
+    Err(Refusal {
+        reason: format!("the file has {length} bytes, and at most {most} are read{why}"),
+        line: None,
+        offset: None,
+        advice: format!("see whether it is what it should be, or raise `limits.{key}`"),
+        columns: Vec::new(),
+    })
 }
 
 fn transcoded(source: &dyn ReadAt, encoding: Encoding) -> Result<Vec<u8>, Stop> {

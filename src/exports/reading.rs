@@ -160,6 +160,9 @@ impl Reading<'_> {
                 let mut spans = Vec::new();
                 csv::cells(csv, header, &mut spans)
                     .map_err(|fault| broken(start + fault.at as u64, fault.reason))?;
+                if spans.len() > self.bounds.columns {
+                    return Err(too_many(start, self.bounds.columns));
+                }
                 csv.columns = spans.len();
                 let names = spans.into_iter().map(|cell| {
                     let value = csv::unquote(csv, &header[cell.span]);
@@ -195,6 +198,9 @@ impl Reading<'_> {
                         if let Ok(name) = json::text(&record[member.name])
                             && !names.iter().any(|known| *known == name)
                         {
+                            if names.len() == self.bounds.columns {
+                                return Err(too_many(body_start as u64, self.bounds.columns));
+                            }
                             names.push(name.into_owned());
                         }
                     }
@@ -221,11 +227,20 @@ fn broken(at: u64, reason: String) -> Stop {
     )
 }
 
+fn too_many(at: u64, limit: usize) -> Stop {
+    Stop::At(
+        at,
+        format!("there are more than {limit} columns"),
+        "see whether it is what it should be, or raise `limits.columns`".to_owned(),
+    )
+}
+
 fn too_long(at: u64, limit: usize) -> Stop {
     Stop::At(
         at,
         format!("a record is longer than {limit} bytes"),
-        "a quote before it may never be closed; export it again".to_owned(),
+        "a quote before it may never be closed; export it again, or raise `limits.record`"
+            .to_owned(),
     )
 }
 

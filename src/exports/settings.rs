@@ -1,6 +1,7 @@
 //! What the configuration pins about an export; whatever it leaves open is detected.
 
 use super::encoding::Encoding;
+use super::source::Bounds;
 
 /// The pinned properties of one table's export.
 #[derive(Clone, Debug, Default)]
@@ -27,9 +28,19 @@ pub struct Settings {
     pub sparse: Option<bool>,
     /// Columns whose header differs, or that hold less.
     pub columns: Vec<ColumnPin>,
+    /// How large it, and parts of it, may be.
+    pub bounds: Bounds,
 }
 
 impl Settings {
+    /// Nothing pinned, within these bounds.
+    pub fn within(bounds: Bounds) -> Settings {
+        Settings {
+            bounds,
+            ..Settings::default()
+        }
+    }
+
     /// What is pinned for a model column.
     pub fn pin(&self, column: &str) -> Option<&ColumnPin> {
         self.columns.iter().find(|pin| pin.column == column)

@@ -4,13 +4,31 @@ use std::io;
 
 pub use crate::disk::{ReadAt, read_exact_at};
 
-/// How much of a file is in memory at once.
+/// How much of a file is in memory at once, and how large it and its parts may be: `[limits]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The usual length of the window.
     pub window: usize,
     /// The longest record for which it grows.
     pub record: usize,
+    /// The longest file.
+    pub file: u64,
+    /// The longest file of those that are held in memory as a whole: UTF-16, and what [`Bounds::held`] is for.
+    pub whole: u64,
+    /// Whether this file is held in memory as a whole.
+    pub is_held: bool,
+    /// The most columns, or names of members.
+    pub columns: usize,
+}
+
+impl Bounds {
+    /// The bounds of a file all of whose records are held in memory: requests, and tables that are looked up.
+    pub fn held(self) -> Bounds {
+        Bounds {
+            is_held: true,
+            ..self
+        }
+    }
 }
 
 impl Default for Bounds {
@@ -18,6 +36,10 @@ impl Default for Bounds {
         Bounds {
             window: 1 << 20,
             record: 64 << 20,
+            file: 4 << 30,
+            whole: 512 << 20,
+            is_held: false,
+            columns: 4096,
         }
     }
 }
@@ -169,6 +191,7 @@ mod tests {
         let bounds = Bounds {
             window: 4,
             record: 9,
+            ..Bounds::default()
         };
         let mut window = Window::new(&file, 0..20, bounds);
         assert_eq!(window.advance(0).expect("in memory"), 0);

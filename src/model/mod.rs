@@ -8,6 +8,7 @@ pub mod form;
 pub mod interaction;
 pub mod kind;
 pub mod lookup;
+pub mod printable;
 pub mod problem;
 pub mod row;
 pub mod side;

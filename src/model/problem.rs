@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::printable::in_a_line;
+
 /// Where in an export something stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
@@ -29,7 +31,7 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.file {
-            Some(file) => write!(f, "{file}")?,
+            Some(file) => f.write_str(&in_a_line(file))?,
             None => write!(f, "{}", self.table)?,
         }
         if let Some(line) = self.line {
@@ -39,10 +41,10 @@ impl fmt::Display for Place {
             write!(f, " (byte {offset})")?;
         }
         if let Some(key) = &self.key {
-            write!(f, " {key}")?;
+            write!(f, " {}", in_a_line(key))?;
         }
         if let Some(column) = &self.column {
-            write!(f, " [{column}]")?;
+            write!(f, " [{}]", in_a_line(column))?;
         }
         Ok(())
     }

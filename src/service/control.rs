@@ -87,6 +87,7 @@ pub fn ask(state: &Path, arguments: Vec<String>, folder: PathBuf) -> io::Result<
         }
         Err(error) => return Err(error),
     };
+    refuse_strangers(&stream, state)?;
     let ask = Ask {
         version: VERSION,
         arguments,
@@ -191,6 +192,29 @@ fn refuse_others(stream: &Stream) -> io::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Only the owner of the state answers for it: a socket in the folder of temporary files may be anybody's.
+#[cfg(unix)]
+fn refuse_strangers(stream: &Stream, state: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = rustix::process::geteuid().as_raw();
+    let owner = std::fs::metadata(state)?.uid();
+    match stream.peer_creds()?.euid() {
+        Some(user) if ![own, owner, 0].contains(&user) => {
+            let message = format!(
+                "user {user} answers for the daemon of {}, which belongs to user {owner}",
+                state.display()
+            );
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn refuse_strangers(_stream: &Stream, _state: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(not(unix))]

@@ -418,7 +418,7 @@ impl<'i> IndexDraft<'i> {
             // Whatever has these names is from a pass that did not finish.
             disk.remove(&other)?;
             disk.remove(&path)?;
-            let mut draft = disk.create(&path, None)?;
+            let mut draft = disk.create_own(&path)?;
             draft.write_all(&bytes)?;
             draft.finish()
         };

@@ -5,6 +5,8 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::disk::for_us_alone;
+
 use super::error::StateError;
 
 /// Held while an instance works with a state folder; released when dropped.
@@ -41,11 +43,9 @@ impl Lock {
 
     fn attempt(folder: &Path) -> Result<Lock, StateError> {
         let path = folder.join("lock");
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        let mut file = for_us_alone(options)
             .open(&path)
             .map_err(StateError::file(&path))?;
         match file.try_lock() {

@@ -104,7 +104,7 @@ impl RowWriter {
     /// Appends after the committed length.
     pub fn open(disk: &dyn Disk, path: PathBuf, length: u64) -> Result<RowWriter, StateError> {
         let draft = disk
-            .append(&path, length)
+            .append_own(&path, length)
             .map_err(StateError::file(&path))?;
         Ok(RowWriter {
             path,

@@ -1,11 +1,12 @@
 //! The database: one SQLite file that other commands can read while a pass runs and that standard tools can open.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use crate::disk::Disk;
+use crate::disk::{Disk, create_own_folder, for_us_alone};
 
 use super::decisions;
 use super::error::StateError;
@@ -120,8 +121,15 @@ impl Store {
     /// [`StateError::Newer`] when a newer program wrote it.
     pub fn open(folder: &Path) -> Result<Store, StateError> {
         let base = folder.join("base");
-        std::fs::create_dir_all(&base).map_err(StateError::file(&base))?;
-        let db = Connection::open(folder.join("couplet.db"))?;
+        create_own_folder(folder).map_err(StateError::file(folder))?;
+        create_own_folder(&base).map_err(StateError::file(&base))?;
+        let path = folder.join("couplet.db");
+        // SQLite gives the files beside a database the mode of the database.
+        let mut options = OpenOptions::new();
+        for_us_alone(options.append(true).create(true))
+            .open(&path)
+            .map_err(StateError::file(&path))?;
+        let db = Connection::open(path)?;
         db.busy_timeout(Duration::from_secs(10))?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;

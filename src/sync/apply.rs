@@ -90,6 +90,7 @@ pub fn apply(
         dropped,
         newborn: _,
         overtaken: _,
+        unsaid: _,
         memory,
         plan: _,
     } = decided;

@@ -17,6 +17,7 @@ use super::relations::{decide_removals, decide_statuses, note_gone, reassert, re
 use super::shares::Share;
 use super::sight::Sight;
 use super::stamps::stamp;
+use super::unsaid::Unsaid;
 use super::world::World;
 use super::{births, duplicates, own_cells};
 use super::{documents, interactions};
@@ -47,6 +48,8 @@ pub struct Decided {
     pub dropped: BTreeMap<Table, BTreeSet<usize>>,
     /// A file that changed while it was read: the pass must be planned again.
     pub overtaken: Option<PathBuf>,
+    /// Problems that its plan counts and does not name.
+    pub unsaid: Unsaid,
     /// What will be remembered; tables are added when it is carried out.
     pub memory: Memory<'static>,
 }
@@ -172,6 +175,7 @@ pub fn decide<'w>(
     left_out(world, sight.is_some(), &mut notes);
     let Notes {
         mut problems,
+        mut unsaid,
         troubled,
         overtaken,
         ..
@@ -198,9 +202,9 @@ pub fn decide<'w>(
     plan.conflicts
         .sort_by(|a, b| (&a.contact, &a.field).cmp(&(&b.contact, &b.field)));
     plan.debts.sort();
-    problems.sort();
-    problems.dedup();
+    unsaid.say(&mut problems, world.config.most_problems);
     plan.problems = problems;
+    decided.unsaid = unsaid;
     plan.interactions = interactions::of_plan(world, plan)?;
     decided.memory.history = history(plan);
     let documents = documents::of_pass(world, &decided.plan)?;
@@ -390,6 +394,7 @@ fn left_out<'w>(world: &World<'w>, all_were_read: bool, notes: &mut Notes<'w>) {
                 reason,
                 "remove one of them; until then none is merged",
             ));
+            notes.curb(seen);
         }
     }
 }

@@ -13,6 +13,8 @@ pub const DONE: &str = "done";
 pub const FAILED: &str = "failed";
 /// What became of each drop, by its name.
 pub const ANSWERS: &str = "answers";
+/// All of them.
+pub const FOLDERS: [&str; 4] = [WORK, DONE, FAILED, ANSWERS];
 
 /// Ends the stem of a file that carries only rows that were left out before.
 const ROWS: &str = ".rows";

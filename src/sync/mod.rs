@@ -45,6 +45,7 @@ mod shares;
 mod sight;
 pub mod spread;
 mod stamps;
+pub mod unsaid;
 pub mod words;
 mod world;
 

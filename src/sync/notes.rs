@@ -10,11 +10,14 @@ use crate::merge::validation;
 use crate::model::{Problem, Row, Table};
 
 use super::observe::Seen;
+use super::unsaid::Unsaid;
 
 /// What is noted on the way, beside the decisions.
 #[derive(Default)]
 pub(super) struct Notes<'w> {
     pub(super) problems: Vec<Problem>,
+    /// Problems that are counted and not named.
+    pub(super) unsaid: Unsaid,
     /// Records that are a problem for as long as they are as they are.
     pub(super) troubled: BTreeMap<Table, BTreeSet<usize>>,
     /// Records that were read, by table, as they came.
@@ -22,12 +25,15 @@ pub(super) struct Notes<'w> {
     /// A file that is no longer what was read.
     pub(super) overtaken: Option<PathBuf>,
     readers: [Option<Reader<'w>>; Table::COUNT],
+    /// From so many problems on, they are curbed.
+    curb_at: usize,
 }
 
 impl<'w> Notes<'w> {
     /// Takes in what was noted of further records.
     pub(super) fn take_in(&mut self, further: Notes<'w>) {
         self.problems.extend(further.problems);
+        self.unsaid.take_in(further.unsaid);
         for (table, troubled) in further.troubled {
             self.troubled.entry(table).or_default().extend(troubled);
         }
@@ -72,6 +78,7 @@ impl<'w> Notes<'w> {
             Ok((taken, invalid)) => {
                 if let Some(problem) = invalid {
                     self.problems.push(problem);
+                    self.curb(seen);
                     self.trouble(seen.table, at);
                 }
                 Some(taken)
@@ -84,8 +91,19 @@ impl<'w> Notes<'w> {
                 let advice = "mend the row; the rest goes on";
                 let problem = Problem::new(seen.place(at), fault.kind, fault.reason, advice);
                 self.problems.push(problem);
+                self.curb(seen);
                 None
             }
+        }
+    }
+
+    /// Names no more problems than are to be named, so that they do not grow with a file of bad rows.
+    pub(super) fn curb(&mut self, seen: &Seen<'_>) {
+        let most = seen.config.most_problems;
+        if self.problems.len() >= self.curb_at.max(most.saturating_mul(2)) {
+            self.unsaid.curb(&mut self.problems, most);
+            // Where many kinds fill the list, it is sorted the less often the longer it is.
+            self.curb_at = self.problems.len().saturating_mul(2);
         }
     }
 

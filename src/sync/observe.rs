@@ -441,16 +441,33 @@ fn read(
             ));
         }
     }
+    if seen.config.write_back == WriteBack::InPlace
+        && let Ok(real) = disk.resolve(&seen.path)
+        && real != seen.path
+    {
+        // A rename over a link would replace the link, and its system would go on with the file that the link led to.
+        seen.shown = Some(std::mem::replace(&mut seen.path, real));
+    }
     let path = seen.path.clone();
+    let is_claimed = seen.drop.is_some();
     let unreadable = |error: io::Error| {
+        // What is no file of its own will be none in the next pass either.
+        let kind = match error.kind() {
+            io::ErrorKind::InvalidInput if is_claimed => "refused-export",
+            _ => "unreadable-export",
+        };
         trouble(
             &path,
-            "unreadable-export",
+            kind,
             format!("it cannot be read: {error}"),
             "see to the file and its permissions",
         )
     };
-    let (source, identity) = disk.open(&path).map_err(unreadable)?;
+    let opened = match is_claimed {
+        true => disk.open_dropped(&path),
+        false => disk.open(&path),
+    };
+    let (source, identity) = opened.map_err(unreadable)?;
     let settings = seen.config.settings();
     let export = Export::read(source, table, &settings, &seen.file(), seed)
         .map_err(|refusal| refused(seen, refusal))?;

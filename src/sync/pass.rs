@@ -181,7 +181,7 @@ pub fn reconcile(
         };
         return dry_run(config, effects, request, &store);
     }
-    disk.create_folder(&config.state)
+    disk.create_own_folder(&config.state)
         .map_err(StateError::file(&config.state))?;
     let lock = Lock::take(&config.state)?;
     reconcile_locked(config, effects, request, &lock)
@@ -619,7 +619,7 @@ fn attempt(
     }
     let known: BTreeSet<String> = known.into_iter().map(|known| known.id).collect();
     let digests_changed = tables.iter().flatten().any(Seen::is_changed);
-    let of_tables = receipts::of_tables(&tables, &summary.plan);
+    let of_tables = receipts::of_tables(&tables, &summary.plan, &decided.unsaid);
     decided.memory.receipts.extend(of_tables);
     if let Some(drop) = request.intake.requests {
         let receipt = requests::receipt(&summary.rows);

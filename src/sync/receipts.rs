@@ -7,19 +7,24 @@ use crate::model::{Problem, Side};
 use crate::state::drops::{Receipt, ReceiptRow, RowClass, RowNote, Standing};
 
 use super::observe::Seen;
+use super::unsaid::Unsaid;
 
 /// At most so many rows are named one by one; the others are counted.
 pub(super) const NOTES: usize = 10_000;
 
 /// What became of the drops of tables.
-pub(super) fn of_tables(tables: &[Option<Seen<'_>>], plan: &Plan) -> Vec<ReceiptRow> {
+pub(super) fn of_tables(
+    tables: &[Option<Seen<'_>>],
+    plan: &Plan,
+    unsaid: &Unsaid,
+) -> Vec<ReceiptRow> {
     let dropped = tables
         .iter()
         .flatten()
         .filter_map(|seen| Some((seen.drop?, seen)));
     let receipts = dropped.filter_map(|(drop, seen)| {
         let receipt = match &seen.export {
-            Some(_) => read(seen, plan),
+            Some(_) => read(seen, plan, unsaid),
             None => refused(seen, &plan.problems)?,
         };
         Some(ReceiptRow { drop, receipt })
@@ -49,7 +54,7 @@ fn refused(seen: &Seen<'_>, problems: &[Problem]) -> Option<Receipt> {
     Some(Receipt::whole(Standing::Rejected, reason))
 }
 
-fn read(seen: &Seen<'_>, plan: &Plan) -> Receipt {
+fn read(seen: &Seen<'_>, plan: &Plan, unsaid: &Unsaid) -> Receipt {
     let Some(export) = &seen.export else {
         return Receipt::whole(Standing::Rejected, "it could not be read");
     };
@@ -57,12 +62,15 @@ fn read(seen: &Seen<'_>, plan: &Plan) -> Receipt {
     let digest = format!("{:032x}", export.digest);
     let last = seen.memory.as_ref();
     let notes = notes(seen, plan);
+    let unnamed = unsaid.lines_left_out(seen.table.name());
+    let is_unnamed = |at| unnamed.binary_search(&export.line_of(at)).is_ok();
     let mut classes: BTreeMap<RowClass, u64> = BTreeMap::new();
     let mut left_out = Vec::new();
     for at in 0..rows {
         let class = match notes.get(&at) {
             Some(note) if note.class != RowClass::Changed => note.class,
             _ if !seen.is_touched(at) => RowClass::Unchanged,
+            _ if is_unnamed(at) => RowClass::Rejected,
             _ if seen.diff.olds[at] == 0 => RowClass::New,
             _ => RowClass::Changed,
         };

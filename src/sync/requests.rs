@@ -1,9 +1,10 @@
 //! A requests file: rows of CSV or JSON that ask for what the commands do (`product.md` §3).
 
+use std::io;
 use std::path::Path;
 
-use crate::disk::Disk;
-use crate::exports::{Export, Settings, fold};
+use crate::disk::{Disk, Identity, ReadAt};
+use crate::exports::{Bounds, Export, Settings, fold};
 use crate::model::document::DocumentKind;
 use crate::model::{Flag, Form, InteractionLogEntry, Kind, Lookup, Table, form};
 
@@ -52,15 +53,17 @@ pub struct RowAnswer {
 ///
 /// # Errors
 /// Why it cannot be read at all, as a sentence.
-pub fn read(disk: &dyn Disk, path: &Path, shown: &Path) -> Result<Vec<RequestRow>, String> {
+pub fn read(
+    opened: io::Result<(Box<dyn ReadAt>, Identity)>,
+    shown: &Path,
+    bounds: Bounds,
+) -> Result<Vec<RequestRow>, String> {
     let file = shown_path(shown);
-    let (source, _) = disk
-        .open(path)
-        .map_err(|error| format!("{file} cannot be read: {error}"))?;
+    let (source, _) = opened.map_err(|error| format!("{file} cannot be read: {error}"))?;
     let export = Export::read(
         source,
         Table::Lookup(Lookup::Requests),
-        &Settings::default(),
+        &Settings::within(bounds),
         &file,
         0,
     )
@@ -99,13 +102,14 @@ pub fn read_lines(
     disk: &dyn Disk,
     path: &Path,
     shown: &Path,
+    bounds: Bounds,
 ) -> Result<Vec<Vec<(String, String)>>, String> {
     let file = shown_path(shown);
     let (source, _) = disk
         .open(path)
         .map_err(|error| format!("{file} cannot be read: {error}"))?;
     let table = Table::Lookup(Lookup::DocumentLines);
-    let export = Export::read(source, table, &Settings::default(), &file, 0)
+    let export = Export::read(source, table, &Settings::within(bounds), &file, 0)
         .map_err(|refusal| format!("{file}: {refusal}"))?;
     let lines = (0..export.records.len()).map(|at| {
         let record = export
