@@ -6,6 +6,7 @@ mod database;
 mod dice;
 mod exchange;
 mod memory;
+mod museum;
 mod run;
 mod small_world;
 
@@ -63,6 +64,7 @@ const LAYERS: &[&Layer] = &[
     &small_world::CELLS,
     &small_world::PRESENCE,
     &small_world::EDITS,
+    &museum::MUSEUM,
 ];
 
 fn main() -> ExitCode {
