@@ -7,6 +7,7 @@ mod dice;
 mod exchange;
 mod memory;
 mod run;
+mod simulation;
 mod small_world;
 
 use std::process::ExitCode;
@@ -60,6 +61,7 @@ struct Arguments {
 
 /// All layers.
 const LAYERS: &[&Layer] = &[
+    &simulation::YEARS,
     &small_world::CELLS,
     &small_world::PRESENCE,
     &small_world::EDITS,
