@@ -61,10 +61,10 @@ struct Arguments {
 
 /// All layers.
 const LAYERS: &[&Layer] = &[
-    &simulation::YEARS,
     &small_world::CELLS,
     &small_world::PRESENCE,
     &small_world::EDITS,
+    &simulation::YEARS,
 ];
 
 fn main() -> ExitCode {
