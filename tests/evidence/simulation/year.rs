@@ -261,13 +261,15 @@ impl<'y> Year<'y> {
             return Ok(());
         }
         let disk = self.around.disk;
-        self.unread
-            .retain(|(since, _, path)| disk.opened(path).is_none_or(|opened| opened < *since));
+        // A drop that was claimed stands there no more.
+        let memory = &self.memory;
+        self.unread.retain(|(since, _, path)| {
+            memory.exists(path) && disk.opened(path).is_none_or(|opened| opened < *since)
+        });
         for (since, system, path) in &self.unread {
             let waits =
                 self.systems[*system].holds_gaps && self.systems[*system].style == Style::Delta;
-            let stands = self.memory.exists(path);
-            if *since < patience && stands && !waits {
+            if *since < patience && !waits {
                 return Err(format!(
                     "{} is complete since {} and was not read by {now}",
                     path.display(),
@@ -609,6 +611,8 @@ impl<'y> Year<'y> {
         for token in &export.shows {
             self.edits.seen.insert(*token);
         }
+        // One that is sent again is a new one.
+        self.unread.retain(|(.., path)| *path != export.path);
         self.unread.push((now, at, export.path.clone()));
         let system = &mut self.systems[at];
         system.is_writing = false;
