@@ -228,7 +228,10 @@ fn a_drop_over_which_the_program_breaks_down_is_set_aside_and_the_others_go_on()
             }
             ask.send(Asked::Stop).expect("heard");
         };
-        tokio::join!(daemon::run(config, &effects, &lock, asked, &Deaf), watched);
+        tokio::join!(
+            daemon::run(config, &effects, &Store::open, &lock, asked, &Deaf),
+            watched
+        );
     });
     let reason = fs::read_to_string(reason().expect("a reason")).expect("text");
     assert!(reason.contains("broke down"), "{reason}");

@@ -96,7 +96,7 @@ fn serve(
     };
     runtime.block_on(async {
         tokio::select! {
-            () = daemon::run(config, &effects, &lock, asked, &watcher) => {}
+            () = daemon::run(config, &effects, &Store::open, &lock, asked, &watcher) => {}
             () = asker.hear(signals) => {}
         }
     });

@@ -1,4 +1,6 @@
 //! The daemon: a round at start, then whenever a file has come or changed and is complete.
+//!
+//! [`Daemon`] is a state machine without a clock, a thread or a watcher of its own; [`run`] gives it the machine's.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,16 +13,18 @@ use tracing::{error, info, warn};
 use crate::config::{Config, Ready};
 use crate::disk::{Disk, Identity};
 use crate::state::drops::{Receipt, ReceiptRow, Standing};
-use crate::state::{Lock, Store};
+use crate::state::{Lock, StateError, Store};
 use crate::sync::apply::digest_of;
 use crate::sync::inbox;
-use crate::sync::pass::{Effects, Outcome, PassError, Request};
+use crate::sync::pass::{Clock, Effects, Outcome, PassError, Request};
 
 use super::conflicts;
 use super::folder::Looks;
 use super::ready::Tracker;
 use super::round::{Round, round};
-use super::watch::{Told, Watch, is_marker, look};
+use super::watch::{Watch, is_marker, look};
+
+pub use super::watch::Told;
 
 /// How long after a failed round the next is made, at first; twice as long after each further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -60,25 +64,19 @@ pub trait Observer {
     fn watching(&self);
 }
 
+/// How the state in a folder is opened for a round: [`Store::open`], or what a test puts in its place.
+pub type OpenState<'s> = &'s dyn Fn(&Path) -> Result<Store, StateError>;
+
 /// Makes rounds until it is asked to stop; a round that has begun is finished first, and what was asked before the end is done.
 pub async fn run(
     config: Config,
     effects: &Effects<'_>,
+    open: OpenState<'_>,
     lock: &Lock,
     mut asked: UnboundedReceiver<Asked>,
     observer: &dyn Observer,
 ) {
-    let mut daemon = Daemon {
-        tracker: Tracker::new(config.run.settle, Instant::now()),
-        config,
-        effects,
-        observer,
-        failures: 0,
-        breakdowns: 0,
-        retry_at: None,
-        wait_until: None,
-        is_first: true,
-    };
+    let mut daemon = Daemon::new(config, effects, open, observer, Instant::now());
     // The watch stands before the first look, so that nothing changes unseen between the two.
     let mut watch = Watch::new();
     watch.arm(&daemon.config, effects.disk);
@@ -89,24 +87,20 @@ pub async fn run(
     observer.watching();
     let mut told = Vec::new();
     loop {
-        daemon.look(&told);
-        while daemon.is_due() {
-            daemon.make_rounds();
-            told = watch.pending();
-            daemon.look(&told);
+        daemon.look(&told, Instant::now());
+        while daemon.is_due(Instant::now()) {
+            let made = daemon.make_round();
+            daemon.take_in(made, Instant::now());
+            daemon.look(&watch.pending(), Instant::now());
         }
-        let run = &daemon.config.run;
-        let scan = if watch.polls() { run.poll } else { run.scan };
-        // Not in step with other programs that look at round times.
-        let scan = Instant::now() + scan.mul_f64(jitter());
-        let due = daemon.next_due().map_or(scan, |due| due.min(scan));
+        let due = daemon.next_look(watch.polls(), Instant::now());
         told = Vec::new();
         tokio::select! {
             biased;
             ask = asked.recv() => match ask {
                 Some(Asked::Job(job)) => {
                     job(&daemon.config, lock);
-                    daemon.retry_at = Some(Instant::now());
+                    daemon.make_one_at(Instant::now());
                 }
                 Some(Asked::Reload(config)) => {
                     daemon.reload(*config);
@@ -123,14 +117,18 @@ pub async fn run(
 }
 
 /// Between 0.9 and 1.1, other each time.
-fn jitter() -> f64 {
-    let nanos = jiff::Timestamp::now().subsec_nanosecond();
+fn jitter(clock: &dyn Clock) -> f64 {
+    let nanos = clock.now().timestamp().subsec_nanosecond();
     0.9 + f64::from(nanos % 1000) / 5000.0
 }
 
-struct Daemon<'d> {
+/// What is known between two rounds. Whoever holds it tells what time it is, and in a loop: [`look`](Daemon::look); as long as
+/// a round [`is_due`](Daemon::is_due), [`make_round`](Daemon::make_round), [`take_in`](Daemon::take_in) and look again; then
+/// wait until [`next_look`](Daemon::next_look), or until something is told.
+pub struct Daemon<'d> {
     config: Config,
     effects: &'d Effects<'d>,
+    open: OpenState<'d>,
     observer: &'d dyn Observer,
     tracker: Tracker,
     /// Rounds in a row that failed.
@@ -142,7 +140,19 @@ struct Daemon<'d> {
     /// When a set is no longer waited for.
     wait_until: Option<Instant>,
     is_first: bool,
+    /// The last round left files for the next, which is made at once.
+    is_more: bool,
 }
+
+/// A round that was made or has failed, and has not been taken in yet.
+pub struct Made {
+    /// What was complete when it began.
+    settled: BTreeMap<PathBuf, Identity>,
+    outcome: Result<(Round, Written), Failure>,
+}
+
+/// The versions of files that a round wrote.
+type Written = BTreeMap<PathBuf, Identity>;
 
 impl Looks for Tracker {
     fn is_settled(&self, path: &Path, identity: &Identity) -> bool {
@@ -154,11 +164,34 @@ impl Looks for Tracker {
     }
 }
 
-impl Daemon<'_> {
+impl<'d> Daemon<'d> {
+    /// A daemon that has looked at nothing yet.
+    pub fn new(
+        config: Config,
+        effects: &'d Effects<'d>,
+        open: OpenState<'d>,
+        observer: &'d dyn Observer,
+        now: Instant,
+    ) -> Daemon<'d> {
+        Daemon {
+            tracker: Tracker::new(config.run.settle, now),
+            config,
+            effects,
+            open,
+            observer,
+            failures: 0,
+            breakdowns: 0,
+            retry_at: None,
+            wait_until: None,
+            is_first: true,
+            is_more: false,
+        }
+    }
+
     /// Looks at all folders, and hears what events told of files.
-    fn look(&mut self, told: &[Told]) {
+    pub fn look(&mut self, told: &[Told], now: Instant) {
         let found = look(&self.config, self.effects.disk);
-        self.tracker.look(&found, Instant::now());
+        self.tracker.look(&found, now);
         for told in told {
             match told {
                 Told::RenamedIn(path) => self.tracker.announce(path),
@@ -183,17 +216,22 @@ impl Daemon<'_> {
     }
 
     /// Goes on with another configuration: everything is looked at anew.
-    fn reload(&mut self, config: Config) {
+    pub fn reload(&mut self, config: Config) {
         self.tracker.set_settle(config.run.settle);
         self.tracker.forget_all();
         self.config = config;
         info!("configuration reloaded");
     }
 
+    /// Has a round made from a time on, whatever the folders show.
+    pub fn make_one_at(&mut self, at: Instant) {
+        self.retry_at = Some(at);
+    }
+
     /// Whether a round is to be made now.
-    fn is_due(&self) -> bool {
-        let now = Instant::now();
+    pub fn is_due(&self, now: Instant) -> bool {
         match self.retry_at {
+            _ if self.is_more => true,
             Some(at) => now >= at,
             // At start everything is new, and the first round waits until the first file is complete, or there is none.
             None if self.wait_until.is_some_and(|at| now >= at) => true,
@@ -202,6 +240,16 @@ impl Daemon<'_> {
                     || (self.is_first && self.tracker.next_due().is_none_or(|due| due <= now))
             }
         }
+    }
+
+    /// When it looks again, though nothing be told: when something may be due, and now and then in any case. `polls` says that
+    /// nothing tells of changes in some folder.
+    pub fn next_look(&self, polls: bool, now: Instant) -> Instant {
+        let run = &self.config.run;
+        let scan = if polls { run.poll } else { run.scan };
+        // Not in step with other programs that look at round times.
+        let scan = now + scan.mul_f64(jitter(self.effects.clock));
+        self.next_due().map_or(scan, |due| due.min(scan))
     }
 
     /// When something may be due.
@@ -215,72 +263,71 @@ impl Daemon<'_> {
         }
     }
 
-    /// Makes rounds until nothing that can be read waits.
-    fn make_rounds(&mut self) {
-        self.is_first = false;
-        self.retry_at = None;
-        loop {
-            let settled = self.tracker.settled();
-            self.observer.begins();
-            let made = self.make_round();
-            let is_more = match &made {
-                Ok(round) => round.is_more,
-                Err(_) => false,
-            };
-            match &made {
-                Ok(round) => self.observer.made(round),
-                Err(failure) => self.observer.failed(&failure.reason()),
-            }
-            report(&made);
-            match made {
-                Ok(round) => {
-                    (self.failures, self.breakdowns) = (0, 0);
-                    self.wait_until = round.wait.map(|wait| Instant::now() + wait);
-                    self.remember(settled, &round);
-                }
-                Err(failure) => {
-                    if matches!(failure, Failure::Broke) {
-                        self.breakdowns += 1;
-                        self.set_aside();
-                    }
-                    let wait = FIRST_RETRY * 2u32.saturating_pow(self.failures.min(16));
-                    self.failures += 1;
-                    self.retry_at = Some(Instant::now() + wait.min(LAST_RETRY).mul_f64(jitter()));
-                }
-            }
-            if !is_more {
-                return;
-            }
-            self.look(&[]);
-        }
-    }
-
-    fn make_round(&self) -> Result<Round, Failure> {
-        let attempt = || -> Result<Round, PassError> {
-            let mut store = Store::open(&self.config.state)?;
-            round(
+    /// Makes a round.
+    pub fn make_round(&mut self) -> Made {
+        (self.is_first, self.is_more, self.retry_at) = (false, false, None);
+        let settled = self.tracker.settled();
+        self.observer.begins();
+        let attempt = || -> Result<(Round, Written), PassError> {
+            let mut store = (self.open)(&self.config.state)?;
+            let request = Request::default();
+            let round = round(
                 &self.config,
                 self.effects,
                 &mut store,
-                Request::default(),
+                request,
                 &self.tracker,
-            )
+            )?;
+            let written = self.written(&round, &store);
+            Ok((round, written))
         };
         // Should a file bring the program down, it must not do so for ever.
-        match catch_unwind(AssertUnwindSafe(attempt)) {
+        let outcome = match catch_unwind(AssertUnwindSafe(attempt)) {
             Ok(made) => made.map_err(Failure::Pass),
             Err(_) => Err(Failure::Broke),
+        };
+        match &outcome {
+            Ok((round, _)) => self.observer.made(round),
+            Err(failure) => self.observer.failed(&failure.reason()),
+        }
+        report(outcome.as_ref().map(|(round, _)| round));
+        Made { settled, outcome }
+    }
+
+    /// Takes in how a round ended, and that it has ended now.
+    pub fn take_in(&mut self, made: Made, now: Instant) {
+        match made.outcome {
+            Ok((round, written)) => {
+                (self.failures, self.breakdowns) = (0, 0);
+                self.is_more = round.is_more;
+                self.wait_until = round.wait.map(|wait| now + wait);
+                // What it has seen, taken and written is no news.
+                self.tracker.was_seen(made.settled, &written, now);
+                for row in &round.answered {
+                    self.tracker.forget(&inbox::dropped(row));
+                }
+            }
+            Err(failure) => {
+                if matches!(failure, Failure::Broke) {
+                    self.breakdowns += 1;
+                    self.set_aside();
+                }
+                let wait = FIRST_RETRY * 2u32.saturating_pow(self.failures.min(16));
+                self.failures += 1;
+                let wait = wait.min(LAST_RETRY).mul_f64(jitter(self.effects.clock));
+                self.retry_at = Some(now + wait);
+            }
         }
     }
 
     /// Sets the drops aside over which rounds break down.
-    fn set_aside(&mut self) {
+    fn set_aside(&self) {
         if self.breakdowns < BREAKDOWNS {
             return;
         }
         let reason = "the program broke down while it was read; please report this, with the file if that is possible";
-        let receipts = || -> Result<(), crate::state::StateError> {
-            let mut store = Store::open(&self.config.state)?;
+        let receipts = || -> Result<(), StateError> {
+            let mut store = (self.open)(&self.config.state)?;
             let open = store.open_drops()?;
             let waiting = open.into_iter().filter(|row| row.receipt.is_none());
             let receipts: Vec<ReceiptRow> = waiting
@@ -296,36 +343,32 @@ impl Daemon<'_> {
         }
     }
 
-    /// What a round has seen, taken and written is no news.
-    fn remember(&mut self, settled: BTreeMap<PathBuf, Identity>, round: &Round) {
+    /// The versions of the files that a round wrote, as far as they still are ours.
+    fn written(&self, round: &Round, store: &Store) -> Written {
         let mut written = BTreeMap::new();
-        if let Outcome::Done(summary) | Outcome::InStep(summary) = &round.outcome {
+        if let Outcome::Done(summary) | Outcome::InStep(summary) = &round.outcome
+            && !summary.files.is_empty()
+        {
+            let tables = store.tables().unwrap_or_default();
             for path in &summary.files {
-                let identity = self.own_write(path, |digest, store| {
-                    let tables = store.tables().unwrap_or_default();
-                    tables.iter().any(|memory| memory.digest == digest)
-                });
+                let is_ours = |digest: &str| tables.iter().any(|memory| memory.digest == digest);
+                let identity = self.own_write(path, is_ours);
                 written.extend(identity.map(|identity| (path.clone(), identity)));
             }
         }
         if let Some(path) = &self.config.exchange.conflicts {
-            let identity = self.own_write(path, |digest, store| conflicts::is_ours(store, digest));
+            let identity = self.own_write(path, |digest| conflicts::is_ours(store, digest));
             written.extend(identity.map(|identity| (path.clone(), identity)));
         }
-        self.tracker.was_seen(settled, &written, Instant::now());
-        for row in &round.answered {
-            self.tracker.forget(&inbox::dropped(row));
-        }
+        written
     }
 
     /// The version of a file that we wrote, if it still is ours.
-    fn own_write(&self, path: &Path, is_ours: impl Fn(&str, &Store) -> bool) -> Option<Identity> {
+    fn own_write(&self, path: &Path, is_ours: impl Fn(&str) -> bool) -> Option<Identity> {
         let disk: &dyn Disk = self.effects.disk;
         let before = disk.identity(path).ok()??;
         let digest = digest_of(disk, path).ok()??;
-        let store = Store::look(&self.config.state).ok()??;
-        let is_ours = is_ours(&digest, &store);
-        (is_ours && disk.identity(path).ok()? == Some(before)).then_some(before)
+        (is_ours(&digest) && disk.identity(path).ok()? == Some(before)).then_some(before)
     }
 }
 
@@ -347,7 +390,7 @@ impl Failure {
 }
 
 /// What the log says of a round; never a value.
-fn report(made: &Result<Round, Failure>) {
+fn report(made: Result<&Round, &Failure>) {
     let round = match made {
         Ok(round) => round,
         Err(failure) => {

@@ -8,6 +8,7 @@ mod exchange;
 mod memory;
 mod museum;
 mod run;
+mod simulation;
 mod small_world;
 
 use std::process::ExitCode;
@@ -65,6 +66,7 @@ const LAYERS: &[&Layer] = &[
     &small_world::PRESENCE,
     &small_world::EDITS,
     &museum::MUSEUM,
+    &simulation::YEARS,
 ];
 
 fn main() -> ExitCode {

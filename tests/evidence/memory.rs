@@ -1,6 +1,7 @@
 //! A disk in memory that remembers in which order what was done to it, so that every state that a power cut may leave can be made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,8 +44,9 @@ pub struct MemoryDisk {
 
 #[derive(Default)]
 struct Inner {
-    files: BTreeMap<PathBuf, File>,
-    folders: BTreeSet<PathBuf>,
+    // Names are compared as bytes: nobody here writes one path in two ways.
+    files: BTreeMap<OsString, File>,
+    folders: BTreeMap<OsString, Folder>,
     nodes: Node,
     /// Counts what is done, and stands for the time of day.
     ticks: i128,
@@ -60,17 +62,30 @@ struct Recording {
 struct File {
     node: Node,
     bytes: Arc<Mutex<Vec<u8>>>,
+    times: Arc<Mutex<Times>>,
+}
+
+#[derive(Clone, Copy)]
+struct Times {
     modified: i128,
     changed: i128,
 }
 
+/// A folder, and the names of the files and folders in it.
+#[derive(Default)]
+struct Folder {
+    number: u64,
+    inside: BTreeMap<OsString, Entry>,
+}
+
 impl File {
     fn identity(&self) -> Identity {
+        let times = *lock(&self.times);
         Identity {
             node: (1, self.node),
             size: lock(&self.bytes).len() as u64,
-            modified: self.modified,
-            changed: self.changed,
+            modified: times.modified,
+            changed: times.changed,
         }
     }
 }
@@ -96,18 +111,61 @@ impl Inner {
         }
     }
 
-    fn touch(&mut self, node: Node) {
+    fn touch(&mut self, file: &File) {
         let now = self.tick();
-        if let Some(file) = self.files.values_mut().find(|file| file.node == node) {
-            (file.modified, file.changed) = (now, now);
-        }
+        *lock(&file.times) = Times {
+            modified: now,
+            changed: now,
+        };
     }
 
     fn make_folder(&mut self, folder: &Path) {
-        for folder in folder.ancestors() {
-            if !self.folders.insert(folder.to_owned()) {
-                break;
-            }
+        let missing = folder
+            .ancestors()
+            .take_while(|folder| !self.folders.contains_key(folder.as_os_str()));
+        let missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
+        for folder in missing.into_iter().rev() {
+            self.note_inside(&folder, Entry::Folder);
+            let number = self.folders.len() as u64;
+            let inside = BTreeMap::new();
+            self.folders
+                .insert(folder.into_os_string(), Folder { number, inside });
+        }
+    }
+
+    /// Has the folder in which something stands name it.
+    fn note_inside(&mut self, path: &Path, entry: Entry) {
+        if let Some(folder) = path
+            .parent()
+            .and_then(|folder| self.folders.get_mut(folder.as_os_str()))
+        {
+            folder.inside.insert(path.as_os_str().to_owned(), entry);
+        }
+    }
+
+    /// Gives a file a name.
+    fn name(&mut self, path: &Path, file: File) {
+        self.files.insert(path.as_os_str().to_owned(), file);
+        self.note_inside(path, Entry::File);
+    }
+
+    /// Takes a name away.
+    fn unname(&mut self, path: &Path) -> Option<File> {
+        let file = self.files.remove(path.as_os_str())?;
+        if let Some(folder) = path
+            .parent()
+            .and_then(|folder| self.folders.get_mut(folder.as_os_str()))
+        {
+            folder.inside.remove(path.as_os_str());
+        }
+        Some(file)
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) {
+        let now = self.tick();
+        if let Some(file) = self.unname(from) {
+            lock(&file.times).changed = now;
+            self.name(to, file);
         }
     }
 
@@ -117,10 +175,12 @@ impl Inner {
         let file = File {
             node: self.nodes,
             bytes: Arc::new(Mutex::new(bytes)),
-            modified: now,
-            changed: now,
+            times: Arc::new(Mutex::new(Times {
+                modified: now,
+                changed: now,
+            })),
         };
-        self.files.insert(path.to_owned(), file.clone());
+        self.name(path, file.clone());
         file
     }
 }
@@ -165,15 +225,18 @@ impl MemoryDisk {
         }
         let mut inner = lock(&self.inner);
         let now = inner.tick();
-        if let Some(file) = inner.files.get_mut(path) {
+        if let Some(file) = inner.files.get(path.as_os_str()) {
             *lock(&file.bytes) = bytes.into();
-            (file.modified, file.changed) = (modified.unwrap_or(now), now);
+            *lock(&file.times) = Times {
+                modified: modified.unwrap_or(now),
+                changed: now,
+            };
         }
     }
 
     /// Another program removes a file.
     pub fn delete(&self, path: &Path) {
-        lock(&self.inner).files.remove(path);
+        lock(&self.inner).unname(path);
     }
 
     /// Another program renames a file.
@@ -182,21 +245,18 @@ impl MemoryDisk {
         if let Some(folder) = to.parent() {
             inner.make_folder(folder);
         }
-        if let Some(mut file) = inner.files.remove(from) {
-            file.changed = inner.tick();
-            inner.files.insert(to.to_owned(), file);
-        }
+        inner.rename(from, to);
     }
 
     /// Whether a file stands at a path.
     pub fn exists(&self, path: &Path) -> bool {
-        lock(&self.inner).files.contains_key(path)
+        lock(&self.inner).files.contains_key(path.as_os_str())
     }
 
     /// The bytes of a file.
     pub fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
         let inner = lock(&self.inner);
-        let file = inner.files.get(path)?;
+        let file = inner.files.get(path.as_os_str())?;
         Some(lock(&file.bytes).clone())
     }
 
@@ -205,7 +265,7 @@ impl MemoryDisk {
         let inner = lock(&self.inner);
         let files = inner.files.iter();
         files
-            .map(|(path, file)| (path.clone(), lock(&file.bytes).clone()))
+            .map(|(path, file)| (PathBuf::from(path), lock(&file.bytes).clone()))
             .collect()
     }
 
@@ -214,7 +274,7 @@ impl MemoryDisk {
         let inner = lock(&self.inner);
         let files = inner.files.iter();
         files
-            .map(|(path, file)| (path.clone(), file.node))
+            .map(|(path, file)| (PathBuf::from(path), file.node))
             .collect()
     }
 
@@ -262,7 +322,7 @@ struct MemoryDraft {
 const BUFFER: usize = 256 << 10;
 
 impl MemoryDraft {
-    fn new(disk: &MemoryDisk, file: File) -> Box<dyn Draft> {
+    fn begin(disk: &MemoryDisk, file: File) -> Box<dyn Draft> {
         Box::new(MemoryDraft {
             disk: disk.clone(),
             file,
@@ -280,7 +340,7 @@ impl MemoryDraft {
             node: self.file.node,
             bytes: bytes.as_slice().into(),
         });
-        inner.touch(self.file.node);
+        inner.touch(&self.file);
         lock(&self.file.bytes).extend_from_slice(&bytes);
     }
 }
@@ -318,42 +378,37 @@ impl Draft for MemoryDraft {
 impl Disk for MemoryDisk {
     fn open(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)> {
         let inner = lock(&self.inner);
-        let file = inner.files.get(path).ok_or_else(not_found)?;
+        let file = inner.files.get(path.as_os_str()).ok_or_else(not_found)?;
         Ok((Box::new(Reader(file.clone())), file.identity()))
     }
 
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
         let inner = lock(&self.inner);
         let folder = || {
-            let at = inner.folders.iter().position(|folder| folder == path)?;
             Some(Identity {
-                node: (2, at as u64),
+                node: (2, inner.folders.get(path.as_os_str())?.number),
                 size: 0,
                 modified: 0,
                 changed: 0,
             })
         };
-        Ok(inner.files.get(path).map(File::identity).or_else(folder))
+        Ok(inner
+            .files
+            .get(path.as_os_str())
+            .map(File::identity)
+            .or_else(folder))
     }
 
     fn entries(&self, folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
         let inner = lock(&self.inner);
-        let inside = |path: &&PathBuf| path.parent() == Some(folder);
-        // Whatever begins with the folder's name stands behind it.
-        let from = (
-            std::ops::Bound::Included(folder.to_owned()),
-            std::ops::Bound::Unbounded,
-        );
-        let below = |path: &&PathBuf| path.starts_with(folder);
-        let files = inner.files.range(from.clone()).map(|(path, _)| path);
-        let files = files.take_while(below).filter(inside);
-        let folders = inner.folders.range(from).take_while(below).filter(inside);
-        let mut found: Vec<(PathBuf, Entry)> = files
-            .map(|path| (path.clone(), Entry::File))
-            .chain(folders.map(|path| (path.clone(), Entry::Folder)))
-            .collect();
-        found.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(found)
+        let inside = inner
+            .folders
+            .get(folder.as_os_str())
+            .map(|folder| &folder.inside);
+        let inside = inside.into_iter().flatten();
+        Ok(inside
+            .map(|(path, entry)| (PathBuf::from(path), *entry))
+            .collect())
     }
 
     fn free(&self, _folder: &Path) -> Option<u64> {
@@ -362,12 +417,12 @@ impl Disk for MemoryDisk {
 
     fn create(&self, path: &Path, _like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
         let mut inner = lock(&self.inner);
-        if inner.files.contains_key(path) {
+        if inner.files.contains_key(path.as_os_str()) {
             return Err(taken());
         }
         if !path
             .parent()
-            .is_some_and(|folder| inner.folders.contains(folder))
+            .is_some_and(|folder| inner.folders.contains_key(folder.as_os_str()))
         {
             return Err(not_found());
         }
@@ -376,17 +431,17 @@ impl Disk for MemoryDisk {
         inner.note(|| Effect::Created { node, path: name });
         let file = inner.insert(path, Vec::new());
         drop(inner);
-        Ok(MemoryDraft::new(self, file))
+        Ok(MemoryDraft::begin(self, file))
     }
 
     fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
         let mut inner = lock(&self.inner);
-        let file = match inner.files.get(path) {
+        let file = match inner.files.get(path.as_os_str()) {
             Some(file) => file.clone(),
             None => {
                 if !path
                     .parent()
-                    .is_some_and(|folder| inner.folders.contains(folder))
+                    .is_some_and(|folder| inner.folders.contains_key(folder.as_os_str()))
                 {
                     return Err(not_found());
                 }
@@ -400,36 +455,32 @@ impl Disk for MemoryDisk {
         inner.note(|| Effect::Cut { node, length });
         lock(&file.bytes).resize(usize::try_from(length).map_err(io::Error::other)?, 0);
         drop(inner);
-        Ok(MemoryDraft::new(self, file))
+        Ok(MemoryDraft::begin(self, file))
     }
 
     fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
         let mut inner = lock(&self.inner);
-        if !inner.files.contains_key(from) {
+        if !inner.files.contains_key(from.as_os_str()) {
             return Err(not_found());
         }
-        if !replace && inner.files.contains_key(to) {
+        if !replace && inner.files.contains_key(to.as_os_str()) {
             return Err(taken());
         }
         inner.note(|| Effect::Renamed {
             from: from.to_owned(),
             to: to.to_owned(),
         });
-        let now = inner.tick();
-        if let Some(mut file) = inner.files.remove(from) {
-            file.changed = now;
-            inner.files.insert(to.to_owned(), file);
-        }
+        inner.rename(from, to);
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut inner = lock(&self.inner);
-        if inner.files.contains_key(path) {
+        if inner.files.contains_key(path.as_os_str()) {
             inner.note(|| Effect::Removed {
                 path: path.to_owned(),
             });
-            inner.files.remove(path);
+            inner.unname(path);
         }
         Ok(())
     }
@@ -443,7 +494,7 @@ impl Disk for MemoryDisk {
 
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
         let mut inner = lock(&self.inner);
-        if !inner.folders.contains(folder) {
+        if !inner.folders.contains_key(folder.as_os_str()) {
             inner.note(|| Effect::FolderCreated {
                 folder: folder.to_owned(),
             });
