@@ -3,9 +3,11 @@
 //! `cargo test --test evidence` tries of each what a commit is worth; `docs/evidence.md` says what else there is and what it found.
 
 mod database;
+mod device;
 mod dice;
 mod exchange;
 mod memory;
+mod power_cuts;
 mod run;
 mod small_world;
 
@@ -59,7 +61,7 @@ struct Arguments {
 }
 
 /// All layers.
-const LAYERS: &[&Layer] = &[&small_world::CELLS];
+const LAYERS: &[&Layer] = &[&small_world::CELLS, &power_cuts::POWER_CUTS];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

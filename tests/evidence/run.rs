@@ -31,9 +31,15 @@ pub struct Tally {
     counts: BTreeMap<&'static str, u64>,
     classes: BTreeMap<&'static str, u64>,
     seen: Vec<&'static str>,
+    not_tried: Option<String>,
 }
 
 impl Tally {
+    /// This machine lacks what the cases need: why nothing was tried, and nothing more will be.
+    pub fn not_tried(&mut self, needs: &str) {
+        self.not_tried = Some(needs.to_owned());
+    }
+
     /// Counts something, such as passes or crash states.
     pub fn count(&mut self, what: &'static str, many: u64) {
         *self.counts.entry(what).or_default() += many;
@@ -59,6 +65,7 @@ impl Tally {
         for (class, many) in other.classes {
             *self.classes.entry(class).or_default() += many;
         }
+        self.not_tried = self.not_tried.take().or(other.not_tried);
     }
 }
 
@@ -121,6 +128,9 @@ impl Layer {
                     failures.push((case, why));
                     failed.store(failures.len() >= ENOUGH, Ordering::Relaxed);
                 }
+                if tally.not_tried.is_some() {
+                    break;
+                }
                 tally.end_case();
                 cases += 1;
                 self.progress(begun, at, budget.time.is_some());
@@ -176,7 +186,7 @@ fn by_clock() -> u64 {
 }
 
 impl Report {
-    /// Whether nothing was found, and something was tried.
+    /// Whether nothing was found, and something was tried where it can be tried.
     pub fn is_clean(&self) -> bool {
         self.failures.is_empty() && self.below_floor().is_empty()
     }
@@ -202,6 +212,10 @@ impl Report {
         let Layer { name, about, .. } = self.layer;
         let seconds = self.took.as_secs_f64();
         println!("{name}: {about}");
+        if let Some(needs) = &self.tally.not_tried {
+            println!("  not tried: {needs}");
+            return;
+        }
         println!(
             "  {} cases from {} on in {seconds:.1} s, {:.0} a second",
             self.cases,
