@@ -10,6 +10,7 @@ mod memory;
 mod power_cuts;
 mod run;
 mod small_world;
+mod traffic;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -61,7 +62,7 @@ struct Arguments {
 }
 
 /// All layers.
-const LAYERS: &[&Layer] = &[&small_world::CELLS, &power_cuts::POWER_CUTS];
+const LAYERS: &[&Layer] = &[&small_world::CELLS, &power_cuts::POWER_CUTS, &traffic::KILLS, &traffic::SOAK];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -32,6 +32,7 @@ pub struct Tally {
     classes: BTreeMap<&'static str, u64>,
     seen: Vec<&'static str>,
     not_tried: Option<String>,
+    time: Option<Duration>,
 }
 
 impl Tally {
@@ -50,6 +51,19 @@ impl Tally {
         if !self.seen.contains(&class) {
             self.seen.push(class);
         }
+    }
+
+    /// For how long all cases together are to be tried, where that was said: a case may last as long then.
+    pub fn time(&self) -> Option<Duration> {
+        self.time
+    }
+
+    /// Takes over what a part of this case went through.
+    pub fn merge(&mut self, part: Tally) {
+        for class in &part.seen {
+            self.is(class);
+        }
+        self.add(part);
     }
 
     fn end_case(&mut self) {
@@ -118,6 +132,7 @@ impl Layer {
         let done = Mutex::new((Tally::default(), 0, Vec::new()));
         let work = || {
             let (mut tally, mut cases, mut failures) = (Tally::default(), 0, Vec::new());
+            tally.time = budget.time;
             while !failed.load(Ordering::Relaxed) && budget.time.is_none_or(|time| begun.elapsed() < time) {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 if at >= most {
