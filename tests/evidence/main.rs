@@ -2,13 +2,17 @@
 //!
 //! `cargo test --test evidence` tries of each what a commit is worth; `docs/evidence.md` says what else there is and what it found.
 
+mod aborts;
 mod database;
 mod device;
 mod dice;
 mod exchange;
 mod memory;
+mod outcome;
 mod power_cuts;
+mod rooted;
 mod run;
+mod scenarios;
 mod small_world;
 mod traffic;
 
@@ -42,6 +46,9 @@ struct Arguments {
     /// Say which layers there are
     #[arg(long)]
     list: bool,
+    /// Be a process that dies: scenario, operation, side and folder
+    #[arg(long, hide = true, num_args = 4)]
+    die: Option<Vec<String>>,
     // What the harness of other tests understands, and `cargo test` passes to all of them.
     #[arg(long, hide = true)]
     nocapture: bool,
@@ -62,10 +69,13 @@ struct Arguments {
 }
 
 /// All layers.
-const LAYERS: &[&Layer] = &[&small_world::CELLS, &power_cuts::POWER_CUTS, &traffic::KILLS, &traffic::SOAK];
+const LAYERS: &[&Layer] = &[&small_world::CELLS, &aborts::ABORTS, &power_cuts::POWER_CUTS, &traffic::KILLS, &traffic::SOAK];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(death) = &arguments.die {
+        return aborts::die(death);
+    }
     let is_asked = |layer: &&&'static Layer| {
         let named = |names: &[String]| names.iter().any(|name| layer.name.contains(name.as_str()));
         (arguments.layers.is_empty() || named(&arguments.layers)) && !named(&arguments.skip)
