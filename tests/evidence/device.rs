@@ -13,6 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::dice::Dice;
+use crate::folders::{files_below, place};
 
 /// How large a disk is.
 const SIZE: usize = 12 << 20;
@@ -39,7 +40,10 @@ fn run(program: &str, arguments: &[&str]) -> io::Result<String> {
     let output = Command::new(program).args(arguments).output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(io::Error::other(format!("{program} {arguments:?}: {}", said.trim())));
+        return Err(io::Error::other(format!(
+            "{program} {arguments:?}: {}",
+            said.trim()
+        )));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -82,7 +86,10 @@ struct Mount(PathBuf);
 impl Mount {
     fn of(device: &Path, at: &Path, options: &str) -> io::Result<Mount> {
         fs::create_dir_all(at)?;
-        run("mount", &["-t", "ext4", "-o", options, text(device), text(at)])?;
+        run(
+            "mount",
+            &["-t", "ext4", "-o", options, text(device), text(at)],
+        )?;
         Ok(Mount(at.to_owned()))
     }
 }
@@ -115,7 +122,10 @@ impl Device {
 
     /// A disk with this content, mounted with these options.
     pub fn with(image: &[u8], options: &str) -> io::Result<Device> {
-        let folder = new_folder()?;
+        Device::at(new_folder()?, image, options)
+    }
+
+    fn at(folder: TempDir, image: &[u8], options: &str) -> io::Result<Device> {
         let file = folder.path().join("platter");
         fs::write(&file, image)?;
         let platter = Loop::over(&file)?;
@@ -175,19 +185,14 @@ impl Device {
 
     /// Puts another content into it, at the same place.
     pub fn restart(self, image: &[u8], options: &str) -> io::Result<Device> {
-        let Device { mount, _cached: cached, platter, folder } = self;
-        drop((mount, cached, platter));
-        let file = folder.path().join("platter");
-        fs::write(&file, image)?;
-        let platter = Loop::over(&file)?;
-        let cached = Loop::over(&platter.0)?;
-        let mount = Mount::of(&cached.0, &folder.path().join("disk"), options)?;
-        Ok(Device {
-            mount: Some(mount),
+        let Device {
+            mount,
             _cached: cached,
             platter,
             folder,
-        })
+        } = self;
+        drop((mount, cached, platter));
+        Device::at(folder, image, options)
     }
 }
 
@@ -196,7 +201,10 @@ pub fn blank() -> io::Result<Vec<u8>> {
     let folder = new_folder()?;
     let file = folder.path().join("blank");
     File::create(&file)?.set_len(SIZE as u64)?;
-    run("mkfs.ext4", &["-q", "-b", "4096", "-J", "size=4", "-m", "0", text(&file)])?;
+    run(
+        "mkfs.ext4",
+        &["-q", "-b", "4096", "-J", "size=4", "-m", "0", text(&file)],
+    )?;
     fs::read(&file)
 }
 
@@ -223,56 +231,45 @@ fn mixed(mut flushed: Vec<u8>, cached: &[u8], cache: Cache, dice: &mut Dice) -> 
     flushed
 }
 
-/// All files below a folder, sorted.
-pub fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            match entry.file_type()? {
-                kind if kind.is_dir() => folders.push(entry.path()),
-                _ => found.push(entry.path()),
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn memory() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    match memory.is_dir() {
-        true => memory.to_owned(),
-        false => std::env::temp_dir(),
-    }
-}
-
 fn new_folder() -> io::Result<TempDir> {
     let prefix = format!("{PREFIX}{}-", std::process::id());
-    tempfile::Builder::new().prefix(&prefix).tempdir_in(memory())
+    tempfile::Builder::new().prefix(&prefix).tempdir_in(place())
 }
 
 /// Whether a folder belongs to a run that was killed.
 fn is_left_over(folder: &Path) -> bool {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+    let process = name
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.split('-').next());
     process.is_some_and(|process| !Path::new("/proc").join(process).exists())
 }
 
 /// Removes the disks of runs that were killed before they could.
 fn remove_leftovers() {
-    for folder in fs::read_dir(memory()).into_iter().flatten().flatten() {
+    for folder in fs::read_dir(place()).into_iter().flatten().flatten() {
         let folder = folder.path();
         if is_left_over(&folder) {
             let _ = run("umount", &[text(&folder.join("disk"))]);
-            let listed = run("losetup", &["--list", "--noheadings", "--output", "NAME,BACK-FILE"]);
+            let listed = run(
+                "losetup",
+                &["--list", "--noheadings", "--output", "NAME,BACK-FILE"],
+            );
             let listed = listed.unwrap_or_default();
             // Lower devices first: each is let go as soon as the one above it is.
             for line in listed.lines().filter(|line| line.contains(text(&folder))) {
                 let name = line.split_whitespace().next().unwrap_or_default();
-                for above in listed.lines().filter(|line| line.trim_end().ends_with(&format!(" {name}"))) {
-                    let _ = run("losetup", &["--detach", above.split_whitespace().next().unwrap_or_default()]);
+                for above in listed
+                    .lines()
+                    .filter(|line| line.trim_end().ends_with(&format!(" {name}")))
+                {
+                    let _ = run(
+                        "losetup",
+                        &[
+                            "--detach",
+                            above.split_whitespace().next().unwrap_or_default(),
+                        ],
+                    );
                 }
                 let _ = run("losetup", &["--detach", name]);
             }

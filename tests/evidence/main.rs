@@ -2,18 +2,25 @@
 //!
 //! `cargo test --test evidence` tries of each what a commit is worth; `docs/evidence.md` says what else there is and what it found.
 
+#[cfg(target_os = "linux")]
 mod aborts;
 mod database;
+#[cfg(target_os = "linux")]
 mod device;
 mod dice;
 mod exchange;
+#[cfg(target_os = "linux")]
+mod folders;
 mod memory;
 mod outcome;
+#[cfg(target_os = "linux")]
 mod power_cuts;
+#[cfg(target_os = "linux")]
 mod rooted;
 mod run;
 mod scenarios;
 mod small_world;
+#[cfg(target_os = "linux")]
 mod traffic;
 
 use std::process::ExitCode;
@@ -69,10 +76,21 @@ struct Arguments {
 }
 
 /// All layers.
-const LAYERS: &[&Layer] = &[&small_world::CELLS, &aborts::ABORTS, &power_cuts::POWER_CUTS, &traffic::KILLS, &traffic::SOAK];
+const LAYERS: &[&Layer] = &[
+    &small_world::CELLS,
+    #[cfg(target_os = "linux")]
+    &aborts::ABORTS,
+    #[cfg(target_os = "linux")]
+    &power_cuts::POWER_CUTS,
+    #[cfg(target_os = "linux")]
+    &traffic::KILLS,
+    #[cfg(target_os = "linux")]
+    &traffic::SOAK,
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    #[cfg(target_os = "linux")]
     if let Some(death) = &arguments.die {
         return aborts::die(death);
     }

@@ -13,8 +13,9 @@ use notify::{RecursiveMode, Watcher as _};
 use regex_lite::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::device::{Cache, Device, blank, check, files_below};
+use crate::device::{Cache, Device, blank, check};
 use crate::dice::Dice;
+use crate::folders::files_below;
 use crate::run::{Layer, Tally};
 
 /// Power cuts on a real file system.
@@ -60,14 +61,30 @@ const SETUP: &str = "state = \"state\"\n[setup]\nbus_rel_code_for_customers = \"
 
 fn scenarios() -> Vec<Scenario> {
     let table = |prefix: &str, phone: usize, city: &str, every: usize| {
-        let city = |no: usize| if no.is_multiple_of(every) { city } else { "Rome" };
-        let row = |no: usize| format!("{prefix}{no:03},Company number {no},{},{}\n", city(no), no + phone);
+        let city = |no: usize| {
+            if no.is_multiple_of(every) {
+                city
+            } else {
+                "Rome"
+            }
+        };
+        let row = |no: usize| {
+            format!(
+                "{prefix}{no:03},Company number {no},{},{}\n",
+                city(no),
+                no + phone
+            )
+        };
         "No.,Name,City,Phone No.\n".to_owned() + &(0..RECORDS).map(row).collect::<String>()
     };
-    let links: String = (0..RECORDS).map(|no| format!("C{no:03},CUST,Customer,K{no:03}\n")).collect();
+    let links: String = (0..RECORDS)
+        .map(|no| format!("C{no:03},CUST,Customer,K{no:03}\n"))
+        .collect();
     let links = format!("Contact No.,Business Relation Code,Link to Table,No.\n{links}");
     let tables = |contacts: &str, customers: &str| {
-        format!("{SETUP}[tables.contacts]\n{contacts}\n[tables.customers]\n{customers}\n[guards]\nmax_changes = \"off\"\n")
+        format!(
+            "{SETUP}[tables.contacts]\n{contacts}\n[tables.customers]\n{customers}\n[guards]\nmax_changes = \"off\"\n"
+        )
     };
     let simple = |said: &str| Scenario {
         config: tables(
@@ -124,11 +141,18 @@ fn files(folder: &Path) -> io::Result<Files> {
     });
     let mut found = BTreeMap::new();
     for path in files_below(folder)? {
-        let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+        let name = path
+            .strip_prefix(folder)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
         if !name.starts_with("state/") && name != "config.toml" {
             let bytes = fs::read(&path)?;
             let same = match String::from_utf8(bytes) {
-                Ok(text) => VARIES.replace_all(&text, "(varies)").into_owned().into_bytes(),
+                Ok(text) => VARIES
+                    .replace_all(&text, "(varies)")
+                    .into_owned()
+                    .into_bytes(),
                 Err(bytes) => bytes.into_bytes(),
             };
             found.insert(VARIES.replace_all(&name, "(varies)").into_owned(), same);
@@ -139,16 +163,27 @@ fn files(folder: &Path) -> io::Result<Files> {
 
 fn couplet(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_couplet"));
-    command.args(["reconcile", "--config"]).arg(folder.join("config.toml"));
+    command
+        .args(["reconcile", "--config"])
+        .arg(folder.join("config.toml"));
     command
 }
 
 /// Makes a pass, which must succeed.
 fn reconcile(folder: &Path) -> Result<String, String> {
-    let Output { status, stdout, stderr } = couplet(folder).output().map_err(|error| error.to_string())?;
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = couplet(folder)
+        .output()
+        .map_err(|error| error.to_string())?;
     match status.success() {
         true => Ok(String::from_utf8_lossy(&stdout).into_owned()),
-        false => Err(format!("the next pass ends with {status}: {}", String::from_utf8_lossy(&stderr))),
+        false => Err(format!(
+            "the next pass ends with {status}: {}",
+            String::from_utf8_lossy(&stderr)
+        )),
     }
 }
 
@@ -170,7 +205,12 @@ fn prepared_one(scenario: &Scenario) -> Result<Prepared, String> {
     if new == old {
         return Err("a pass that does nothing".to_owned());
     }
-    Ok(Prepared { image, old, new, events })
+    Ok(Prepared {
+        image,
+        old,
+        new,
+        events,
+    })
 }
 
 /// All exchanges just before their pass; why there are none where there can be none.
@@ -200,8 +240,13 @@ impl Running {
             let _ = seen.send(());
         })
         .map_err(io::Error::other)?;
-        watcher.watch(folder, RecursiveMode::Recursive).map_err(io::Error::other)?;
-        let child = couplet(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        watcher
+            .watch(folder, RecursiveMode::Recursive)
+            .map_err(io::Error::other)?;
+        let child = couplet(folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
         Ok(Running {
             child,
             events,
@@ -233,7 +278,13 @@ impl Running {
         let stat = format!("/proc/{}/stat", self.child.id());
         for _ in 0..100 {
             let text = fs::read_to_string(&stat).unwrap_or_default();
-            let state = text.rsplit(')').next().unwrap_or_default().trim_start().chars().next();
+            let state = text
+                .rsplit(')')
+                .next()
+                .unwrap_or_default()
+                .trim_start()
+                .chars()
+                .next();
             if matches!(state, Some('T' | 'Z') | None) {
                 break;
             }
@@ -278,7 +329,9 @@ fn cut(seed: u64, tally: &mut Tally) -> Result<(), String> {
         let lost = cut_and_recovered(exchange, options, usize::MAX, Cache::Lost, &mut dice, tally);
         return match lost {
             Err(why) if why.contains("was reported done") => Ok(()),
-            other => Err(format!("a disk that forgets to flush is not noticed: {other:?}")),
+            other => Err(format!(
+                "a disk that forgets to flush is not noticed: {other:?}"
+            )),
         };
     }
     let options = MOUNTED[dice.below(MOUNTED.len())];
@@ -306,7 +359,9 @@ fn cut_and_recovered(
     running.until(moment).map_err(told)?;
     let ended = running.stop().map_err(told)?;
     if ended.is_some_and(|status| !status.success()) {
-        return Err(format!("the pass that was not cut yet ended with {ended:?}"));
+        return Err(format!(
+            "the pass that was not cut yet ended with {ended:?}"
+        ));
     }
     // A disk that forgets to flush may still be told to write by the system.
     if cache != Cache::Lost {
@@ -328,18 +383,34 @@ fn cut_and_recovered(
 }
 
 /// What must be so after a cut, and after the passes that follow it.
-fn looked_at(exchange: &Prepared, root: &Path, is_reported: bool, tally: &mut Tally) -> Result<(), String> {
+fn looked_at(
+    exchange: &Prepared,
+    root: &Path,
+    is_reported: bool,
+    tally: &mut Tally,
+) -> Result<(), String> {
     let Prepared { old, new, .. } = exchange;
     let now = files(root).map_err(|error| error.to_string())?;
     if is_reported {
-        differs(&now, new).map_or(Ok(()), |why| Err(format!("what was reported done is not: {why}, although the pass was reported done")))?;
+        differs(&now, new).map_or(Ok(()), |why| {
+            Err(format!(
+                "what was reported done is not: {why}, although the pass was reported done"
+            ))
+        })?;
     }
     let published = |(name, _): &(&String, &Vec<u8>)| !is_temporary(name) && *name != "log.csv";
     for (name, bytes) in now.iter().filter(published) {
         let versions = [old.get(name), new.get(name)];
-        let is_moved = || !old.contains_key(name) && !new.contains_key(name) && old.values().any(|other| other == bytes);
+        let is_moved = || {
+            !old.contains_key(name)
+                && !new.contains_key(name)
+                && old.values().any(|other| other == bytes)
+        };
         if !versions.contains(&Some(bytes)) && !is_moved() {
-            return Err(format!("{name} is neither old nor new:\n{}", String::from_utf8_lossy(bytes)));
+            return Err(format!(
+                "{name} is neither old nor new:\n{}",
+                String::from_utf8_lossy(bytes)
+            ));
         }
     }
     let missing = |name: &&String| old.contains_key(*name) && !now.contains_key(*name);
@@ -354,10 +425,14 @@ fn looked_at(exchange: &Prepared, root: &Path, is_reported: bool, tally: &mut Ta
     let said = reconcile(root)?;
     let recovered = files(root).map_err(|error| error.to_string())?;
     if let Some(why) = differs(&recovered, new) {
-        return Err(format!("the next pass does not end as one without a cut: {why}\n{said}"));
+        return Err(format!(
+            "the next pass does not end as one without a cut: {why}\n{said}"
+        ));
     }
     if is_reported && !said.starts_with("All in step") {
-        return Err(format!("the pass was reported done, and the next one had something to do:\n{said}"));
+        return Err(format!(
+            "the pass was reported done, and the next one had something to do:\n{said}"
+        ));
     }
     let said = reconcile(root)?;
     let again = files(root).map_err(|error| error.to_string())?;
@@ -378,10 +453,19 @@ fn differs(found: &Files, expected: &Files) -> Option<String> {
             return Some(format!("{name} is too much"));
         };
         if bytes != other {
-            let (text, other) = (String::from_utf8_lossy(bytes), String::from_utf8_lossy(other));
-            let differing = text.lines().zip(other.lines()).enumerate().find(|(_, (line, other))| line != other);
+            let (text, other) = (
+                String::from_utf8_lossy(bytes),
+                String::from_utf8_lossy(other),
+            );
+            let differing = text
+                .lines()
+                .zip(other.lines())
+                .enumerate()
+                .find(|(_, (line, other))| line != other);
             return Some(match differing {
-                Some((at, (line, other))) => format!("line {at} of {name} is {line:?} and not {other:?}"),
+                Some((at, (line, other))) => {
+                    format!("line {at} of {name} is {line:?} and not {other:?}")
+                }
                 None => format!("{name} has {} bytes and not {}", text.len(), other.len()),
             });
         }

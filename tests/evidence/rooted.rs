@@ -51,7 +51,10 @@ impl Operations {
 
     /// The versions of files that were seen.
     pub fn versions(&self) -> Versions {
-        self.versions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.versions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn saw(&self, path: &Path, version: Option<Vec<u8>>) {
@@ -177,7 +180,8 @@ impl Draft for RootedDraft {
     fn finish(self: Box<Self>) -> io::Result<()> {
         let RootedDraft { disk, path, inner } = *self;
         disk.operations.operation(|| inner.finish())?;
-        disk.operations.saw(&path, std::fs::read(disk.real(&path)).ok());
+        disk.operations
+            .saw(&path, std::fs::read(disk.real(&path)).ok());
         Ok(())
     }
 }
@@ -203,7 +207,9 @@ impl Disk for Rooted {
 
     fn entries(&self, folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
         let entries = RealDisk.entries(&self.real(folder))?.into_iter();
-        Ok(entries.map(|(path, entry)| (self.exchanged(&path), entry)).collect())
+        Ok(entries
+            .map(|(path, entry)| (self.exchanged(&path), entry))
+            .collect())
     }
 
     fn free(&self, folder: &Path) -> Option<u64> {
@@ -232,17 +238,20 @@ impl Disk for Rooted {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.operations.operation(|| RealDisk.remove(&self.real(path)))?;
+        self.operations
+            .operation(|| RealDisk.remove(&self.real(path)))?;
         self.operations.saw(path, None);
         Ok(())
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.operations.operation(|| RealDisk.sync_folder(&self.real(folder)))
+        self.operations
+            .operation(|| RealDisk.sync_folder(&self.real(folder)))
     }
 
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
-        self.operations.operation(|| RealDisk.create_folder(&self.real(folder)))
+        self.operations
+            .operation(|| RealDisk.create_folder(&self.real(folder)))
     }
 
     // Commits themselves are among the operations.

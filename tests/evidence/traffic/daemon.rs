@@ -32,7 +32,10 @@ impl Daemon {
 
     /// Starts it again.
     pub fn start(&mut self) {
-        let log = fs::File::options().append(true).create(true).open(self.folder.join("daemon.log"));
+        let log = fs::File::options()
+            .append(true)
+            .create(true)
+            .open(self.folder.join("daemon.log"));
         let started = Command::new(env!("CARGO_BIN_EXE_couplet"))
             .args(["run", "--config"])
             .arg(self.folder.join("config.toml"))
@@ -64,7 +67,9 @@ impl Daemon {
         let memory = line.and_then(|line| line.split_whitespace().nth(1));
         Held {
             memory: memory.expect("a size").parse().expect("a number"),
-            files: fs::read_dir(format!("/proc/{id}/fd")).expect("alive").count(),
+            files: fs::read_dir(format!("/proc/{id}/fd"))
+                .expect("alive")
+                .count(),
         }
     }
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::dice::Dice;
+use crate::folders::folder;
 use crate::run::{Layer, Tally};
 
 use daemon::{Daemon, Held};
@@ -86,15 +87,13 @@ struct Office {
 
 impl Office {
     fn new(seed: u64) -> Office {
-        let memory = std::path::Path::new("/dev/shm");
-        let folder = match memory.is_dir() {
-            true => tempfile::tempdir_in(memory),
-            false => tempfile::tempdir(),
-        };
-        let folder = folder.expect("a folder");
+        let folder = folder();
         let path = |name: &str| folder.path().join(name);
-        let relations: String = (0..RECORDS).map(|index| format!("C{index:03},CUST,Customer,D{index:03}\n")).collect();
-        let relations = format!("Contact No.,Business Relation Code,Link to Table,No.\n{relations}");
+        let relations: String = (0..RECORDS)
+            .map(|index| format!("C{index:03},CUST,Customer,D{index:03}\n"))
+            .collect();
+        let relations =
+            format!("Contact No.,Business Relation Code,Link to Table,No.\n{relations}");
         fs::write(path("relations.csv"), relations).expect("written");
         fs::write(path("config.toml"), CONFIG).expect("written");
         fs::create_dir_all(path("requests")).expect("a folder");
@@ -145,7 +144,8 @@ impl Office {
     fn unanswered(&self) -> Vec<String> {
         let answers = self.folder.path().join("requests/answers");
         let requests = (1..=self.requests).map(|number| format!("r{number:06}.csv"));
-        let requests = requests.filter(|name| !answers.join(format!("{name}.answer.json")).exists());
+        let requests =
+            requests.filter(|name| !answers.join(format!("{name}.answer.json")).exists());
         let drops = self.crm.unanswered().chain(self.erp.unanswered()).cloned();
         drops.chain(requests).collect()
     }
@@ -194,7 +194,10 @@ impl Office {
     fn end(mut self, tally: &mut Tally) -> Result<(), String> {
         let judged = self.settle().and_then(|()| oracle::judge(&self, tally));
         tally.count("edits", self.tokens.len() as u64);
-        tally.count("drops", (self.crm.dropped.len() + self.erp.dropped.len()) as u64);
+        tally.count(
+            "drops",
+            (self.crm.dropped.len() + self.erp.dropped.len()) as u64,
+        );
         tally.count("requests", self.requests as u64);
         let Office { folder, daemon, .. } = self;
         drop(daemon);
@@ -204,14 +207,29 @@ impl Office {
     /// What a kill found the daemon at.
     fn note_kill(&self, is_young: bool, tally: &mut Tally) {
         let holds = |folder: &str, what: &str| {
-            let entries = fs::read_dir(self.folder.path().join(folder)).into_iter().flatten().flatten();
-            entries.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().starts_with(what))
+            let entries = fs::read_dir(self.folder.path().join(folder))
+                .into_iter()
+                .flatten()
+                .flatten();
+            entries
+                .map(|entry| entry.file_name())
+                .any(|name| name.to_string_lossy().starts_with(what))
         };
         tally.count("kills", 1);
-        if ["crm/work", "erp/work"].iter().any(|folder| holds(folder, "")) {
+        if ["crm/work", "erp/work"]
+            .iter()
+            .any(|folder| holds(folder, ""))
+        {
             tally.is("a kill while a drop was being read");
         }
-        let written = ["crm/updates", "erp/updates", "crm/answers", "erp/answers", "requests/answers", "."];
+        let written = [
+            "crm/updates",
+            "erp/updates",
+            "crm/answers",
+            "erp/answers",
+            "requests/answers",
+            ".",
+        ];
         if written.iter().any(|folder| holds(folder, ".couplet-")) {
             tally.is("a kill while files were being written");
         }
@@ -234,8 +252,13 @@ fn kills(seed: u64, tally: &mut Tally) -> Result<(), String> {
         (judged, tally)
     };
     let ended: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..OFFICES).map(|at| scope.spawn(move || of_office(at))).collect();
-        threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+        let threads: Vec<_> = (0..OFFICES)
+            .map(|at| scope.spawn(move || of_office(at)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("it does not panic"))
+            .collect()
     });
     let mut result = Ok(());
     for (judged, of_office) in ended {

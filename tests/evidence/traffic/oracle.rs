@@ -34,18 +34,37 @@ pub fn judge(office: &Office, tally: &mut Tally) -> Result<(), String> {
 /// itself had handed in a newer export before anybody read it.
 fn tokens_are_found(office: &Office, open: &str, tally: &mut Tally) -> Result<(), String> {
     let folder = office.folder.path();
-    let settled = couplet(folder, &["conflicts", "list", "--settled", "--format", "json"]);
+    let settled = couplet(
+        folder,
+        &["conflicts", "list", "--settled", "--format", "json"],
+    );
     let log = fs::read_to_string(folder.join("interactions.csv")).unwrap_or_default();
     let systems = [&office.crm, &office.erp];
     let values = systems.iter().flat_map(|system| system.records.values());
     let in_files: BTreeSet<&String> = values.flatten().collect();
     for token in &office.tokens {
-        let is_in_words = || [open, &settled, &log].iter().any(|text| text.contains(token.as_str()));
-        let is_typed_over = || systems.iter().any(|system| system.typed_over.contains(token));
+        let is_in_words = || {
+            [open, &settled, &log]
+                .iter()
+                .any(|text| text.contains(token.as_str()))
+        };
+        let is_typed_over = || {
+            systems
+                .iter()
+                .any(|system| system.typed_over.contains(token))
+        };
         let is_explained = || {
-            let no = systems.iter().find_map(|system| system.token_of.get(token)).expect("typed");
-            let records = [("contact", format!("C{}", &no[1..])), ("customer", format!("D{}", &no[1..]))];
-            records.iter().any(|(kind, no)| couplet(folder, &["explain", kind, no]).contains(token.as_str()))
+            let no = systems
+                .iter()
+                .find_map(|system| system.token_of.get(token))
+                .expect("typed");
+            let records = [
+                ("contact", format!("C{}", &no[1..])),
+                ("customer", format!("D{}", &no[1..])),
+            ];
+            records
+                .iter()
+                .any(|(kind, no)| couplet(folder, &["explain", kind, no]).contains(token.as_str()))
         };
         let found = if in_files.contains(token) {
             "edits found in files"
@@ -87,13 +106,18 @@ fn drops_are_answered(office: &Office) -> Result<(), String> {
             let Some(answer) = system.answer(name) else {
                 return Err(format!("{name} was never answered"));
             };
-            let classes = answer["classes"].as_object().ok_or("an answer without classes")?;
+            let classes = answer["classes"]
+                .as_object()
+                .ok_or("an answer without classes")?;
             let sum: u64 = classes.values().filter_map(serde_json::Value::as_u64).sum();
             if answer["rows"].as_u64() != Some(sum) {
                 return Err(format!("{name} does not count its rows once: {answer:#}"));
             }
         }
-        let working = fs::read_dir(system.folder.join("work")).into_iter().flatten().flatten();
+        let working = fs::read_dir(system.folder.join("work"))
+            .into_iter()
+            .flatten()
+            .flatten();
         if let Some(left) = working.map(|entry| entry.path()).next() {
             return Err(format!("{} is left behind", left.display()));
         }

@@ -115,8 +115,12 @@ impl System {
             1 => {
                 let elsewhere = self.folder.join(format!(".{name}.tmp"));
                 fs::write(&elsewhere, &text).expect("written");
-                let file = fs::File::options().write(true).open(&elsewhere).expect("open");
-                file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).expect("set");
+                let file = fs::File::options()
+                    .write(true)
+                    .open(&elsewhere)
+                    .expect("open");
+                file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000))
+                    .expect("set");
                 fs::rename(&elsewhere, &path).expect("renamed in");
             }
             _ => rename_in(&self.folder, &name, &text),
@@ -142,7 +146,9 @@ impl System {
             return 0;
         };
         let paths = entries.map(|entry| entry.expect("an entry").path());
-        let mut markers: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|ending| ending == "done")).collect();
+        let mut markers: Vec<PathBuf> = paths
+            .filter(|path| path.extension().is_some_and(|ending| ending == "done"))
+            .collect();
         markers.sort();
         for marker in &markers {
             let path = marker.with_extension("");
@@ -176,14 +182,19 @@ impl System {
 
     /// What was answered to a file.
     pub fn answer(&self, name: &str) -> Option<serde_json::Value> {
-        let path = self.folder.join("answers").join(format!("{name}.answer.json"));
+        let path = self
+            .folder
+            .join("answers")
+            .join(format!("{name}.answer.json"));
         let text = fs::read(path).ok()?;
         Some(serde_json::from_slice(&text).expect("a whole answer"))
     }
 
     /// Files that were never answered.
     pub fn unanswered(&self) -> impl Iterator<Item = &String> {
-        self.dropped.iter().filter(|name| self.answer(name).is_none())
+        self.dropped
+            .iter()
+            .filter(|name| self.answer(name).is_none())
     }
 
     /// Whether no export that holds this value was read, because newer ones stood beside it.
@@ -191,7 +202,9 @@ impl System {
         let days = fs::read_dir(self.folder.join("done")).expect("an archive");
         let files = days.flat_map(|day| fs::read_dir(day.expect("a day").path()).expect("a day"));
         let paths = files.map(|file| file.expect("a file").path());
-        let mut holding = paths.filter(|path| fs::read_to_string(path).is_ok_and(|text| text.contains(token))).peekable();
+        let mut holding = paths
+            .filter(|path| fs::read_to_string(path).is_ok_and(|text| text.contains(token)))
+            .peekable();
         holding.peek().is_some()
             && holding.all(|path| {
                 let archived = path.file_name().expect("a name").to_string_lossy();
