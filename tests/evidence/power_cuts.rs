@@ -200,7 +200,7 @@ fn prepared_one(scenario: &Scenario) -> Result<Prepared, String> {
     // The same without a cut.
     let device = Device::with(&image, "noatime").map_err(told)?;
     let mut running = Running::start(&device.root()).map_err(told)?;
-    let events = running.until(usize::MAX).map_err(told)?;
+    let events = running.until(END).map_err(told)?;
     let new = files(&device.root()).map_err(told)?;
     if new == old {
         return Err("a pass that does nothing".to_owned());
@@ -310,6 +310,9 @@ const MOUNTED: [&str; 5] = [
     "noatime,commit=300,data=journal",
 ];
 
+/// More than ever happens to files.
+const END: usize = usize::MAX;
+
 /// One case in so many is a disk that forgets to flush, to see that a loss would be seen.
 const FORGETFUL: u64 = 10;
 
@@ -326,7 +329,7 @@ fn cut(seed: u64, tally: &mut Tally) -> Result<(), String> {
     if seed % FORGETFUL == FORGETFUL - 1 {
         tally.is("a disk that forgets what it was told to flush");
         let options = "noatime,commit=300,barrier=0";
-        let lost = cut_and_recovered(exchange, options, usize::MAX, Cache::Lost, &mut dice, tally);
+        let lost = cut_and_recovered(exchange, options, END, Cache::Lost, &mut dice, tally);
         return match lost {
             Err(why) if why.contains("was reported done") => Ok(()),
             other => Err(format!(
@@ -337,12 +340,18 @@ fn cut(seed: u64, tally: &mut Tally) -> Result<(), String> {
     let options = MOUNTED[dice.below(MOUNTED.len())];
     // One in three is cut right after its end.
     let moment = match dice.chance(33) {
-        true => usize::MAX,
+        true => END,
         false => 1 + dice.below(exchange.events),
     };
     let cache = [Cache::Lost, Cache::Written, Cache::Partly, Cache::Partly][dice.below(4)];
     let done = cut_and_recovered(exchange, options, moment, cache, &mut dice, tally);
-    done.map_err(|why| format!("{options}, cut after {moment} events, cache {cache:?}: {why}"))
+    done.map_err(|why| {
+        let moment = match moment {
+            END => "right after its end".to_owned(),
+            events => format!("after {events} events"),
+        };
+        format!("mounted {options}, cut {moment}, what was in the cache is {cache:?}: {why}")
+    })
 }
 
 fn cut_and_recovered(
