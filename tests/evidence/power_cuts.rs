@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
@@ -27,12 +27,16 @@ pub const POWER_CUTS: Layer = Layer {
     parallel: true,
     floors: &[
         ("a pass that was reported done", 15.0),
-        ("files of both versions or a journal to finish", 5.0),
-        ("a pass that had not begun to show", 5.0),
+        (DISCARDED, 5.0),
+        (FINISHED, 3.0),
+        ("a cut before anything was to be seen", 5.0),
         ("a disk that forgets what it was told to flush", 4.0),
     ],
     case: cut,
 };
+
+const DISCARDED: &str = "a pass that was cut before its commit";
+const FINISHED: &str = "a pass that was cut after its commit";
 
 /// Files of others by name, without what two runs do not say alike.
 type Files = BTreeMap<String, Vec<u8>>;
@@ -169,20 +173,18 @@ fn couplet(folder: &Path) -> Command {
     command
 }
 
-/// Makes a pass, which must succeed.
-fn reconcile(folder: &Path) -> Result<String, String> {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = couplet(folder)
+/// Makes a pass, which must succeed. Returns what it said to people, and to the log.
+fn reconcile(folder: &Path) -> Result<(String, String), String> {
+    let output = couplet(folder)
         .output()
         .map_err(|error| error.to_string())?;
-    match status.success() {
-        true => Ok(String::from_utf8_lossy(&stdout).into_owned()),
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (said, logged) = (text(&output.stdout), text(&output.stderr));
+    match output.status.success() {
+        true => Ok((said, logged)),
         false => Err(format!(
-            "the next pass ends with {status}: {}",
-            String::from_utf8_lossy(&stderr)
+            "the next pass ends with {}: {logged}",
+            output.status
         )),
     }
 }
@@ -426,12 +428,18 @@ fn looked_at(
     if let Some(name) = new.keys().find(missing) {
         return Err(format!("{name} is gone"));
     }
-    match () {
-        () if now == *old => tally.is("a pass that had not begun to show"),
-        () if now != *new => tally.is("files of both versions or a journal to finish"),
-        () => {}
+    if now == *old {
+        tally.is("a cut before anything was to be seen");
+    } else if now != *new {
+        tally.is("a cut with some files new and some old");
     }
-    let said = reconcile(root)?;
+    let (said, logged) = reconcile(root)?;
+    if logged.contains("cut before its commit") {
+        tally.is(DISCARDED);
+    }
+    if logged.contains("cut after its commit") {
+        tally.is(FINISHED);
+    }
     let recovered = files(root).map_err(|error| error.to_string())?;
     if let Some(why) = differs(&recovered, new) {
         return Err(format!(
@@ -443,7 +451,7 @@ fn looked_at(
             "the pass was reported done, and the next one had something to do:\n{said}"
         ));
     }
-    let said = reconcile(root)?;
+    let (said, _) = reconcile(root)?;
     let again = files(root).map_err(|error| error.to_string())?;
     match said.starts_with("All in step") && again == recovered {
         true => Ok(()),

@@ -31,9 +31,14 @@ pub const KILLS: Layer = Layer {
         ("a kill while a drop was being read", 90.0),
         ("a kill while files were being written", 50.0),
         ("a kill before the daemon was ready", 50.0),
+        (DISCARDED, 50.0),
+        (FINISHED, 30.0),
     ],
     case: kills,
 };
+
+const DISCARDED: &str = "a pass that was cut before its commit";
+const FINISHED: &str = "a pass that was cut after its commit";
 
 /// Traffic without kills.
 pub const SOAK: Layer = Layer {
@@ -199,9 +204,33 @@ impl Office {
             (self.crm.dropped.len() + self.erp.dropped.len()) as u64,
         );
         tally.count("requests", self.requests as u64);
+        self.note_recoveries(tally);
         let Office { folder, daemon, .. } = self;
         drop(daemon);
         judged.map_err(|why| format!("{why}; see {}", folder.keep().display()))
+    }
+
+    /// What the daemon found of passes that a kill had cut short.
+    fn note_recoveries(&self, tally: &mut Tally) {
+        let log = fs::read(self.folder.path().join("daemon.log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let mut note = |said: &str, class: &'static str, what: &'static str| {
+            let many = log.matches(said).count() as u64;
+            if many > 0 {
+                tally.is(class);
+                tally.count(what, many);
+            }
+        };
+        note(
+            "cut before its commit",
+            DISCARDED,
+            "passes that were discarded",
+        );
+        note(
+            "cut after its commit",
+            FINISHED,
+            "passes that were finished",
+        );
     }
 
     /// What a kill found the daemon at.
