@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::OnceLock;
 
 use couplet::config::Config;
+use couplet::state::journal::Unfinished;
 use couplet::state::{Lock, Store};
 use couplet::sync::{Outcome, PassError};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -31,10 +32,14 @@ pub const ABORTS: Layer = Layer {
     parallel: true,
     floors: &[
         ("temporary files to remove", 10.0),
-        ("something to finish", 5.0),
+        (INTENT, 10.0),
+        (COMMIT, 5.0),
     ],
     case: abort,
 };
+
+const INTENT: &str = "a death between intent and commit";
+const COMMIT: &str = "a death between commit and done";
 
 /// Files and folders by their paths in the exchange.
 #[derive(Clone, Default)]
@@ -187,13 +192,14 @@ impl Rehearsed {
         if begun.keys().any(|path| is_temporary(path)) {
             tally.is("temporary files to remove");
         }
-        match self.scenario.resume(&self.config, &disk, &mut store) {
-            Ok(Outcome::Done(summary) | Outcome::InStep(summary)) => {
-                if summary.recovered.is_some() {
-                    tally.is("something to finish");
-                }
-            }
-            other => return Err(format!("the next pass ends so: {other:?}")),
+        match store.unfinished().map_err(|error| chain(&error))? {
+            Some(Unfinished::Intent(_)) => tally.is(INTENT),
+            Some(Unfinished::Commit(..)) => tally.is(COMMIT),
+            None => {}
+        }
+        let next = self.scenario.resume(&self.config, &disk, &mut store);
+        if !matches!(next, Ok(Outcome::Done(_) | Outcome::InStep(_))) {
+            return Err(format!("the next pass ends so: {next:?}"));
         }
         let now = ended(folder, &store, &self.config);
         match (now.differs(&self.ended), &self.asked_later) {
