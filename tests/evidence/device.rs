@@ -250,7 +250,8 @@ fn remove_leftovers() {
     for folder in fs::read_dir(place()).into_iter().flatten().flatten() {
         let folder = folder.path();
         if is_left_over(&folder) {
-            let _ = run("umount", &[text(&folder.join("disk"))]);
+            // Whoever still runs there was stopped with it.
+            let _ = run("umount", &["--lazy", text(&folder.join("disk"))]);
             let listed = run(
                 "losetup",
                 &["--list", "--noheadings", "--output", "NAME,BACK-FILE"],
