@@ -2,11 +2,15 @@
 //!
 //! `cargo test --test evidence` tries of each what a commit is worth; `docs/evidence.md` says what else there is and what it found.
 
+mod crash_states;
 mod database;
 mod dice;
 mod exchange;
 mod memory;
+mod outcome;
+mod platter;
 mod run;
+mod scenarios;
 mod small_world;
 
 use std::process::ExitCode;
@@ -59,7 +63,7 @@ struct Arguments {
 }
 
 /// All layers.
-const LAYERS: &[&Layer] = &[&small_world::CELLS];
+const LAYERS: &[&Layer] = &[&small_world::CELLS, &crash_states::CRASH_STATES];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
