@@ -398,6 +398,31 @@ fn an_effect_that_fails_once_fails_the_pass_and_the_next_one_succeeds() {
     }
 }
 
+#[test]
+fn a_record_that_cannot_be_read_for_a_moment_is_not_written_over() {
+    const EIO: i32 = 5;
+    let scenario = &scenarios()[0];
+    let folder = scenario.prepared();
+    let disk = Faulty::new(NEVER, Fault::Before);
+    scenario
+        .pass(folder.path(), &Wired(disk.clone(), RealDisk))
+        .expect("a pass");
+    for at in 0..disk.looked() {
+        let folder = scenario.prepared();
+        let blind = Faulty::blind(at, Fault::Once(EIO));
+        // It may fail, or go on without a file.
+        let _ = scenario.pass(folder.path(), &Wired(blind, RealDisk));
+        scenario.pass(folder.path(), &RealDisk).expect("a pass");
+        for (name, edit) in [
+            ("contacts.csv", "Acme Ltd,Oslo,9"),
+            ("customers.csv", "Acme Ltd,Oslo,9"),
+        ] {
+            let text = std::fs::read_to_string(folder.path().join(name)).expect("text");
+            assert!(text.contains(edit), "look {at}: {name}: {text}");
+        }
+    }
+}
+
 /// Files so large that they, and the bases beside them, are written at the same time.
 fn large() -> Scenario {
     let note = "a note that is carried, ".repeat(210_000);
