@@ -6,9 +6,13 @@ mod crash_states;
 mod database;
 mod dice;
 mod exchange;
+mod faults;
+#[path = "../support/faulty.rs"]
+mod faulty;
 mod memory;
 mod outcome;
 mod platter;
+mod rehearsal;
 mod run;
 mod scenarios;
 mod small_world;
@@ -63,7 +67,7 @@ struct Arguments {
 }
 
 /// All layers.
-const LAYERS: &[&Layer] = &[&small_world::CELLS, &crash_states::CRASH_STATES];
+const LAYERS: &[&Layer] = &[&small_world::CELLS, &crash_states::CRASH_STATES, &faults::FAULTS];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
