@@ -4,17 +4,23 @@
 
 #[cfg(target_os = "linux")]
 mod aborts;
+mod crash_states;
 mod database;
 #[cfg(target_os = "linux")]
 mod device;
 mod dice;
 mod exchange;
+mod faults;
+#[path = "../support/faulty.rs"]
+mod faulty;
 #[cfg(target_os = "linux")]
 mod folders;
 mod memory;
 mod outcome;
+mod platter;
 #[cfg(target_os = "linux")]
 mod power_cuts;
+mod rehearsal;
 #[cfg(target_os = "linux")]
 mod rooted;
 mod run;
@@ -78,6 +84,8 @@ struct Arguments {
 /// All layers.
 const LAYERS: &[&Layer] = &[
     &small_world::CELLS,
+    &crash_states::CRASH_STATES,
+    &faults::FAULTS,
     #[cfg(target_os = "linux")]
     &aborts::ABORTS,
     #[cfg(target_os = "linux")]
