@@ -192,7 +192,7 @@ pub trait Disk: Sync {
     /// Makes the names in a folder durable.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
 
-    /// Creates a folder and those above it.
+    /// Creates a folder and those above it, durably: what is made durable in it stays.
     fn create_folder(&self, folder: &Path) -> io::Result<()>;
 
     /// Creates a folder into which nobody else looks, and those above it, as others may.
@@ -419,7 +419,21 @@ impl Disk for RealDisk {
     }
 
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
-        fs::create_dir_all(folder)
+        if folder.is_dir() {
+            return Ok(());
+        }
+        let missing = folder.ancestors().take_while(|above| !above.exists());
+        let missing: Vec<&Path> = missing
+            .filter(|above| !above.as_os_str().is_empty())
+            .collect();
+        fs::create_dir_all(folder)?;
+        for created in missing {
+            match created.parent() {
+                Some(above) if !above.as_os_str().is_empty() => self.sync_folder(above)?,
+                _ => self.sync_folder(Path::new("."))?,
+            }
+        }
+        Ok(())
     }
 
     fn create_own_folder(&self, folder: &Path) -> io::Result<()> {

@@ -16,7 +16,7 @@ use couplet::model::document::DocumentKind;
 use couplet::state::Store;
 use couplet::sync::orders::{DocumentOrder, Master, Order, TemplateChoice};
 use couplet::sync::{Effects, Outcome, PassError, Request, reconcile};
-use faulty::{Fault, Faulty, NEVER, Wired, leak};
+use faulty::{Fault, Faulty, NEVER, Wired};
 use support::{StillClock, folder};
 use tempfile::TempDir;
 
@@ -314,8 +314,10 @@ fn assert_finished(scenario: &Scenario, folder: &Path, expected: &Files, memory:
 fn uncrashed(scenario: &Scenario) -> (usize, Files, Files, String) {
     let folder = scenario.prepared();
     let old = files(folder.path());
-    let disk = leak(Faulty::new(NEVER, Fault::Before));
-    scenario.pass(folder.path(), &Wired(disk)).expect("a pass");
+    let disk = Faulty::new(NEVER, Fault::Before);
+    scenario
+        .pass(folder.path(), &Wired(disk.clone(), RealDisk))
+        .expect("a pass");
     (
         disk.effects(),
         old,
@@ -333,9 +335,9 @@ fn a_crash_at_any_effect_leaves_old_or_new_files_and_the_next_start_finishes() {
             for fault in [Fault::Before, Fault::After, Fault::Torn] {
                 let case = format!("{}: {fault:?} effect {at} of {effects}", scenario.name);
                 let folder = scenario.prepared();
-                let disk = leak(Faulty::new(at, fault));
+                let disk = Faulty::new(at, fault);
                 scenario
-                    .pass(folder.path(), &Wired(disk))
+                    .pass(folder.path(), &Wired(disk.clone(), RealDisk))
                     .expect_err("the process died");
                 let mixed = mixed(&files(folder.path()), &old, &new);
                 assert!(mixed.is_empty(), "{case}: neither old nor new: {mixed:?}");
@@ -357,12 +359,12 @@ fn a_crash_during_recovery_is_recovered_from() {
             for second in 0..10 {
                 let case = format!("{}: crash at {first}, then at {second}", scenario.name);
                 let folder = scenario.prepared();
-                let disk = leak(Faulty::new(first, Fault::After));
+                let disk = Faulty::new(first, Fault::After);
                 scenario
-                    .pass(folder.path(), &Wired(disk))
+                    .pass(folder.path(), &Wired(disk.clone(), RealDisk))
                     .expect_err("the process died");
-                let disk = leak(Faulty::new(second, Fault::After));
-                let _ = scenario.pass(folder.path(), &Wired(disk));
+                let disk = Faulty::new(second, Fault::After);
+                let _ = scenario.pass(folder.path(), &Wired(disk.clone(), RealDisk));
                 let mixed = mixed(&files(folder.path()), &old, &new);
                 assert!(mixed.is_empty(), "{case}: {mixed:?}");
                 assert_finished(&scenario, folder.path(), &new, &memory, &case);
@@ -384,14 +386,39 @@ fn an_effect_that_fails_once_fails_the_pass_and_the_next_one_succeeds() {
             for errno in [ENOSPC, EACCES] {
                 let case = format!("{}: errno {errno} at {at} of {effects}", scenario.name);
                 let folder = scenario.prepared();
-                let disk = leak(Faulty::new(at, Fault::Once(errno)));
+                let disk = Faulty::new(at, Fault::Once(errno));
                 scenario
-                    .pass(folder.path(), &Wired(disk))
+                    .pass(folder.path(), &Wired(disk.clone(), RealDisk))
                     .expect_err("an error");
                 let mixed = mixed(&files(folder.path()), &old, &new);
                 assert!(mixed.is_empty(), "{case}: {mixed:?}");
                 assert_finished(&scenario, folder.path(), &new, &memory, &case);
             }
+        }
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_read_for_a_moment_is_not_written_over() {
+    const EIO: i32 = 5;
+    let scenario = &scenarios()[0];
+    let folder = scenario.prepared();
+    let disk = Faulty::new(NEVER, Fault::Before);
+    scenario
+        .pass(folder.path(), &Wired(disk.clone(), RealDisk))
+        .expect("a pass");
+    for at in 0..disk.looked() {
+        let folder = scenario.prepared();
+        let blind = Faulty::blind(at, Fault::Once(EIO));
+        // It may fail, or go on without a file.
+        let _ = scenario.pass(folder.path(), &Wired(blind, RealDisk));
+        scenario.pass(folder.path(), &RealDisk).expect("a pass");
+        for (name, edit) in [
+            ("contacts.csv", "Acme Ltd,Oslo,9"),
+            ("customers.csv", "Acme Ltd,Oslo,9"),
+        ] {
+            let text = std::fs::read_to_string(folder.path().join(name)).expect("text");
+            assert!(text.contains(edit), "look {at}: {name}: {text}");
         }
     }
 }
@@ -432,9 +459,9 @@ fn a_crash_or_a_fault_while_large_files_and_bases_are_written_at_once_is_recover
     for (at, fault) in (0..effects).step_by(3).zip(faults.into_iter().cycle()) {
         let case = format!("{fault:?} effect {at} of {effects}");
         let folder = scenario.prepared();
-        let disk = leak(Faulty::new(at, fault));
+        let disk = Faulty::new(at, fault);
         scenario
-            .pass(folder.path(), &Wired(disk))
+            .pass(folder.path(), &Wired(disk.clone(), RealDisk))
             .expect_err("the process died, or failed");
         let mixed = mixed(&files(folder.path()), &old, &new);
         assert!(mixed.is_empty(), "{case}: neither old nor new: {mixed:?}");
@@ -454,21 +481,16 @@ fn what_another_program_writes_during_a_pass_is_not_overwritten() {
         let theirs = "No.,Name,City,Phone No.\n10,Acme,Oslo,1\n11,Beta,Kiel,7\n12,New,Ulm,5\n";
         let target = customers.clone();
         let published = AtomicUsize::new(0);
-        let hook: &'static (dyn Fn(usize, &str) + Sync) =
-            Box::leak(Box::new(move |now, name: &str| {
-                // From the first rename on, theirs is simply a newer version.
-                let renames = published.fetch_add(usize::from(name == "rename"), Ordering::SeqCst);
-                if now == at && name != "rename" && renames == 0 {
-                    std::fs::write(&target, theirs).expect("written");
-                }
-            }));
-        let disk = leak(Faulty {
-            at: NEVER,
-            fault: Fault::Before,
-            count: AtomicUsize::new(0),
-            hook,
+        let disk = Faulty::told(NEVER, Fault::Before, move |now, name, _| {
+            // From the first rename on, theirs is simply a newer version.
+            let renames = published.fetch_add(usize::from(name == "rename"), Ordering::SeqCst);
+            if now == at && name != "rename" && renames == 0 {
+                std::fs::write(&target, theirs).expect("written");
+            }
         });
-        scenario.pass(folder.path(), &Wired(disk)).expect("a pass");
+        scenario
+            .pass(folder.path(), &Wired(disk.clone(), RealDisk))
+            .expect("a pass");
         let _ = scenario.pass(folder.path(), &RealDisk).expect("a pass");
         let text = std::fs::read_to_string(&customers).expect("text");
         if text.contains("12,New,Ulm,5") {
@@ -485,9 +507,9 @@ fn what_another_program_writes_between_a_crash_and_the_next_start_stays() {
     let (effects, ..) = uncrashed(scenario);
     for at in 0..effects {
         let folder = scenario.prepared();
-        let disk = leak(Faulty::new(at, Fault::After));
+        let disk = Faulty::new(at, Fault::After);
         scenario
-            .pass(folder.path(), &Wired(disk))
+            .pass(folder.path(), &Wired(disk.clone(), RealDisk))
             .expect_err("the process died");
         let customers = folder.path().join("customers.csv");
         let now = std::fs::read_to_string(&customers).expect("text");
@@ -516,9 +538,9 @@ fn an_update_that_was_imported_and_taken_away_before_the_next_start_is_no_obstac
     let mut taken = 0;
     for at in 0..effects {
         let folder = scenario.prepared();
-        let disk = leak(Faulty::new(at, Fault::After));
+        let disk = Faulty::new(at, Fault::After);
         scenario
-            .pass(folder.path(), &Wired(disk))
+            .pass(folder.path(), &Wired(disk.clone(), RealDisk))
             .expect_err("the process died");
         let updates = files(folder.path()).into_keys();
         for name in updates.filter(|name| !old.contains_key(name) && name.ends_with(".csv")) {
@@ -538,9 +560,9 @@ fn contacts_are_created_once_whatever_another_program_writes_between_a_crash_and
     for at in 0..effects {
         for file in ["contacts.csv", "relations.csv"] {
             let folder = scenario.prepared();
-            let disk = leak(Faulty::new(at, Fault::After));
+            let disk = Faulty::new(at, Fault::After);
             scenario
-                .pass(folder.path(), &Wired(disk))
+                .pass(folder.path(), &Wired(disk.clone(), RealDisk))
                 .expect_err("the process died");
             let path = folder.path().join(file);
             let now = std::fs::read_to_string(&path).expect("text");
@@ -622,9 +644,9 @@ fn an_order_that_a_crash_cuts_short_is_carried_out_wholly_or_not_at_all() {
         ]
     };
     let folder = scenario.prepared();
-    let disk = leak(Faulty::new(NEVER, Fault::Before));
+    let disk = Faulty::new(NEVER, Fault::Before);
     scenario
-        .ordered(folder.path(), &Wired(disk), orders())
+        .ordered(folder.path(), &Wired(disk.clone(), RealDisk), orders())
         .expect("a pass");
     let expected = files(folder.path());
     let old = files(scenario.prepared().path());
@@ -635,8 +657,8 @@ fn an_order_that_a_crash_cuts_short_is_carried_out_wholly_or_not_at_all() {
     for at in 0..disk.effects() {
         for fault in [Fault::Before, Fault::After] {
             let folder = scenario.prepared();
-            let disk = leak(Faulty::new(at, fault));
-            let crashed = scenario.ordered(folder.path(), &Wired(disk), orders());
+            let disk = Faulty::new(at, fault);
+            let crashed = scenario.ordered(folder.path(), &Wired(disk.clone(), RealDisk), orders());
             crashed.expect_err("the process died");
             scenario.pass(folder.path(), &RealDisk).expect("a pass");
             let now = files(folder.path());

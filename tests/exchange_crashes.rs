@@ -5,15 +5,16 @@
 mod faulty;
 mod support;
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use couplet::config::{self, Config};
 use couplet::disk::{Disk, RealDisk};
 use couplet::exchange::{AsItStands, round};
 use couplet::state::{StateError, Store};
 use couplet::sync::{Effects, PassError, Request};
-use faulty::{Fault, Faulty, NEVER, Wired, leak};
+use faulty::{Fault, Faulty, NEVER, Wired};
 use support::{SETUP, StillClock, folder};
 use tempfile::TempDir;
 
@@ -157,8 +158,8 @@ fn unnumbered(text: &str) -> String {
 
 fn effects_and_result() -> (usize, BTreeMap<String, String>) {
     let folder = prepared();
-    let disk = leak(Faulty::new(NEVER, Fault::Before));
-    rounds(folder.path(), &Wired(disk)).expect("rounds");
+    let disk = Faulty::new(NEVER, Fault::Before);
+    rounds(folder.path(), &Wired(disk.clone(), RealDisk)).expect("rounds");
     (disk.effects(), files(folder.path()))
 }
 
@@ -209,8 +210,8 @@ fn a_crash_at_any_effect_leaves_every_drop_answered_once() {
         ] {
             let folder = prepared();
             let case = format!("{fault:?} effect {at} of {effects}");
-            let disk = leak(Faulty::new(at, fault));
-            let _ = rounds(folder.path(), &Wired(disk));
+            let disk = Faulty::new(at, fault);
+            let _ = rounds(folder.path(), &Wired(disk.clone(), RealDisk));
             rounds(folder.path(), &RealDisk).unwrap_or_else(|error| panic!("{case}: {error}"));
             let found = files(folder.path());
             for (name, text) in &expected {
@@ -242,6 +243,49 @@ fn a_crash_at_any_effect_leaves_every_drop_answered_once() {
     }
     println!("{cases} crashes");
     assert!(cases > 500, "{cases}");
+}
+
+#[test]
+fn a_claim_is_durable_before_the_pass_that_reads_it_is_remembered() {
+    let folder = prepared();
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let noted = done.clone();
+    let disk = Faulty::told(NEVER, Fault::Before, move |_, name, path| {
+        let effect = (name.to_owned(), path.to_owned());
+        noted.lock().expect("no panic").push(effect);
+    });
+    rounds(folder.path(), &Wired(disk, RealDisk)).expect("rounds");
+    let mut open: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut claims = 0;
+    for (name, path) in done.lock().expect("no panic").iter() {
+        let place = path.parent().expect("a folder");
+        match name.as_str() {
+            "rename" if place.ends_with("work") => {
+                claims += 1;
+                open.extend([place, place.parent().expect("an inbox")].map(Path::to_owned));
+            }
+            "sync_folder" => _ = open.remove(path),
+            "commit_point" => assert!(
+                open.is_empty(),
+                "a power cut takes back what is in {open:?}"
+            ),
+            _ => {}
+        }
+    }
+    assert!(claims > 5, "{claims}");
+}
+
+#[test]
+fn a_marker_never_outlives_the_claim_of_its_file() {
+    let (effects, _) = effects_and_result();
+    for at in 0..effects {
+        let folder = prepared();
+        let disk = Faulty::new(at, Fault::After);
+        let _ = rounds(folder.path(), &Wired(disk, RealDisk));
+        rounds(folder.path(), &RealDisk).expect("rounds");
+        let entries = RealDisk.list(&folder.path().join("crm")).expect("listed");
+        assert!(entries.is_empty(), "effect {at}: {entries:?}");
+    }
 }
 
 /// What became of each drop, by its answer.

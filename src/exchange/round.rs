@@ -51,7 +51,7 @@ pub fn round(
 ) -> Result<Round, PassError> {
     let disk = effects.disk;
     finish_last(config, effects, store)?;
-    drop_claims_that_never_were(store, disk)?;
+    settle_claims(config, store, disk)?;
     // What a crash left unanswered comes first: whoever waits for it has waited longest.
     let mut answered = publish::publish(config, disk, store)?;
     let at = stamp(effects);
@@ -147,18 +147,46 @@ struct Taken {
     wait: Option<Duration>,
 }
 
-/// A claim is noted before it is made; one that a crash prevented is forgotten, and its file is found again where it was.
-fn drop_claims_that_never_were(store: &Store, disk: &dyn Disk) -> Result<(), PassError> {
+/// A claim is noted before it is made; one that a crash prevented is forgotten, and its file is found again where it was. One that was
+/// made is made durable, and takes its marker along, lest that announce the next file of its name before it is complete.
+fn settle_claims(config: &Config, store: &Store, disk: &dyn Disk) -> Result<(), PassError> {
+    let stands = |path: &Path| -> Result<bool, ApplyError> {
+        let found = disk.identity(path).map_err(publish::write_error(path))?;
+        Ok(found.is_some())
+    };
+    let mut folders = BTreeSet::new();
     for row in store.open_drops()? {
-        let stands = |path: &Path| -> Result<bool, ApplyError> {
-            let found = disk.identity(path).map_err(publish::write_error(path))?;
-            Ok(found.is_some())
-        };
-        if !stands(&inbox::claimed(&row))? && !stands(&inbox::archived(&row))? {
+        let (claimed, dropped) = (inbox::claimed(&row), inbox::dropped(&row));
+        let is_claimed = stands(&claimed)?;
+        if !is_claimed && !stands(&inbox::archived(&row))? {
             store.forget_drop(row.id)?;
+            continue;
+        }
+        if is_claimed {
+            folders.extend([&claimed, &dropped].map(|path| inbox::folder_and_name(path).0));
+        }
+        if let Some(marker) = marker_of(config, &row)
+            && stands(&marker)?
+            && !stands(&dropped)?
+        {
+            disk.remove(&marker)
+                .map_err(publish::write_error(&marker))?;
+            folders.insert(inbox::folder_and_name(&marker).0);
         }
     }
+    for folder in &folders {
+        disk.sync_folder(folder)
+            .map_err(publish::write_error(folder))?;
+    }
     Ok(())
+}
+
+/// The marker that announced a drop, where its table's files have one.
+fn marker_of(config: &Config, row: &DropRow) -> Option<PathBuf> {
+    let mut tables = tables_with_drops(config);
+    let (_, table) = tables.find(|(table, _)| table.name() == row.table)?;
+    let marker = inbox::dropped(row).with_file_name(table.arrival.marker_of(&row.name));
+    (table.arrival.ready == Ready::Marker).then_some(marker)
 }
 
 /// What is decided for one inbox.
@@ -420,10 +448,23 @@ fn claim(
                 receipt,
             }])?;
         }
+    }
+    let sync = |folder: &Path| {
+        disk.sync_folder(folder)
+            .map_err(publish::write_error(folder))
+    };
+    if !rows.is_empty() {
+        // A claim that a power cut could take back would be read, and its requests carried out, a second time.
+        sync(&inbox.folder.join(inbox::WORK))?;
+    }
+    for (found, row) in found.iter().zip(&rows) {
         if let Some(marker) = &found.marker {
             disk.remove(marker).map_err(publish::write_error(marker))?;
         }
         info!(drop = row.id, table = row.table, "drop claimed");
+    }
+    if !rows.is_empty() {
+        sync(&inbox.folder)?;
     }
     let rows = order.into_iter().map(|place| match place {
         Ok(at) => rows[at].clone(),

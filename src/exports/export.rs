@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -69,6 +70,8 @@ pub struct Export {
     seed: u64,
     printer: Printer,
     lengths: Vec<(usize, TooLong)>,
+    /// Whether a record could not be read again as it was.
+    pub(super) lapsed: AtomicBool,
 }
 
 /// Why a file is refused whole.
@@ -337,7 +340,14 @@ impl Export {
             seed,
             printer: Printer::new(seed),
             lengths,
+            lapsed: AtomicBool::new(false),
         })
+    }
+
+    /// Whether a record could not be read again as it was. What was decided without it must not stand: it would count as having said
+    /// nothing, and what it says would be written over.
+    pub fn has_lapsed(&self) -> bool {
+        self.lapsed.load(Ordering::Relaxed)
     }
 
     /// Changes when columns or keys do, or when the same bytes come to mean other values: records whose hash is what

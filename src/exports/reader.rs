@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 use super::columns::Columns;
 use super::csv;
@@ -96,10 +97,13 @@ impl Reader<'_> {
         let export = self.export;
         let place = export.records.get(at);
         let place = place.ok_or_else(|| unreadable("there is no such record".to_owned()))?;
-        let range = self.load(place);
-        let range = range.map_err(|error| unreadable(error.to_string()))?;
+        let range = self.load(place).map_err(|error| {
+            export.lapsed.store(true, Ordering::Relaxed);
+            unreadable(error.to_string())
+        })?;
         let bytes = &self.block[range];
         if export.print_of(bytes) != place.print {
+            export.lapsed.store(true, Ordering::Relaxed);
             return Err(Fault {
                 at: 0,
                 kind: CHANGED,

@@ -664,7 +664,8 @@ fn still_as_read(
 ) -> Result<bool, ApplyError> {
     const RACY: i128 = 2_000_000_000;
     let identity = disk.identity(&seen.path).map_err(write_error(&seen.path))?;
-    if identity != seen.identity {
+    let has_lapsed = seen.export.as_ref().is_some_and(Export::has_lapsed);
+    if identity != seen.identity || has_lapsed {
         return Ok(false);
     }
     let Some(written) = identity.map(|identity| identity.changed.max(identity.modified)) else {

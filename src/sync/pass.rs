@@ -7,7 +7,7 @@ use tracing::{info, info_span};
 
 use crate::config::{Config, WriteBack};
 use crate::disk::Disk;
-use crate::exports::key_print;
+use crate::exports::{Export, key_print};
 use crate::merge::Plan;
 use crate::model::{Problem, Table};
 use crate::state::drops::ReceiptRow;
@@ -156,8 +156,8 @@ pub enum PassError {
     /// It could not be carried out.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// Other programs kept changing the files.
-    #[error("{} keeps being changed by another program; nothing was written", .0.display())]
+    /// Other programs kept changing the files, or they could not be read again.
+    #[error("{} is never the same when it is read again: another program keeps changing it, or its disk fails; nothing was written", .0.display())]
     Overtaken(PathBuf),
 }
 
@@ -466,6 +466,14 @@ impl<'c> View<'c> {
         })
     }
 
+    /// A file of which something could not be read again as it was.
+    fn overtaken(&self) -> Option<PathBuf> {
+        let lapsed = |seen: &&Seen<'_>| seen.export.as_ref().is_some_and(Export::has_lapsed);
+        let lapsed = self.tables.iter().flatten().find(lapsed);
+        let noticed = self.decided.overtaken.clone();
+        noticed.or_else(|| lapsed.map(|seen| seen.path.clone()))
+    }
+
     /// What there is to tell; the plan goes into it.
     fn summary(&mut self, known: &[KnownProblem]) -> Summary {
         let accepted = known.iter().filter(|known| known.accepted);
@@ -580,7 +588,7 @@ fn attempt(
         return Ok(Attempt::Ended(Box::new(Outcome::InStep(summary))));
     }
     let mut view = View::read(config, effects, store, request)?;
-    if let Some(path) = view.decided.overtaken {
+    if let Some(path) = view.overtaken() {
         return Ok(Attempt::Overtaken(path));
     }
     if let Some(reasons) = refused(&view.arranged, request) {

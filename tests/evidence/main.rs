@@ -2,14 +2,33 @@
 //!
 //! `cargo test --test evidence` tries of each what a commit is worth; `docs/evidence.md` says what else there is and what it found.
 
+#[cfg(target_os = "linux")]
+mod aborts;
+mod crash_states;
 mod database;
+#[cfg(target_os = "linux")]
+mod device;
 mod dice;
 mod exchange;
+mod faults;
+#[path = "../support/faulty.rs"]
+mod faulty;
+#[cfg(target_os = "linux")]
+mod folders;
 mod memory;
 mod museum;
 mod run;
 mod simulation;
+mod outcome;
+mod platter;
+#[cfg(target_os = "linux")]
+mod power_cuts;
+mod rehearsal;
+mod rooted;
+mod scenarios;
 mod small_world;
+#[cfg(target_os = "linux")]
+mod traffic;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -41,6 +60,9 @@ struct Arguments {
     /// Say which layers there are
     #[arg(long)]
     list: bool,
+    /// Be a process that dies: scenario, operation, side and folder
+    #[arg(long, hide = true, num_args = 4)]
+    die: Option<Vec<String>>,
     // What the harness of other tests understands, and `cargo test` passes to all of them.
     #[arg(long, hide = true)]
     nocapture: bool,
@@ -67,10 +89,21 @@ const LAYERS: &[&Layer] = &[
     &small_world::EDITS,
     &museum::MUSEUM,
     &simulation::YEARS,
+    &crash_states::CRASH_STATES,
+    &faults::FAULTS,
+    #[cfg(target_os = "linux")]
+    &aborts::ABORTS,
+    &power_cuts::POWER_CUTS,
+    &traffic::KILLS,
+    &traffic::SOAK,
 ];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    #[cfg(target_os = "linux")]
+    if let Some(death) = &arguments.die {
+        return aborts::die(death);
+    }
     let is_asked = |layer: &&&'static Layer| {
         let named = |names: &[String]| names.iter().any(|name| layer.name.contains(name.as_str()));
         (arguments.layers.is_empty() || named(&arguments.layers)) && !named(&arguments.skip)

@@ -31,9 +31,16 @@ pub struct Tally {
     counts: BTreeMap<&'static str, u64>,
     classes: BTreeMap<&'static str, u64>,
     seen: Vec<&'static str>,
+    not_tried: Option<String>,
+    time: Option<Duration>,
 }
 
 impl Tally {
+    /// This machine lacks what the cases need: why nothing was tried, and nothing more will be.
+    pub fn not_tried(&mut self, needs: &str) {
+        self.not_tried = Some(needs.to_owned());
+    }
+
     /// Counts something, such as passes or crash states.
     pub fn count(&mut self, what: &'static str, many: u64) {
         *self.counts.entry(what).or_default() += many;
@@ -44,6 +51,19 @@ impl Tally {
         if !self.seen.contains(&class) {
             self.seen.push(class);
         }
+    }
+
+    /// For how long all cases together are to be tried, where that was said: a case may last as long then.
+    pub fn time(&self) -> Option<Duration> {
+        self.time
+    }
+
+    /// Takes over what a part of this case went through.
+    pub fn merge(&mut self, part: Tally) {
+        for class in &part.seen {
+            self.is(class);
+        }
+        self.add(part);
     }
 
     fn end_case(&mut self) {
@@ -59,6 +79,7 @@ impl Tally {
         for (class, many) in other.classes {
             *self.classes.entry(class).or_default() += many;
         }
+        self.not_tried = self.not_tried.take().or(other.not_tried);
     }
 }
 
@@ -132,6 +153,7 @@ impl Layer {
         let done = Mutex::new((Tally::default(), 0, Vec::new()));
         let work = || {
             let (mut tally, mut cases, mut failures) = (Tally::default(), 0, Vec::new());
+            tally.time = budget.time;
             while !failed.load(Ordering::Relaxed)
                 && budget.time.is_none_or(|time| begun.elapsed() < time)
             {
@@ -143,6 +165,9 @@ impl Layer {
                 if let Err(why) = self.attempt(case, &mut tally) {
                     failures.push((case, why));
                     failed.store(failures.len() >= ENOUGH, Ordering::Relaxed);
+                }
+                if tally.not_tried.is_some() {
+                    break;
                 }
                 tally.end_case();
                 cases += 1;
@@ -199,7 +224,7 @@ fn by_clock() -> u64 {
 }
 
 impl Report {
-    /// Whether nothing was found, and something was tried.
+    /// Whether nothing was found, and something was tried where it can be tried.
     pub fn is_clean(&self) -> bool {
         self.failures.is_empty() && self.below_floor().is_empty()
     }
@@ -225,6 +250,10 @@ impl Report {
         let Layer { name, about, .. } = self.layer;
         let seconds = self.took.as_secs_f64();
         println!("{name}: {about}");
+        if let Some(needs) = &self.tally.not_tried {
+            println!("  not tried: {needs}");
+            return;
+        }
         println!(
             "  {} cases from {} on in {seconds:.1} s, {:.0} a second",
             self.cases,
