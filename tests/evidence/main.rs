@@ -5,6 +5,7 @@
 mod database;
 mod dice;
 mod exchange;
+mod histories;
 mod memory;
 mod run;
 mod small_world;
@@ -59,7 +60,7 @@ struct Arguments {
 }
 
 /// All layers.
-const LAYERS: &[&Layer] = &[&small_world::CELLS];
+const LAYERS: &[&Layer] = &[&small_world::CELLS, &histories::HISTORIES];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -1,6 +1,6 @@
 //! The small world, exhaustively: every state of one cell, and every short history of two systems.
 
-use crate::run::{Layer, Tally};
+use crate::run::{Layer, Regressions, Tally};
 
 /// Every state of one cell.
 pub const CELLS: Layer = Layer {
@@ -9,6 +9,7 @@ pub const CELLS: Layer = Layer {
     cases: 1,
     all: Some(|| 1),
     parallel: true,
+    regressions: Regressions::NONE,
     floors: &[],
     case: cell,
 };
