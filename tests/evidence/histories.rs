@@ -22,7 +22,20 @@ pub const HISTORIES: Layer = Layer {
         text: include_str!("regressions/histories.txt"),
         replay,
     },
-    floors: &[],
+    floors: &[
+        ("a conflict", 40.0),
+        ("a decision", 30.0),
+        ("an in-flight re-export", 30.0),
+        ("a stale import", 10.0),
+        ("a double import", 10.0),
+        ("a partial import", 10.0),
+        ("a guard trip", 1.0),
+        ("a deletion", 10.0),
+        ("a return", 5.0),
+        ("a damaged export", 10.0),
+        ("a change of policy", 10.0),
+        ("a change of columns", 10.0),
+    ],
     case: |seed, tally| judge(&History::of(seed), tally),
 };
 
@@ -30,7 +43,9 @@ pub const HISTORIES: Layer = Layer {
 fn replay(line: &str, tally: &mut Tally) -> Result<(), String> {
     let history = match line.parse() {
         Ok(seed) => History::of(seed),
-        Err(_) => serde_json::from_str(line).map_err(|error| format!("this is no history: {error}"))?,
+        Err(_) => {
+            serde_json::from_str(line).map_err(|error| format!("this is no history: {error}"))?
+        }
     };
     judge(&history, tally)
 }
@@ -49,6 +64,10 @@ fn go(history: &History, tally: &mut Tally) -> Result<(), String> {
     let mut world = World::new(history, tally);
     for step in &history.steps {
         world.take(step)?;
+        if std::env::var("SHOW").is_ok() {
+            eprintln!("--- {step:?}");
+            world.show();
+        }
     }
     world.come_to_rest()?;
     tally.count("steps", history.steps.len() as u64);
@@ -63,7 +82,9 @@ fn shrunk(mut history: History, mut why: String) -> (History, String) {
         let mut is_shorter = false;
         while from < history.steps.len() {
             let mut fewer = history.clone();
-            fewer.steps.drain(from..(from + size).min(history.steps.len()));
+            fewer
+                .steps
+                .drain(from..(from + size).min(history.steps.len()));
             match attempt(|tally| go(&fewer, tally), &mut Tally::default()) {
                 Ok(()) => from += size,
                 Err(still) => {

@@ -64,7 +64,12 @@ impl Oracle {
         self.supersede(cell, before);
         let held = self.held.entry(cell.clone()).or_default();
         let mut knows = held.clone();
-        knows.extend(held.iter().filter_map(|value| self.replaces.get(value)).flatten().cloned());
+        knows.extend(
+            held.iter()
+                .filter_map(|value| self.replaces.get(value))
+                .flatten()
+                .cloned(),
+        );
         self.replaces.insert(value.to_owned(), knows);
         held.insert(value.to_owned());
         let token = Token {
@@ -81,7 +86,10 @@ impl Oracle {
     pub fn retyped(&mut self, cell: &Cell, before: &str, value: &str, at: usize) {
         self.supersede(cell, before);
         self.excused.insert(before.to_owned());
-        self.held.entry(cell.clone()).or_default().insert(value.to_owned());
+        self.held
+            .entry(cell.clone())
+            .or_default()
+            .insert(value.to_owned());
         self.chosen.push((value.to_owned(), at));
     }
 
@@ -92,12 +100,29 @@ impl Oracle {
             // What is older than what Couplet remembers of its answers is what the system's users now say.
             self.excused.insert(before.to_owned());
         }
-        self.held.entry(cell.clone()).or_default().insert(value.to_owned());
+        self.held
+            .entry(cell.clone())
+            .or_default()
+            .insert(value.to_owned());
     }
 
     /// A pass wrote a value into a cell.
     pub fn written(&mut self, cell: Cell, value: &str) {
         self.held.entry(cell).or_default().insert(value.to_owned());
+    }
+
+    /// A user deletes a record, with whatever its cells held.
+    pub fn deleted(&mut self, system: usize, no: &str, values: &[String]) {
+        for (field, value) in values.iter().enumerate() {
+            let no = no.to_owned();
+            self.supersede(&Cell { system, no, field }, value);
+        }
+    }
+
+    /// All records that there ever were.
+    fn records(&self) -> BTreeSet<(usize, &str)> {
+        let cells = self.held.keys();
+        cells.map(|cell| (cell.system, cell.no.as_str())).collect()
     }
 
     fn supersede(&mut self, cell: &Cell, before: &str) {
@@ -108,16 +133,32 @@ impl Oracle {
         }
     }
 
+    /// Whether nobody has typed a value yet.
+    pub fn is_new(&self, value: &str) -> bool {
+        !self.tokens.contains_key(value)
+    }
+
     /// What a cell held, oldest first.
     pub fn earlier(&self, cell: &Cell) -> Vec<&String> {
         self.held.get(cell).into_iter().flatten().collect()
     }
 
     /// A person decides between values; whoever reads them knows them.
-    pub fn decided(&mut self, value: &str, over: impl IntoIterator<Item = String>, field: usize, at: usize) {
+    pub fn decided(
+        &mut self,
+        value: &str,
+        over: impl IntoIterator<Item = String>,
+        field: usize,
+        at: usize,
+    ) {
         let over: BTreeSet<String> = over.into_iter().collect();
         let mut knows = over.clone();
-        knows.extend(over.iter().filter_map(|value| self.replaces.get(value)).flatten().cloned());
+        knows.extend(
+            over.iter()
+                .filter_map(|value| self.replaces.get(value))
+                .flatten()
+                .cloned(),
+        );
         knows.extend(self.replaces.get(value).into_iter().flatten().cloned());
         self.replaces.insert(value.to_owned(), knows);
         self.excused.extend(over);
@@ -127,9 +168,14 @@ impl Oracle {
 
     /// A pass is about to read what a system's last export showed.
     pub fn read(&mut self, at: usize, system: &System) {
-        for (value, token) in self.tokens.iter_mut().filter(|(_, token)| !token.seen && token.cell.system == at) {
+        for (value, token) in self
+            .tokens
+            .iter_mut()
+            .filter(|(_, token)| !token.seen && token.cell.system == at)
+        {
             let shown = system.exported.get(&token.cell.no);
-            token.seen = shown.is_some_and(|shown| shown[token.cell.field] == *value);
+            let is_hidden = system.hid && token.cell.field == FIELDS.len() - 1;
+            token.seen = !is_hidden && shown.is_some_and(|shown| shown[token.cell.field] == *value);
         }
         for values in system.exported.values() {
             for (spoken, value) in self.spoken.iter_mut().zip(values) {
@@ -143,7 +189,9 @@ impl Oracle {
     /// When a value was typed; what was there from the beginning is older.
     fn typed_at(&self, value: &str) -> usize {
         let typed = self.tokens.get(value).map(|token| token.at);
-        typed.or_else(|| self.decided_at.get(value).copied()).unwrap_or(0)
+        typed
+            .or_else(|| self.decided_at.get(value).copied())
+            .unwrap_or(0)
     }
 
     /// Checks what a pass changed: no value is invented; where conflicts are held, nobody's edit gives way to one that did not
@@ -166,16 +214,31 @@ impl Oracle {
                 self.overruled.insert(change.from.clone());
             }
             // Nothing is lost with a blank, and a cleared cell does not tell when it was cleared.
-            if !holds || change.from.is_empty() || change.to.is_empty() || change.rule == Rule::Decided {
+            let is_blank = change.from.is_empty() || change.to.is_empty();
+            // What a side shows is written once more where something else is on its way to it.
+            if !holds || is_blank || change.from == change.to || change.rule == Rule::Decided {
                 continue;
             }
-            let is_known = self.replaces.get(&change.to).is_some_and(|known| known.contains(&change.from));
+            let is_known = self
+                .replaces
+                .get(&change.to)
+                .is_some_and(|known| known.contains(&change.from));
             if !is_known && !self.excused.contains(&change.from) {
-                return Err(format!("reverted by somebody who did not know it: {change:?}"));
+                return Err(format!(
+                    "reverted by somebody who did not know it: {change:?}"
+                ));
             }
             let (from, to) = (self.typed_at(&change.from), self.typed_at(&change.to));
-            let is_chosen = || self.chosen.iter().any(|(value, at)| *value == change.to && *at >= from);
-            if from > to && !is_chosen() && !self.overruled.contains(&change.from) && !self.excused.contains(&change.from) {
+            let is_chosen = || {
+                self.chosen
+                    .iter()
+                    .any(|(value, at)| *value == change.to && *at >= from)
+            };
+            if from > to
+                && !is_chosen()
+                && !self.overruled.contains(&change.from)
+                && !self.excused.contains(&change.from)
+            {
                 return Err(format!("reverted to what is older: {change:?}"));
             }
         }
@@ -183,12 +246,19 @@ impl Oracle {
     }
 
     /// Checks that every edit that a pass has read is in its cell, in a conflict, on its way, or in the log.
-    pub fn check_nothing_is_lost(&mut self, systems: &[System], store: &Store) -> Result<(), String> {
-        let missing: Vec<String> = self.missing(systems).map(|(value, _)| value.clone()).collect();
+    pub fn check_nothing_is_lost(
+        &mut self,
+        systems: &[System],
+        store: &Store,
+    ) -> Result<(), String> {
+        let missing: Vec<String> = self
+            .missing(systems)
+            .map(|(value, _)| value.clone())
+            .collect();
         if missing.is_empty() {
             return Ok(());
         }
-        let kept = kept(systems, store)?;
+        let kept = self.kept(systems, store)?;
         for value in missing {
             match kept.get(&value) {
                 None => return Err(format!("lost: {value:?}, {:?}", self.tokens[&value])),
@@ -204,7 +274,10 @@ impl Oracle {
     }
 
     /// Edits that were read and are neither in their cells nor known to be in the log.
-    fn missing<'o>(&'o self, systems: &'o [System]) -> impl Iterator<Item = (&'o String, &'o Token)> {
+    fn missing<'o>(
+        &'o self,
+        systems: &'o [System],
+    ) -> impl Iterator<Item = (&'o String, &'o Token)> {
         self.tokens.iter().filter(|(value, token)| {
             let Cell { system, no, field } = &token.cell;
             let is_live = || {
@@ -217,7 +290,7 @@ impl Oracle {
 
     /// Checks at the end that the log really tells what passes said they changed.
     pub fn check_log(&self, systems: &[System], store: &Store) -> Result<(), String> {
-        let kept = kept(systems, store)?;
+        let kept = self.kept(systems, store)?;
         let of_log = self.tokens.iter().filter(|(_, token)| token.logged);
         for (value, token) in of_log {
             if !kept.contains_key(value) {
@@ -237,36 +310,39 @@ enum Kept {
     Open,
 }
 
-/// All values that the systems and the state keep.
-fn kept(systems: &[System], store: &Store) -> Result<BTreeMap<String, Kept>, String> {
-    let failed = |error: couplet::state::StateError| error.to_string();
-    let mut kept = BTreeMap::new();
-    let open = store.conflicts().map_err(failed)?.into_iter().map(|open| open.conflict);
-    for conflict in open {
-        let claims = conflict.claims.into_iter();
-        let values = claims.flat_map(|claim| [claim.shows, claim.base]).chain([conflict.agreed]);
-        kept.extend(values.flatten().map(|value| (value, Kept::Open)));
-    }
-    for system in systems {
-        let table = &system.setup.table;
-        let live = system.records.values().flatten();
-        kept.extend(live.map(|value| (value.clone(), Kept::Open)));
-        for no in system.records.keys() {
+impl Oracle {
+    /// All values that the systems and the state keep.
+    fn kept(&self, systems: &[System], store: &Store) -> Result<BTreeMap<String, Kept>, String> {
+        let failed = |error: couplet::state::StateError| error.to_string();
+        let mut kept = BTreeMap::new();
+        for open in store.conflicts().map_err(failed)? {
+            let claims = open.conflict.claims.into_iter();
+            let values = claims.flat_map(|claim| [claim.shows, claim.base]);
+            let values = values.chain([open.conflict.agreed]).flatten();
+            kept.extend(values.map(|value| (value, Kept::Open)));
+        }
+        for system in systems {
+            let live = system.records.values().flatten();
+            kept.extend(live.map(|value| (value.clone(), Kept::Open)));
+        }
+        for (system, no) in self.records() {
+            let table = &systems[system].setup.table;
             let sent = store.sent(table, no, 0).map_err(failed)?.into_iter();
             let in_flight = sent.filter(|value| !value.sent.acknowledged);
             kept.extend(in_flight.map(|value| (value.sent.value, Kept::Open)));
         }
-    }
-    for (_, settled) in store.settled().map_err(failed)? {
-        let claims = settled.conflict.claims.into_iter().filter_map(|claim| claim.shows);
-        kept.extend(claims.chain(settled.conflict.agreed).map(|value| (value, Kept::Log)));
-    }
-    for system in systems {
-        for no in system.records.keys() {
-            for decision in store.decisions(&system.setup.table, no, None).map_err(failed)? {
+        for (_, settled) in store.settled().map_err(failed)? {
+            let claims = settled.conflict.claims.into_iter();
+            let values = claims.filter_map(|claim| claim.shows);
+            let values = values.chain(settled.conflict.agreed);
+            kept.extend(values.map(|value| (value, Kept::Log)));
+        }
+        for (system, no) in self.records() {
+            let table = &systems[system].setup.table;
+            for decision in store.decisions(table, no, None).map_err(failed)? {
                 kept.extend([(decision.from, Kept::Log), (decision.to, Kept::Log)]);
             }
         }
+        Ok(kept)
     }
-    Ok(kept)
 }

@@ -44,7 +44,12 @@ impl Field {
     }
 
     /// Predicts a pass. `sides` are the table and the value of each record, the contact's first.
-    pub fn pass(&mut self, sides: &[(&str, &str)], decided: Option<&str>, winner: Winner) -> Expected {
+    pub fn pass(
+        &mut self,
+        sides: &[(&str, &str)],
+        decided: Option<&str>,
+        winner: Winner,
+    ) -> Expected {
         let moved: Vec<(&str, &str)> = sides
             .iter()
             .zip(&self.bases)
@@ -78,12 +83,16 @@ fn chosen<'v>(moved: &[(&str, &'v str)], winner: Winner) -> Option<&'v str> {
     let one_of = |is_named: &dyn Fn(&str) -> bool| {
         let named = moved.iter().filter(|(table, _)| is_named(table));
         let values: BTreeSet<&'v str> = named.map(|(_, value)| *value).collect();
-        (values.len() == 1).then(|| values.first().copied()).flatten()
+        (values.len() == 1)
+            .then(|| values.first().copied())
+            .flatten()
     };
     match winner {
         Winner::Hold => None,
         Winner::Contact => one_of(&|table| table == "contacts"),
         Winner::Counterpart => one_of(&|table| table != "contacts"),
-        Winner::First(order) => order.iter().find_map(|first| one_of(&|table| table == *first)),
+        Winner::First(order) => order
+            .iter()
+            .find_map(|first| one_of(&|table| table == *first)),
     }
 }

@@ -111,6 +111,33 @@ pub enum Step {
     },
     /// A person changes `on_conflict`.
     Policy(usize),
+    /// A user deletes a record.
+    Delete {
+        /// The system.
+        system: usize,
+        /// The record.
+        record: usize,
+    },
+    /// A user enters a record again that was deleted.
+    Return(usize),
+    /// An export is damaged on its way; a pass reads it, and then a whole one comes.
+    Damage {
+        /// The system.
+        system: usize,
+        /// How.
+        how: usize,
+    },
+    /// A program types something new into a field of every record, or clears it.
+    Sweep {
+        /// The system.
+        system: usize,
+        /// The field.
+        field: usize,
+        /// It clears the cells.
+        clears: bool,
+    },
+    /// A system leaves out the last field from now on, or shows it again.
+    Column(usize),
 }
 
 /// A cell of a system.
@@ -147,15 +174,25 @@ fn setup(dice: &mut Dice) -> Setup {
     let tables = ["contacts"].into_iter().chain(counterparts);
     let systems: Vec<SystemSetup> = tables.map(|table| system(dice, table)).collect();
     let mut parties = Vec::new();
-    for _ in 0..3 {
+    // Guards look at tables of ten records and more.
+    let count = if dice.chance(12) { 12 } else { 3 };
+    for _ in 0..count {
         let mut party: Vec<bool> = systems.iter().map(|_| dice.chance(75)).collect();
         party[0] = true;
         parties.push(party);
     }
     // A table without records would be no export.
     parties[0].fill(true);
-    let policy = if dice.chance(70) { 0 } else { dice.below(POLICIES.len()) };
-    Setup { systems, parties, policy }
+    let policy = if dice.chance(70) {
+        0
+    } else {
+        dice.below(POLICIES.len())
+    };
+    Setup {
+        systems,
+        parties,
+        policy,
+    }
 }
 
 fn system(dice: &mut Dice, table: &str) -> SystemSetup {
@@ -179,7 +216,7 @@ fn system(dice: &mut Dice, table: &str) -> SystemSetup {
 /// What may happen, and how often it does. Not everything happens in every history: what is rare meets other rare things
 /// where the rest is silent.
 fn menu(dice: &mut Dice) -> Vec<(usize, usize)> {
-    let often = [6, 1, 1, 5, 2, 4, 5, 1, 7, 1, 1, 3, 1];
+    let often = [8, 1, 1, 6, 2, 5, 6, 1, 9, 1, 1, 4, 1, 1, 1, 1, 1, 1];
     let mut menu = Vec::new();
     for (kind, weight) in often.into_iter().enumerate() {
         let is_rare = weight == 1;
@@ -193,13 +230,15 @@ fn menu(dice: &mut Dice) -> Vec<(usize, usize)> {
 fn step(dice: &mut Dice, menu: &[(usize, usize)]) -> Step {
     let total = menu.iter().map(|(_, weight)| weight).sum();
     let mut at = dice.below(total);
-    let chosen = menu.iter().find(|(_, weight)| match at.checked_sub(*weight) {
-        Some(left) => {
-            at = left;
-            false
-        }
-        None => true,
-    });
+    let chosen = menu
+        .iter()
+        .find(|(_, weight)| match at.checked_sub(*weight) {
+            Some(left) => {
+                at = left;
+                false
+            }
+            None => true,
+        });
     let mut any = || dice.below(60);
     let place = |any: &mut dyn FnMut() -> usize| Place {
         system: any(),
@@ -216,7 +255,11 @@ fn step(dice: &mut Dice, menu: &[(usize, usize)]) -> Step {
         6 => Step::ImportAny {
             system: any(),
             update: any(),
-            rows: if dice.chance(50) { u8::MAX } else { dice.next() as u8 },
+            rows: if dice.chance(50) {
+                u8::MAX
+            } else {
+                dice.next() as u8
+            },
         },
         7 => Step::ImportOld {
             system: any(),
@@ -229,6 +272,21 @@ fn step(dice: &mut Dice, menu: &[(usize, usize)]) -> Step {
             conflict: any(),
             claim: any(),
         },
-        _ => Step::Policy(any()),
+        12 => Step::Policy(any()),
+        13 => Step::Delete {
+            system: any(),
+            record: any(),
+        },
+        14 => Step::Return(any()),
+        15 => Step::Damage {
+            system: any(),
+            how: any(),
+        },
+        16 => Step::Sweep {
+            system: any(),
+            field: any(),
+            clears: dice.chance(40),
+        },
+        _ => Step::Column(any()),
     }
 }

@@ -25,6 +25,14 @@ pub struct System {
     pub exported: Records,
     /// What the last export showed that a pass has read.
     pub read: Records,
+    /// Records that exports listed which no pass has read: a newer one lists them again.
+    pub unread: BTreeSet<String>,
+    /// Records that a user deleted, with what they said.
+    pub deleted: Records,
+    /// It leaves out the last field.
+    pub hides: bool,
+    /// Its last export left out the last field.
+    pub hid: bool,
     /// How many exports it made.
     pub exports: u64,
     /// How many of them were news to a pass.
@@ -58,6 +66,10 @@ impl System {
             records,
             exported: Records::new(),
             read: Records::new(),
+            unread: BTreeSet::new(),
+            deleted: Records::new(),
+            hides: false,
+            hid: false,
             exports: 0,
             exports_read: 0,
             text: String::new(),
@@ -69,7 +81,14 @@ impl System {
 
     /// How its table stands in the configuration.
     pub fn configuration(&self) -> String {
-        let SystemSetup { table, numbered, delta, in_place, whole_rows, .. } = &self.setup;
+        let SystemSetup {
+            table,
+            numbered,
+            delta,
+            in_place,
+            whole_rows,
+            ..
+        } = &self.setup;
         let ending = self.ending();
         let mut text = format!("[tables.{table}]\n");
         text.push_str(&match numbered {
@@ -105,25 +124,39 @@ impl System {
 
     /// Makes an export, and returns its file and text. A delta of nothing is not made.
     pub fn export(&mut self) -> Option<(String, String)> {
-        if self.setup.delta && self.exports_read > 0 && self.read == self.records {
+        let listed = self.records.keys().filter(|no| self.lists(no));
+        self.unread = listed.cloned().collect();
+        if self.unread.is_empty() {
             return None;
         }
         self.exports += 1;
         self.exported.clone_from(&self.records);
+        self.hid = self.hides;
         self.text = self.rendered();
         Some((self.file(), self.text.clone()))
     }
 
+    /// Whether an export lists a record.
+    fn lists(&self, no: &str) -> bool {
+        let is_new = || self.read.get(no) != self.records.get(no);
+        !self.setup.delta || self.exports_read == 0 || self.unread.contains(no) || is_new()
+    }
+
+    /// A pass reads its last export.
+    pub fn be_read(&mut self) {
+        self.exports_read += 1;
+        self.read.clone_from(&self.exported);
+        self.unread.clear();
+        self.text_read.clone_from(&self.text);
+    }
+
     /// The text of an export of what it has.
     pub fn rendered(&self) -> String {
-        let is_listed = |(no, values): &(&String, &Values)| {
-            !self.setup.delta || self.exports_read == 0 || self.read.get(*no) != Some(*values)
-        };
-        let listed = self.records.iter().filter(is_listed);
+        let listed = self.records.iter().filter(|(no, _)| self.lists(no));
         let mut text = String::new();
         if self.setup.format != Format::Json {
             let mut header = vec!["No."];
-            header.extend(FIELDS);
+            header.extend(&FIELDS[..self.shown()]);
             header.extend(["Note", "Export"]);
             self.line(&header, &mut text);
         }
@@ -132,17 +165,35 @@ impl System {
             let note = format!("ours, \u{e4} {no}");
             let export = count.to_string();
             let mut cells = vec![no.as_str()];
-            cells.extend(values.iter().map(String::as_str));
+            cells.extend(values[..self.shown()].iter().map(String::as_str));
             cells.extend([note.as_str(), &export]);
             self.line(&cells, &mut text);
         }
         text
     }
 
+    /// How many fields it shows.
+    fn shown(&self) -> usize {
+        FIELDS.len() - usize::from(self.hides)
+    }
+
+    /// Its last export as a program leaves it that broke off, or wrote something else.
+    pub fn damaged(&self, how: usize) -> Vec<u8> {
+        let text = self.text.as_bytes();
+        let ends = text.trim_ascii_end();
+        let last = ends.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        match how % 3 {
+            0 => Vec::new(),
+            // In the middle of its last record.
+            1 => text[..last + (ends.len() - last).div_ceil(2)].to_vec(),
+            _ => [&text[..last], b"\"\xff\xfe,\"\"x"].concat(),
+        }
+    }
+
     fn line(&self, cells: &[&str], text: &mut String) {
         match self.setup.format {
             Format::Json => {
-                let names = ["No."].into_iter().chain(FIELDS).chain(["Note", "Export"]);
+                let names = ["No."].into_iter().chain(FIELDS[..self.shown()].iter().copied()).chain(["Note", "Export"]);
                 let cells = cells.iter().map(|cell| Value::from(*cell));
                 let members: Map<String, Value> = names.map(str::to_owned).zip(cells).collect();
                 text.push_str(&Value::Object(members).to_string());
@@ -173,7 +224,11 @@ impl System {
             Format::Plain => csv_rows(text, b',')?,
             Format::Quoted => csv_rows(text, b';')?,
         };
-        self.updates.push(Update { pass, exports_read, rows });
+        self.updates.push(Update {
+            pass,
+            exports_read,
+            rows,
+        });
         Ok(())
     }
 
@@ -192,8 +247,13 @@ fn row(cell: Cell<'_>) -> Result<(String, [Option<String>; FIELDS.len()]), Strin
     Ok((no, FIELDS.map(cell)))
 }
 
-fn csv_rows(text: &str, delimiter: u8) -> Result<Vec<(String, [Option<String>; FIELDS.len()])>, String> {
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
+fn csv_rows(
+    text: &str,
+    delimiter: u8,
+) -> Result<Vec<(String, [Option<String>; FIELDS.len()])>, String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|error| error.to_string())?.clone();
     let rows = reader.records().map(|record| {
         let record = record.map_err(|error| error.to_string())?;
@@ -207,7 +267,8 @@ fn csv_rows(text: &str, delimiter: u8) -> Result<Vec<(String, [Option<String>; F
 
 fn json_rows(text: &str) -> Result<Vec<(String, [Option<String>; FIELDS.len()])>, String> {
     let rows = text.lines().filter(|line| !line.is_empty()).map(|line| {
-        let object: Map<String, Value> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+        let object: Map<String, Value> =
+            serde_json::from_str(line).map_err(|error| error.to_string())?;
         row(&|name| Some(object.get(name)?.as_str()?.to_owned()))
     });
     rows.collect()
