@@ -644,6 +644,28 @@ fn what_a_person_took_from_a_delta_stays_although_no_later_delta_lists_it() {
 }
 
 #[test]
+fn what_a_side_said_at_a_first_meeting_stands_while_its_export_says_nothing() {
+    let exchange = Exchange::new(IN_PLACE);
+    let customers = format!("{CONTACT}10,Acme,Bari,1,a@x.example,ledger\r\n");
+    let relation = RELATIONS.split_inclusive("\r\n").take(2).collect::<String>();
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+        )
+        .put("customers.csv", &customers)
+        .put("relations.csv", relation);
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    exchange.put("customers.csv", "");
+    let conflicts = exchange.summary().plan.conflicts;
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    exchange.put("customers.csv", &customers);
+    let conflicts = exchange.summary().plan.conflicts;
+    let says = conflicts[0].claims.iter().map(|claim| claim.shows.as_deref());
+    assert!(says.eq([Some("Oslo"), Some("Bari")]), "{conflicts:#?}");
+}
+
+#[test]
 fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
     let config = IN_PLACE.replace(
         "\"customers.csv\"\nwrite_back = \"in-place\"",

@@ -145,10 +145,10 @@ impl Seat<'_> {
         let column = self.side.table().column_of(field)?;
         let is_there = match &self.seen.export {
             Some(export) => export.columns.has(column),
-            None => self
-                .base
-                .as_ref()
-                .is_some_and(|base| base.get(column).is_some()),
+            None => {
+                let mut known = self.base.iter().chain(&self.shown);
+                known.any(|row| row.get(column).is_some())
+            }
         };
         is_there.then(|| {
             let shown = self.shown.as_ref().and_then(|row| row.get(column));
@@ -194,9 +194,12 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
                     (shown, (length, too_long == TooLong::Cut))
                 }
             }
-            None if base.is_none() => continue,
             None => {
+                // What it said in a conflict of a first meeting is all that is known of it.
                 let shown = seat.shown.as_ref().and_then(|row| row.get(column));
+                if base.is_none() && shown.is_none() {
+                    continue;
+                }
                 (shown.map(str::to_owned), (def.length, false))
             }
         };
