@@ -64,10 +64,6 @@ fn go(history: &History, tally: &mut Tally) -> Result<(), String> {
     let mut world = World::new(history, tally);
     for step in &history.steps {
         world.take(step)?;
-        if std::env::var("SHOW").is_ok() {
-            eprintln!("--- {step:?}");
-            world.show();
-        }
     }
     world.come_to_rest()?;
     tally.count("steps", history.steps.len() as u64);

@@ -216,7 +216,7 @@ fn system(dice: &mut Dice, table: &str) -> SystemSetup {
 /// What may happen, and how often it does. Not everything happens in every history: what is rare meets other rare things
 /// where the rest is silent.
 fn menu(dice: &mut Dice) -> Vec<(usize, usize)> {
-    let often = [8, 1, 1, 6, 2, 5, 6, 1, 9, 1, 1, 4, 1, 1, 1, 1, 1, 1];
+    let often = [8, 1, 1, 6, 2, 5, 6, 1, 9, 1, 1, 4, 1, 1, 2, 1, 1, 1];
     let mut menu = Vec::new();
     for (kind, weight) in often.into_iter().enumerate() {
         let is_rare = weight == 1;

@@ -181,7 +181,10 @@ impl System {
     pub fn damaged(&self, how: usize) -> Vec<u8> {
         let text = self.text.as_bytes();
         let ends = text.trim_ascii_end();
-        let last = ends.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let last = ends
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
         match how % 3 {
             0 => Vec::new(),
             // In the middle of its last record.
@@ -193,7 +196,10 @@ impl System {
     fn line(&self, cells: &[&str], text: &mut String) {
         match self.setup.format {
             Format::Json => {
-                let names = ["No."].into_iter().chain(FIELDS[..self.shown()].iter().copied()).chain(["Note", "Export"]);
+                let names = ["No."]
+                    .into_iter()
+                    .chain(FIELDS[..self.shown()].iter().copied())
+                    .chain(["Note", "Export"]);
                 let cells = cells.iter().map(|cell| Value::from(*cell));
                 let members: Map<String, Value> = names.map(str::to_owned).zip(cells).collect();
                 text.push_str(&Value::Object(members).to_string());

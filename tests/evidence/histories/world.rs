@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use couplet::merge::Plan;
+use couplet::merge::plan::Change;
 use couplet::state::StateError;
 use couplet::sync::{Outcome, PassError, Request, Summary};
 
@@ -42,6 +44,8 @@ pub struct World<'t> {
     disturbed: BTreeSet<usize>,
     /// A system whose export is damaged, and what stands there.
     silent: Option<usize>,
+    /// The plan that a dry run has just shown.
+    foreseen: Option<Vec<String>>,
     damaged: Option<Vec<u8>>,
     policy: usize,
     /// Conflicts were held from the beginning.
@@ -118,6 +122,7 @@ impl<'t> World<'t> {
             decided: BTreeMap::new(),
             disturbed: BTreeSet::new(),
             silent: None,
+            foreseen: None,
             damaged: None,
             policy: setup.policy,
             holds: setup.policy == 0,
@@ -131,6 +136,7 @@ impl<'t> World<'t> {
     /// Takes a step.
     pub fn take(&mut self, step: &Step) -> Check {
         self.now += 1;
+        let foreseen = self.foreseen.take();
         let count = self.systems.len();
         match *step {
             Step::Edit(place) => {
@@ -176,6 +182,7 @@ impl<'t> World<'t> {
                 }
             }
             Step::Pass => {
+                self.foreseen = foreseen;
                 self.pass()?;
                 self.pass_without_news()?;
             }
@@ -192,13 +199,21 @@ impl<'t> World<'t> {
             Step::Delete { system, record } => self.delete(system % count, record),
             Step::Return(system) => self.enter_again(system % count),
             Step::Damage { system, how } => self.damage(system % count, how)?,
-            Step::Sweep { system, field, clears } => {
+            Step::Sweep {
+                system,
+                field,
+                clears,
+            } => {
                 for record in 0..self.systems[system % count].records.len() {
                     let value = match clears {
                         true => String::new(),
                         false => format!("typed {}.{record}", self.now),
                     };
-                    let place = Place { system, record, field };
+                    let place = Place {
+                        system,
+                        record,
+                        field,
+                    };
                     self.edit(place, |_, _, _| Some(value));
                 }
             }
@@ -247,7 +262,12 @@ impl<'t> World<'t> {
     /// A user deletes a record that a pass has read, unless it is the last one.
     fn delete(&mut self, system: usize, record: usize) {
         let of = &mut self.systems[system];
-        let Some(no) = of.records.keys().nth(record % of.records.len().max(1)).cloned() else {
+        let Some(no) = of
+            .records
+            .keys()
+            .nth(record % of.records.len().max(1))
+            .cloned()
+        else {
             return;
         };
         // A delta does not say what is gone, and an export that shows nothing is refused.
@@ -268,6 +288,11 @@ impl<'t> World<'t> {
 
     /// A user enters a deleted record again, as it was.
     fn enter_again(&mut self, system: usize) {
+        let count = self.systems.len();
+        let missing = (0..count)
+            .map(|at| (system + at) % count)
+            .find(|at| !self.systems[*at].deleted.is_empty());
+        let Some(system) = missing else { return };
         let of = &mut self.systems[system];
         if let Some((no, values)) = of.deleted.pop_first() {
             of.records.insert(no, values);
@@ -285,7 +310,8 @@ impl<'t> World<'t> {
         }
         self.export(system);
         let damaged = self.systems[system].damaged(how);
-        self.exchange.put(&self.systems[system].file(), damaged.clone());
+        self.exchange
+            .put(&self.systems[system].file(), damaged.clone());
         (self.silent, self.damaged) = (Some(system), Some(damaged));
         self.tally.is("a damaged export");
         self.pass()?;
@@ -293,7 +319,10 @@ impl<'t> World<'t> {
         (self.silent, self.damaged) = (None, None);
         self.systems[system].text_read.clear();
         self.export(system);
-        let (file, text) = (self.systems[system].file(), self.systems[system].text.clone());
+        let (file, text) = (
+            self.systems[system].file(),
+            self.systems[system].text.clone(),
+        );
         self.exchange.put(&file, text);
         Ok(())
     }
@@ -410,7 +439,7 @@ impl<'t> World<'t> {
         self.exchange.ask(request).map_err(failed)
     }
 
-    /// A dry run says what the next pass does, and changes nothing.
+    /// A dry run says what the next pass does, and changes nothing; the order of rows has no part in it.
     fn dry_run(&mut self) -> Check {
         if self.exchange.store.last_pass().map_err(of_state)? == 0 {
             // A state that nobody has made yet gets its seed.
@@ -418,18 +447,43 @@ impl<'t> World<'t> {
         }
         let files = self.exchange.disk.files();
         let database = self.exchange.database.bytes();
+        let plan = self.foresee()?;
+        if files != self.exchange.disk.files() || database != self.exchange.database.bytes() {
+            return Err("a dry run changed something".to_owned());
+        }
+        self.foreseen = Some(gist(&plan));
+        let mut exports: Vec<String> = self.systems.iter().map(System::file).collect();
+        exports.push("relations.csv".to_owned());
+        let turned = exports.iter().filter_map(|file| {
+            let text = self.exchange.text(file)?;
+            Some((file.clone(), turned(&text), text))
+        });
+        let turned: Vec<(String, String, String)> = turned.collect();
+        for (file, turned, _) in &turned {
+            self.exchange.put(file, turned.as_str());
+        }
+        let of_turned = self.foresee()?;
+        for (file, _, text) in turned {
+            self.exchange.put(&file, text);
+        }
+        let (plan, of_turned) = (gist(&plan), gist(&of_turned));
+        match plan == of_turned {
+            true => Ok(()),
+            false => Err(format!(
+                "the order of rows matters: {plan:#?}\nor {of_turned:#?}"
+            )),
+        }
+    }
+
+    fn foresee(&mut self) -> Result<Plan, String> {
         let request = Request {
             dry_run: true,
             ..Request::default()
         };
-        let Outcome::DryRun(_) = self.ask(&request)? else {
-            return Err("a dry run is none".to_owned());
-        };
-        let is_same =
-            files == self.exchange.disk.files() && database == self.exchange.database.bytes();
-        is_same
-            .then_some(())
-            .ok_or_else(|| "a dry run changed something".to_owned())
+        match self.ask(&request)? {
+            Outcome::DryRun(summary) => Ok(summary.plan),
+            other => Err(format!("a dry run ended otherwise: {other:?}")),
+        }
     }
 
     /// One pass, and what must be true after it.
@@ -449,6 +503,13 @@ impl<'t> World<'t> {
             Outcome::Halted { id, summary } => self.approve(&id, &summary)?,
             other => return Err(format!("a pass ended otherwise: {other:?}")),
         };
+        if self
+            .foreseen
+            .take()
+            .is_some_and(|foreseen| foreseen != gist(&summary.plan))
+        {
+            return Err("a pass did something else than the dry run before it said".to_owned());
+        }
         let still = self.exchange.store.in_flight().map_err(of_state)?;
         for (at, system) in self.systems.iter().enumerate() {
             let waits = |counts: &BTreeMap<String, u64>| counts.contains_key(&system.setup.table);
@@ -464,7 +525,8 @@ impl<'t> World<'t> {
         self.take_in(&summary)?;
         self.check_relations(&summary)?;
         let store = &self.exchange.store;
-        self.oracle.check_changes(&summary.plan, self.holds, self.now)?;
+        self.oracle
+            .check_changes(&summary.plan, self.holds, self.now)?;
         self.oracle.check_nothing_is_lost(&self.systems, store)?;
         self.compare(&expected)
     }
@@ -473,16 +535,25 @@ impl<'t> World<'t> {
     fn approve(&mut self, id: &str, halted: &Summary) -> Result<Summary, String> {
         self.tally.is("a guard trip");
         let is_untouched = |system: &System| {
-            !system.setup.in_place || self.exchange.text(&system.file()).as_ref() == Some(&system.text)
+            !system.setup.in_place
+                || self.exchange.text(&system.file()).as_ref() == Some(&system.text)
         };
-        let others = self.systems.iter().enumerate().filter(|(at, _)| self.silent != Some(*at));
+        let others = self
+            .systems
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| self.silent != Some(*at));
         if !halted.files.is_empty() || !others.map(|(_, system)| system).all(is_untouched) {
             return Err("a halted pass wrote something".to_owned());
         }
         let at = "2026-11-23T12:00:00";
         self.exchange.store.approve(id, at).map_err(of_state)?;
         match self.ask(&Request::default())? {
-            Outcome::Done(done) | Outcome::InStep(done) if done.plan.digest() == halted.plan.digest() => Ok(done),
+            Outcome::Done(done) | Outcome::InStep(done)
+                if done.plan.digest() == halted.plan.digest() =>
+            {
+                Ok(done)
+            }
             other => Err(format!("an approved plan ended otherwise: {other:?}")),
         }
     }
@@ -491,7 +562,10 @@ impl<'t> World<'t> {
     fn check_relations(&mut self, summary: &Summary) -> Check {
         for gone in &summary.plan.uncouplings {
             let is_there = |table: &str, no: &str| {
-                let system = self.systems.iter().find(|system| system.setup.table == table);
+                let system = self
+                    .systems
+                    .iter()
+                    .find(|system| system.setup.table == table);
                 system.is_some_and(|system| system.exported.contains_key(no))
             };
             if is_there("contacts", &gone.contact) && is_there(&gone.table, &gone.no) {
@@ -510,7 +584,10 @@ impl<'t> World<'t> {
         let written: Vec<String> = summary.files.iter().filter_map(|path| name(path)).collect();
         for (at, system) in self.systems.iter_mut().enumerate() {
             let table = system.setup.table.clone();
-            if written.iter().any(|file| file.starts_with(&format!("{table}_removed"))) {
+            if written
+                .iter()
+                .any(|file| file.starts_with(&format!("{table}_removed")))
+            {
                 return Err(format!("a deletion reached {table}"));
             }
             if !system.setup.in_place {
@@ -586,7 +663,9 @@ impl<'t> World<'t> {
             if members().any(is_silent) || members().any(is_gone) {
                 self.disturbed.insert(party);
             }
-            if self.disturbed.contains(&party) || !members().all(|(system, _)| system.setup.in_place) {
+            if self.disturbed.contains(&party)
+                || !members().all(|(system, _)| system.setup.in_place)
+            {
                 continue;
             }
             for field in 0..FIELDS.len() {
@@ -678,34 +757,16 @@ impl<'t> World<'t> {
             .ok_or_else(|| "a second pass forgot a conflict".to_owned())
     }
 
-    pub fn show(&self) {
-        for (at, system) in self.systems.iter().enumerate() {
-            eprintln!(
-                "  {at} {} {:?} read {} updates {:?}",
-                system.setup.table,
-                system.records,
-                system.exports_read,
-                system.updates.last()
-            );
-            eprintln!("     file {}: {:?}", system.file(), system.text);
-        }
-        for c in self.exchange.store.conflicts().unwrap() {
-            eprintln!("  conflict {:?}", c.conflict);
-        }
-        eprintln!(
-            "  in flight {:?} debts {:?}",
-            self.exchange.store.in_flight(),
-            self.exchange.store.debts()
-        );
-    }
-
     /// Records of parties for which values are in flight. What was in flight towards somebody who is no longer of a party stays noted.
     fn flying(&self) -> Result<BTreeSet<(String, String)>, String> {
         let sent = self.exchange.store.all_sent(&|_| 0).map_err(of_state)?;
         let mut members = BTreeSet::new();
         for numbers in &self.parties {
             let is_there = |system: &System, no: &String| system.records.contains_key(no);
-            if !numbers[0].as_ref().is_some_and(|no| is_there(&self.systems[0], no)) {
+            if !numbers[0]
+                .as_ref()
+                .is_some_and(|no| is_there(&self.systems[0], no))
+            {
                 continue;
             }
             let numbered = self.systems.iter().zip(numbers);
@@ -713,8 +774,13 @@ impl<'t> World<'t> {
             let there = there.filter(|(system, no)| is_there(system, no));
             members.extend(there.map(|(system, no)| (system.setup.table.clone(), no.clone())));
         }
-        let in_flight = sent.into_iter().filter(|(_, values)| values.iter().any(|value| !value.sent.acknowledged));
-        Ok(in_flight.map(|(record, _)| record).filter(|record| members.contains(record)).collect())
+        let in_flight = sent
+            .into_iter()
+            .filter(|(_, values)| values.iter().any(|value| !value.sent.acknowledged));
+        Ok(in_flight
+            .map(|(record, _)| record)
+            .filter(|record| members.contains(record))
+            .collect())
     }
 
     /// Whoever is there is coupled as at the beginning, and nobody else.
@@ -730,16 +796,23 @@ impl<'t> World<'t> {
             let Some((_, contact)) = there.next().flatten() else {
                 continue;
             };
-            right.extend(there.flatten().map(|((_, _, code, noun), no)| format!("{contact},{code},{noun},{no}")));
+            right.extend(
+                there
+                    .flatten()
+                    .map(|((_, _, code, noun), no)| format!("{contact},{code},{noun},{no}")),
+            );
         }
         let is_right = rows.iter().copied().eq(right.iter().map(String::as_str));
-        is_right.then_some(()).ok_or_else(|| format!("relations should be {right:?} and are {rows:?}"))
+        is_right
+            .then_some(())
+            .ok_or_else(|| format!("relations should be {right:?} and are {rows:?}"))
     }
 
     /// The systems import what is left in order and export, persons decide: after a few rounds nothing is open, and everything
     /// agrees.
     pub fn come_to_rest(&mut self) -> Check {
         const ROUNDS: usize = 6;
+        self.foreseen = None;
         for system in &mut self.systems {
             system.hides = false;
         }
@@ -761,10 +834,6 @@ impl<'t> World<'t> {
                 self.export(system);
             }
             self.pass()?;
-            if std::env::var("SHOW").is_ok() {
-                eprintln!("--- rest {round}");
-                self.show();
-            }
         }
         self.pass_without_news()?;
         let store = &self.exchange.store;
@@ -788,6 +857,51 @@ impl<'t> World<'t> {
         }
         self.oracle.check_log(&self.systems, &self.exchange.store)
     }
+}
+
+/// An export with its rows in the opposite order.
+fn turned(text: &str) -> String {
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let header = usize::from(!text.starts_with('{'));
+    if let Some(rows) = lines.get_mut(header..) {
+        rows.reverse();
+    }
+    lines.concat()
+}
+
+/// What a plan does, without the lines in which it found that.
+fn gist(plan: &Plan) -> Vec<String> {
+    let changes = plan.changes.iter();
+    let mut gist: Vec<String> = changes
+        .map(|change| {
+            let Change {
+                contact,
+                table,
+                no,
+                column,
+                from,
+                to,
+                rule,
+                ..
+            } = change;
+            format!("{contact} {table} {no} {column}: {from:?} -> {to:?} {rule:?}")
+        })
+        .collect();
+    for held in &plan.conflicts {
+        let claims = held.claims.iter();
+        let claims: Vec<_> = claims
+            .map(|claim| (&claim.no, &claim.shows, &claim.base, claim.moved))
+            .collect();
+        gist.push(format!(
+            "{} {}: {:?} {claims:?}",
+            held.contact, held.field, held.agreed
+        ));
+    }
+    gist.extend(plan.debts.iter().map(|debt| format!("{debt:?}")));
+    let (gone, new) = (plan.uncouplings.iter(), plan.couplings.iter());
+    gist.extend(gone.map(|gone| format!("{} and {} part", gone.contact, gone.no)));
+    gist.extend(new.map(|new| format!("{} and {} meet", new.contact, new.no)));
+    gist
 }
 
 /// The configuration of an exchange between these systems.
