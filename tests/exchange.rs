@@ -605,7 +605,10 @@ fn an_import_that_brings_back_what_an_update_carried_along_is_held() {
     let conflicts = exchange.summary().plan.conflicts;
     assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
     assert_eq!(conflicts[0].field, "City");
-    assert_eq!(row(&exchange, "contacts.csv"), "C1,Acme,Bari,2,a@x.example,hub");
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Bari,2,a@x.example,hub"
+    );
 }
 
 #[test]
@@ -647,7 +650,10 @@ fn what_a_person_took_from_a_delta_stays_although_no_later_delta_lists_it() {
 fn what_a_side_said_at_a_first_meeting_stands_while_its_export_says_nothing() {
     let exchange = Exchange::new(IN_PLACE);
     let customers = format!("{CONTACT}10,Acme,Bari,1,a@x.example,ledger\r\n");
-    let relation = RELATIONS.split_inclusive("\r\n").take(2).collect::<String>();
+    let relation = RELATIONS
+        .split_inclusive("\r\n")
+        .take(2)
+        .collect::<String>();
     exchange
         .put(
             "contacts.csv",
@@ -661,7 +667,10 @@ fn what_a_side_said_at_a_first_meeting_stands_while_its_export_says_nothing() {
     assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
     exchange.put("customers.csv", &customers);
     let conflicts = exchange.summary().plan.conflicts;
-    let says = conflicts[0].claims.iter().map(|claim| claim.shows.as_deref());
+    let says = conflicts[0]
+        .claims
+        .iter()
+        .map(|claim| claim.shows.as_deref());
     assert!(says.eq([Some("Oslo"), Some("Bari")]), "{conflicts:#?}");
 }
 
