@@ -908,6 +908,8 @@ fn gist(plan: &Plan) -> Vec<String> {
     let (gone, new) = (plan.uncouplings.iter(), plan.couplings.iter());
     gist.extend(gone.map(|gone| format!("{} and {} part", gone.contact, gone.no)));
     gist.extend(new.map(|new| format!("{} and {} meet", new.contact, new.no)));
+    // Relations come and go in the order of their rows.
+    gist.sort();
     gist
 }
 
