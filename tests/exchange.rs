@@ -580,6 +580,101 @@ fn what_a_record_said_in_a_conflict_stands_while_delta_exports_do_not_list_it() 
 }
 
 #[test]
+fn an_import_that_brings_back_what_an_update_carried_along_is_held() {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    let customer = |city: &str, phone: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
+        exchange.put("customers.csv", text);
+    };
+    // The customer's system gets an update with the new phone number and, beside it, the city that it showed.
+    let contact = "C1,Acme,Rome,2,a@x.example,hub";
+    exchange.put("contacts.csv", format!("{CONTACT}{contact}\r\n"));
+    exchange.summary();
+    assert_eq!(
+        exchange.text("updates/customers_000002.csv"),
+        "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Rome,2,a@x.example\r\n"
+    );
+    // It has a new city by the time it imports that update.
+    customer("Bari", "1");
+    exchange.summary();
+    customer("Rome", "2");
+    let conflicts = exchange.summary().plan.conflicts;
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    assert_eq!(conflicts[0].field, "City");
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Bari,2,a@x.example,hub"
+    );
+}
+
+#[test]
+fn what_a_person_took_from_a_delta_stays_although_no_later_delta_lists_it() {
+    let config = IN_PLACE.replace(
+        "\"contacts.csv\"\nwrite_back = \"in-place\"",
+        "\"contacts.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    let contacts = |row: &str| exchange.put("contacts.csv", format!("{CONTACT}{row}\r\n"));
+    let customer = |phone: &str| {
+        let city = if phone == "1" { "Bari" } else { "Oslo" };
+        exchange.put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n"),
+        );
+    };
+    contacts("C1,Acme,Oslo,1,a@x.example,hub");
+    customer("1");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    contacts("C2,Beta,Kiel,7,b@x.example,hub");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    assert!(row(&exchange, "customers.csv").contains("Oslo"));
+    // Something else is news.
+    customer("2");
+    let plan = exchange.summary().plan;
+    assert!(
+        plan.changes
+            .iter()
+            .all(|change| change.column == "Phone No."),
+        "{plan:#?}"
+    );
+    assert!(row(&exchange, "customers.csv").contains("Oslo"));
+}
+
+#[test]
+fn what_a_side_said_at_a_first_meeting_stands_while_its_export_says_nothing() {
+    let exchange = Exchange::new(IN_PLACE);
+    let customers = format!("{CONTACT}10,Acme,Bari,1,a@x.example,ledger\r\n");
+    let relation = RELATIONS
+        .split_inclusive("\r\n")
+        .take(2)
+        .collect::<String>();
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+        )
+        .put("customers.csv", &customers)
+        .put("relations.csv", relation);
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    exchange.put("customers.csv", "");
+    let conflicts = exchange.summary().plan.conflicts;
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    exchange.put("customers.csv", &customers);
+    let conflicts = exchange.summary().plan.conflicts;
+    let says = conflicts[0]
+        .claims
+        .iter()
+        .map(|claim| claim.shows.as_deref());
+    assert!(says.eq([Some("Oslo"), Some("Bari")]), "{conflicts:#?}");
+}
+
+#[test]
 fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
     let config = IN_PLACE.replace(
         "\"customers.csv\"\nwrite_back = \"in-place\"",

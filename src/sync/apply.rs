@@ -83,6 +83,7 @@ pub fn apply(
     let Decided {
         edits,
         overrides,
+        carried,
         rebased,
         links,
         troubled,
@@ -128,6 +129,7 @@ pub fn apply(
     };
     let bases = Bases {
         overrides: &overrides,
+        carried: &carried,
         rebased: &rebased,
         links: links.as_deref().map(Vec::as_slice),
         troubled: &troubled,

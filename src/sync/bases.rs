@@ -21,6 +21,7 @@ use super::observe::{Seen, plain};
 /// What the bases of a pass are made of.
 pub(super) struct Bases<'a> {
     pub(super) overrides: &'a BTreeMap<Table, Overrides>,
+    pub(super) carried: &'a BTreeMap<Table, Overrides>,
     pub(super) rebased: &'a BTreeMap<Table, BTreeSet<usize>>,
     pub(super) links: Option<&'a [[u64; 2]]>,
     pub(super) troubled: &'a BTreeMap<Table, BTreeSet<usize>>,
@@ -44,6 +45,7 @@ pub(super) fn remember_table(
     let rebased = bases.rebased.get(&seen.table);
     let born = bases.born.get(&seen.table).map_or(&[][..], Vec::as_slice);
     let dropped = bases.dropped.get(&seen.table);
+    let moved = bases.carried.get(&seen.table);
     let unlisted = seen.unlisted();
     let carried: Vec<usize> = (0..unlisted.len())
         .filter(|at| dropped.is_none_or(|dropped| !dropped.contains(&unlisted[*at])))
@@ -82,6 +84,7 @@ pub(super) fn remember_table(
         && same_links
         && same_order
         && rebased.is_none_or(BTreeSet::is_empty)
+        && moved.is_none()
         && !seen.index.is_outdated
     {
         return Ok((memory, seen.index.prints.contains(&0)));
@@ -194,17 +197,26 @@ pub(super) fn remember_table(
         let link = naming.map_or(link, |_| [names, 0]);
         index.push(plain(key), print, pointer, link);
     }
-    // What the export does not list and exists all the same keeps its base.
+    // What the export does not list and exists all the same keeps its base, but for what was decided on it.
     for at in carried {
         let old = unlisted[at];
         let mut pointer = seen.index.rows[old];
-        if compacting && let Some(row) = seen.rows.get(pointer)? {
+        let mut link = of_relations().map_or(seen.index.links[old], |links| {
+            links[export.records.len() + at]
+        });
+        let cells = moved.and_then(|moved| moved.get(&old));
+        if (compacting || cells.is_some())
+            && let Some(mut row) = seen.rows.get(pointer)?
+        {
+            if let Some(cells) = cells {
+                for (column, value) in cells {
+                    row.set(*column, value.clone());
+                }
+                link = naming.map_or(link, |at| [company_key(row.get(at), export.seed()), 0]);
+            }
             pointer = writer.push(&row)?;
             memory.rows_count += 1;
         }
-        let link = of_relations().map_or(seen.index.links[old], |links| {
-            links[export.records.len() + at]
-        });
         index.push(seen.index.keys[old], seen.index.prints[old], pointer, link);
     }
     let first_born = export.records.len() + unlisted.len();

@@ -32,7 +32,12 @@ pub(super) fn record_party(
             let Some(column) = seat.side.table().column_of(field.field) else {
                 continue;
             };
-            new_base = new_base.or(delivery.base.as_deref());
+            // A base that stays although something else is decided says what was agreed before, so what is agreed now is kept apart.
+            let base = delivery.base.as_deref();
+            new_base = new_base.or(match seat.keeps_base() && base.is_some() {
+                true => seat.base.as_ref().and_then(|row| row.get(column)),
+                false => base,
+            });
             bases[slot].push((column, delivery.base.clone()));
             record_delivery(seats, seat, column, field, delivery, decided, problems);
         }
@@ -143,10 +148,21 @@ pub(super) fn record_base(
     cells: Vec<(usize, Option<String>)>,
     decided: &mut Decided,
 ) {
+    let table = seat.side.table();
+    if let (Some(old), Some(base)) = (seat.unlisted, &seat.base) {
+        // It shows its base, but for what it said in a conflict that is over now.
+        let moved = cells
+            .into_iter()
+            .filter(|(column, now)| now.is_some() && base.get(*column) != now.as_deref());
+        let moved: Vec<(usize, Option<String>)> = moved.collect();
+        if !moved.is_empty() {
+            decided.carried.entry(table).or_default().insert(old, moved);
+        }
+        return;
+    }
     let (Some(at), Some(shown)) = (seat.at, &seat.shown) else {
         return;
     };
-    let table = seat.side.table();
     let unlike: Vec<(usize, Option<String>)> = cells
         .into_iter()
         .filter(|(column, base)| shown.get(*column) != base.as_deref())

@@ -34,6 +34,8 @@ pub struct Decided {
     pub edits: BTreeMap<Table, Edits>,
     /// Cells of records whose base is not what they show.
     pub overrides: BTreeMap<Table, Overrides>,
+    /// Cells of records that the export does not list whose base moves all the same, by place in the index.
+    pub carried: BTreeMap<Table, Overrides>,
     /// Records that get a new base row although their bytes are as they were.
     pub rebased: BTreeMap<Table, BTreeSet<usize>>,
     /// What each relation refers to, for the index; `None` where that is as it was.
@@ -84,6 +86,9 @@ impl Decided {
         for (table, overrides) in further.overrides {
             self.overrides.entry(table).or_default().extend(overrides);
         }
+        for (table, carried) in further.carried {
+            self.carried.entry(table).or_default().extend(carried);
+        }
         for (table, rebased) in further.rebased {
             self.rebased.entry(table).or_default().extend(rebased);
         }
@@ -115,6 +120,7 @@ impl Decided {
             || !memory.unmarked.is_empty()
             || !memory.renamed.is_empty()
             || self.rebased.values().any(|rows| !rows.is_empty())
+            || !self.carried.is_empty()
             || problems != *known_problems
     }
 }

@@ -211,6 +211,9 @@ pub fn reconcile_with(
     request: &Request,
     store: &mut Store,
 ) -> Result<Outcome, PassError> {
+    if request.dry_run {
+        return dry_run(config, effects, request, store);
+    }
     let recovered = finish_last(config, effects, store)?;
     let asked = asked(request, store, &stamp(effects.clock))?;
     let mut overtaken = PathBuf::new();

@@ -24,6 +24,8 @@ pub(super) struct Seat<'w> {
     pub(super) no: String,
     /// Its record in the export; `None` when it says nothing in this pass.
     pub(super) at: Option<usize>,
+    /// Its place in the index, where it exists and the export leaves it out.
+    pub(super) unlisted: Option<usize>,
     /// What it shows. A record that a delta export does not list shows its base; whoever says nothing stands by what it said
     /// in open conflicts.
     pub(super) shown: Option<Row>,
@@ -50,6 +52,7 @@ pub(super) fn seat<'w>(
             seen,
             no: birth.no.clone(),
             at: None,
+            unlisted: None,
             shown: Some(birth.row.clone()),
             base: None,
             met: false,
@@ -61,7 +64,9 @@ pub(super) fn seat<'w>(
     let position = seen.position(key).filter(|at| !seen.is_double(*at));
     let mut shown = position.and_then(|at| notes.row(seen, at));
     let at = position.filter(|_| shown.is_some());
-    if shown.is_none() && seen.export.is_some() && seen.is_unlisted(key) {
+    let is_left_out = shown.is_none() && seen.export.is_some() && seen.is_unlisted(key);
+    let unlisted = seen.old_position(key).filter(|_| is_left_out);
+    if is_left_out {
         shown.clone_from(&base);
     }
     let Some(no) = shown
@@ -88,6 +93,7 @@ pub(super) fn seat<'w>(
         seen,
         no,
         at,
+        unlisted,
         shown,
         base,
         met,
@@ -129,15 +135,20 @@ pub(super) fn in_motion(seats: &[Seat<'_>], given: impl Iterator<Item = FieldId>
 }
 
 impl Seat<'_> {
+    /// Whether its base stays whatever is decided, because its export says nothing in this pass.
+    pub(super) fn keeps_base(&self) -> bool {
+        self.at.is_none() && self.unlisted.is_none() && !self.is_new
+    }
+
     /// What it shows of a field and what it showed when it was last merged; `None` where its table has no such field.
     fn says(&self, field: FieldId) -> Option<(Option<&str>, Option<&str>)> {
         let column = self.side.table().column_of(field)?;
         let is_there = match &self.seen.export {
             Some(export) => export.columns.has(column),
-            None => self
-                .base
-                .as_ref()
-                .is_some_and(|base| base.get(column).is_some()),
+            None => {
+                let mut known = self.base.iter().chain(&self.shown);
+                known.any(|row| row.get(column).is_some())
+            }
         };
         is_there.then(|| {
             let shown = self.shown.as_ref().and_then(|row| row.get(column));
@@ -183,9 +194,12 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
                     (shown, (length, too_long == TooLong::Cut))
                 }
             }
-            None if base.is_none() => continue,
             None => {
+                // What it said in a conflict of a first meeting is all that is known of it.
                 let shown = seat.shown.as_ref().and_then(|row| row.get(column));
+                if base.is_none() && shown.is_none() {
+                    continue;
+                }
                 (shown.map(str::to_owned), (def.length, false))
             }
         };

@@ -15,6 +15,7 @@ mod faults;
 mod faulty;
 #[cfg(target_os = "linux")]
 mod folders;
+mod histories;
 mod memory;
 mod museum;
 mod run;
@@ -97,6 +98,7 @@ const LAYERS: &[&Layer] = &[
     &traffic::KILLS,
     &traffic::SOAK,
 ];
+const LAYERS: &[&Layer] = &[&small_world::CELLS, &histories::HISTORIES];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -19,10 +19,36 @@ pub struct Layer {
     pub all: Option<fn() -> u64>,
     /// Whether its cases may run side by side.
     pub parallel: bool,
+    /// Cases that once failed; they are tried first.
+    pub regressions: Regressions,
     /// Classes of cases, and how many of a hundred cases must be of each, lest it test nothing.
     pub floors: &'static [(&'static str, f64)],
     /// Tries one case: the number of the case where all are known, else its seed.
     pub case: fn(u64, &mut Tally) -> Result<(), String>,
+}
+
+/// Cases that once failed, one a line; what follows `#` says why.
+pub struct Regressions {
+    /// The lines.
+    pub text: &'static str,
+    /// Tries the case of a line again.
+    pub replay: fn(&str, &mut Tally) -> Result<(), String>,
+}
+
+impl Regressions {
+    /// None so far.
+    pub const NONE: Regressions = Regressions {
+        text: "",
+        replay: |_, _| Ok(()),
+    };
+
+    fn lines(&self) -> impl Iterator<Item = &'static str> {
+        let lines = self.text.lines().map(|line| match line.split_once(" #") {
+            Some((case, _)) => case.trim(),
+            None => line.trim(),
+        });
+        lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
+    }
 }
 
 /// Counts what cases went through.
@@ -103,6 +129,9 @@ pub struct Report {
     cases: u64,
     took: Duration,
     tally: Tally,
+    replayed: usize,
+    /// Cases that once failed and fail again.
+    relapses: Vec<(&'static str, String)>,
     failures: Vec<(u64, String)>,
 }
 
@@ -148,6 +177,14 @@ impl Layer {
             }
         };
         let begun = Instant::now();
+        let (mut replayed, mut relapses) = (0, Vec::new());
+        for line in self.regressions.lines().filter(|_| budget.seed.is_none()) {
+            replayed += 1;
+            let case = |tally: &mut Tally| (self.regressions.replay)(line, tally);
+            if let Err(why) = attempt(case, &mut Tally::default()) {
+                relapses.push((line, why));
+            }
+        }
         let next = AtomicU64::new(0);
         let failed = AtomicBool::new(false);
         let done = Mutex::new((Tally::default(), 0, Vec::new()));
@@ -162,7 +199,7 @@ impl Layer {
                     break;
                 }
                 let case = first.wrapping_add(at.wrapping_mul(step));
-                if let Err(why) = self.attempt(case, &mut tally) {
+                if let Err(why) = attempt(|tally| (self.case)(case, tally), &mut tally) {
                     failures.push((case, why));
                     failed.store(failures.len() >= ENOUGH, Ordering::Relaxed);
                 }
@@ -193,17 +230,10 @@ impl Layer {
             cases,
             took: begun.elapsed(),
             tally,
+            replayed,
+            relapses,
             failures,
         }
-    }
-
-    /// Tries a case; the program's own breakdown is a failure like any other.
-    fn attempt(&self, case: u64, tally: &mut Tally) -> Result<(), String> {
-        catch_unwind(AssertUnwindSafe(|| (self.case)(case, tally))).unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(format!("it panicked: {}", text.unwrap_or_default()))
-        })
     }
 
     /// Long runs say now and then how far they are.
@@ -217,6 +247,15 @@ impl Layer {
     }
 }
 
+/// Tries a case; the program's own breakdown is a failure like any other.
+pub fn attempt(case: impl FnOnce(&mut Tally) -> Result<(), String>, tally: &mut Tally) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(|| case(tally))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(format!("it panicked: {}", text.unwrap_or_default()))
+    })
+}
+
 fn by_clock() -> u64 {
     let nanos = jiff::Timestamp::now().as_nanosecond() as u64;
     // Seeds that a person can type, and ranges that do not meet.
@@ -226,7 +265,7 @@ fn by_clock() -> u64 {
 impl Report {
     /// Whether nothing was found, and something was tried where it can be tried.
     pub fn is_clean(&self) -> bool {
-        self.failures.is_empty() && self.below_floor().is_empty()
+        self.failures.is_empty() && self.relapses.is_empty() && self.below_floor().is_empty()
     }
 
     /// Classes of which too few cases were. A few cases say nothing about shares.
@@ -268,6 +307,12 @@ impl Report {
         }
         for class in self.tally.classes.keys() {
             println!("  {:5.1}% had {class}", self.share(class));
+        }
+        if self.replayed > 0 {
+            println!("  {} cases that once failed were tried again", self.replayed);
+        }
+        for (line, why) in &self.relapses {
+            println!("  FAILED again: {line}: {why}");
         }
         for found in self.below_floor() {
             println!("  FAILED: {found}");

@@ -1,0 +1,292 @@
+//! Histories as values: who takes part, and what happens in which order. A seed is a history, and so is a line of JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dice::Dice;
+
+/// The systems of a history and what happens to them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct History {
+    /// How it begins.
+    pub setup: Setup,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+}
+
+/// How a history begins.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Setup {
+    /// The systems: that of contacts first, then those of counterparts.
+    pub systems: Vec<SystemSetup>,
+    /// Of each party, in which of the systems it has a record; always in the first.
+    pub parties: Vec<Vec<bool>>,
+    /// Who wins a conflict, as a number of [`POLICIES`].
+    pub policy: usize,
+}
+
+/// What `on_conflict` may say.
+pub const POLICIES: [&str; 5] = [
+    "\"hold\"",
+    "\"contact\"",
+    "\"counterpart\"",
+    "\"newest\"",
+    "[\"vendor\", \"contact\"]",
+];
+
+/// How one system exchanges its records.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SystemSetup {
+    /// The name of its table.
+    pub table: String,
+    /// The file is its data.
+    pub in_place: bool,
+    /// The names of its exports say which is newer.
+    pub numbered: bool,
+    /// Its exports list only what changed.
+    pub delta: bool,
+    /// Each export says how many there were before, so that none is like another.
+    pub counts: bool,
+    /// Its updates are whole rows.
+    pub whole_rows: bool,
+    /// How its files are written.
+    pub format: Format,
+    /// Its records begin blank.
+    pub blank: bool,
+}
+
+/// How the files of a system are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Format {
+    /// CSV, as most do.
+    Plain,
+    /// CSV with semicolons, every cell between quotes, and CRLF.
+    Quoted,
+    /// JSON Lines.
+    Json,
+}
+
+/// What happens next; numbers choose among whatever there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// A user types something new.
+    Edit(Place),
+    /// A user clears a cell.
+    Clear(Place),
+    /// A user types again what the cell held before.
+    Undo(Place),
+    /// A system exports; one that is edited in place always has.
+    Export(usize),
+    /// All of them do.
+    ExportAll,
+    /// A system imports the oldest update that it has not imported.
+    Import(usize),
+    /// It imports any of the last updates: late, twice, in the wrong order, or only some rows of it.
+    ImportAny {
+        /// The system.
+        system: usize,
+        /// The update.
+        update: usize,
+        /// Bits of the rows that it imports.
+        rows: u8,
+    },
+    /// It imports an update of any age.
+    ImportOld {
+        /// The system.
+        system: usize,
+        /// The update.
+        update: usize,
+    },
+    /// Couplet makes a pass, and another one.
+    Pass,
+    /// It says what it would do.
+    DryRun,
+    /// It is started anew.
+    Restart,
+    /// A person takes the word of one side, or what was agreed, or types something else.
+    Decide {
+        /// The conflict.
+        conflict: usize,
+        /// What is taken.
+        claim: usize,
+    },
+    /// A person changes `on_conflict`.
+    Policy(usize),
+    /// A user deletes a record.
+    Delete {
+        /// The system.
+        system: usize,
+        /// The record.
+        record: usize,
+    },
+    /// A user enters a record again that was deleted.
+    Return(usize),
+    /// An export is damaged on its way; a pass reads it, and then a whole one comes.
+    Damage {
+        /// The system.
+        system: usize,
+        /// How.
+        how: usize,
+    },
+    /// A program types something new into a field of every record, or clears it.
+    Sweep {
+        /// The system.
+        system: usize,
+        /// The field.
+        field: usize,
+        /// It clears the cells.
+        clears: bool,
+    },
+    /// A system leaves out the last field from now on, or shows it again.
+    Column(usize),
+}
+
+/// A cell of a system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The system.
+    pub system: usize,
+    /// The record.
+    pub record: usize,
+    /// The field.
+    pub field: usize,
+}
+
+/// How many steps a history has.
+const STEPS: usize = 50;
+
+impl History {
+    /// The history of a seed.
+    pub fn of(seed: u64) -> History {
+        let mut dice = Dice::new(seed);
+        let setup = setup(&mut dice);
+        let menu = menu(&mut dice);
+        let steps = (0..STEPS).map(|_| step(&mut dice, &menu)).collect();
+        History { setup, steps }
+    }
+}
+
+fn setup(dice: &mut Dice) -> Setup {
+    let mut counterparts = vec!["customers", "vendors", "bank_accounts"];
+    let fewer = [0, 0, 1, 1, 2][dice.below(5)];
+    for _ in 0..fewer {
+        counterparts.remove(dice.below(counterparts.len()));
+    }
+    let tables = ["contacts"].into_iter().chain(counterparts);
+    let systems: Vec<SystemSetup> = tables.map(|table| system(dice, table)).collect();
+    let mut parties = Vec::new();
+    // Guards look at tables of ten records and more.
+    let count = if dice.chance(12) { 12 } else { 3 };
+    for _ in 0..count {
+        let mut party: Vec<bool> = systems.iter().map(|_| dice.chance(75)).collect();
+        party[0] = true;
+        parties.push(party);
+    }
+    // A table without records would be no export.
+    parties[0].fill(true);
+    let policy = if dice.chance(70) {
+        0
+    } else {
+        dice.below(POLICIES.len())
+    };
+    Setup {
+        systems,
+        parties,
+        policy,
+    }
+}
+
+fn system(dice: &mut Dice, table: &str) -> SystemSetup {
+    let in_place = dice.chance(40);
+    SystemSetup {
+        table: table.to_owned(),
+        in_place,
+        numbered: !in_place && dice.chance(50),
+        delta: !in_place && dice.chance(25),
+        counts: dice.chance(60),
+        whole_rows: !in_place && dice.chance(20),
+        format: match dice.below(5) {
+            0 => Format::Json,
+            1 => Format::Quoted,
+            _ => Format::Plain,
+        },
+        blank: dice.chance(15),
+    }
+}
+
+/// What may happen, and how often it does. Not everything happens in every history: what is rare meets other rare things
+/// where the rest is silent.
+fn menu(dice: &mut Dice) -> Vec<(usize, usize)> {
+    let often = [8, 1, 1, 6, 2, 5, 6, 1, 9, 1, 1, 4, 1, 1, 2, 1, 1, 1];
+    let mut menu = Vec::new();
+    for (kind, weight) in often.into_iter().enumerate() {
+        let is_rare = weight == 1;
+        if !(is_rare && dice.chance(40)) {
+            menu.push((kind, if is_rare { 1 + dice.below(2) } else { weight }));
+        }
+    }
+    menu
+}
+
+fn step(dice: &mut Dice, menu: &[(usize, usize)]) -> Step {
+    let total = menu.iter().map(|(_, weight)| weight).sum();
+    let mut at = dice.below(total);
+    let chosen = menu
+        .iter()
+        .find(|(_, weight)| match at.checked_sub(*weight) {
+            Some(left) => {
+                at = left;
+                false
+            }
+            None => true,
+        });
+    let mut any = || dice.below(60);
+    let place = |any: &mut dyn FnMut() -> usize| Place {
+        system: any(),
+        record: any(),
+        field: any(),
+    };
+    match chosen.map_or(0, |(kind, _)| *kind) {
+        0 => Step::Edit(place(&mut any)),
+        1 => Step::Clear(place(&mut any)),
+        2 => Step::Undo(place(&mut any)),
+        3 => Step::Export(any()),
+        4 => Step::ExportAll,
+        5 => Step::Import(any()),
+        6 => Step::ImportAny {
+            system: any(),
+            update: any(),
+            rows: if dice.chance(50) {
+                u8::MAX
+            } else {
+                dice.next() as u8
+            },
+        },
+        7 => Step::ImportOld {
+            system: any(),
+            update: any(),
+        },
+        8 => Step::Pass,
+        9 => Step::DryRun,
+        10 => Step::Restart,
+        11 => Step::Decide {
+            conflict: any(),
+            claim: any(),
+        },
+        12 => Step::Policy(any()),
+        13 => Step::Delete {
+            system: any(),
+            record: any(),
+        },
+        14 => Step::Return(any()),
+        15 => Step::Damage {
+            system: any(),
+            how: any(),
+        },
+        16 => Step::Sweep {
+            system: any(),
+            field: any(),
+            clears: dice.chance(40),
+        },
+        _ => Step::Column(any()),
+    }
+}
