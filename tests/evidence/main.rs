@@ -2,12 +2,14 @@
 //!
 //! `cargo test --test evidence` tries of each what a commit is worth; `docs/evidence.md` says what else there is and what it found.
 
+mod corpora;
 mod database;
 mod dice;
 mod exchange;
 mod memory;
 mod run;
 mod small_world;
+mod targets;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -59,7 +61,7 @@ struct Arguments {
 }
 
 /// All layers.
-const LAYERS: &[&Layer] = &[&small_world::CELLS];
+const LAYERS: &[&Layer] = &[&small_world::CELLS, &corpora::CORPORA];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
