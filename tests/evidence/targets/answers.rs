@@ -9,8 +9,27 @@ use couplet::sync::Request;
 use couplet::sync::decisions::version;
 use couplet::sync::requests::{self, Asked, RequestRow};
 
-use super::office::{Frozen, in_step};
+use super::office::{CONFIG, Frozen, in_step};
 use crate::exchange::path;
+
+/// What of the setup is needed to carry out what can be asked for.
+const SETUP: &str = r#"
+[documents]
+folder = "documents"
+sales_quote_nos = "SQ001"
+sales_order_nos = "SO001"
+purchase_quote_nos = "PQ001"
+purchase_order_nos = "PO001"
+
+[interactions]
+export = "interactions.csv"
+
+[setup]
+contact_nos = "CT001"
+customer_nos = "KT001"
+vendor_nos = "VT001"
+create_contacts = "never"
+"#;
 
 /// An exchange with three open conflicts: two of a customer, one of a vendor.
 fn in_conflict() -> &'static Frozen {
@@ -41,7 +60,10 @@ fn in_conflict() -> &'static Frozen {
         edit("vendors.json", &[("Party 9", "Nine")]);
         exchange.pass().expect("a pass");
         assert_eq!(exchange.store.conflicts().expect("conflicts").len(), 3);
-        Frozen::of(&exchange)
+        Frozen {
+            config: CONFIG.replace("[setup]", SETUP),
+            ..Frozen::of(&exchange)
+        }
     })
 }
 

@@ -551,6 +551,8 @@ fn edits_alone_are_seen(
                     }
                 }
                 assert_eq!(again.carried(&new), export.carried(&old));
+                let edited: Vec<usize> = cells.iter().map(|(column, _)| *column).collect();
+                others_keep_their_bytes(export, text.record(export, *before), after, &edited);
             }
             Expected::New(cells) => {
                 let new = again.record(at).expect("a sound new record");
@@ -566,5 +568,31 @@ fn edits_alone_are_seen(
             text.around(export),
             "bytes between the records changed"
         );
+    }
+}
+
+/// The cells of a record that nobody edited are spelled as they were.
+fn others_keep_their_bytes(export: &Export, before: &[u8], after: &[u8], edited: &[usize]) {
+    match &export.dialect.grammar {
+        Grammar::Csv(dialect) => {
+            let (mut old, mut new) = (Vec::new(), Vec::new());
+            cells(dialect, before, &mut old).expect("a sound record");
+            cells(dialect, after, &mut new).expect("a record that is still sound");
+            assert_eq!(old.len(), new.len(), "a record has more cells or fewer");
+            for (position, (old, new)) in old.into_iter().zip(new).enumerate() {
+                let is_edited = export.columns.at(position).is_some_and(|column| edited.contains(&column));
+                assert!(is_edited || before[old.span] == after[new.span], "another cell has other bytes");
+            }
+        }
+        Grammar::Json(_) => {
+            let old = json::members(before).expect("a sound record");
+            let new = json::members(after).expect("a record that is still sound");
+            for (old, new) in old.into_iter().zip(new) {
+                let name = json::text(&before[old.name.clone()]).expect("a name that is text");
+                let is_edited = export.columns.named(&name).is_some_and(|column| edited.contains(&column));
+                assert_eq!(before[old.name], after[new.name], "a member has another name");
+                assert!(is_edited || before[old.value] == after[new.value], "another member has other bytes");
+            }
+        }
     }
 }

@@ -52,6 +52,8 @@ pub const LAST_CUSTOMER: usize = 7;
 
 /// Files and state of an exchange.
 pub struct Frozen {
+    /// Its configuration.
+    pub config: String,
     /// All files.
     pub files: BTreeMap<PathBuf, Vec<u8>>,
     /// The database.
@@ -62,6 +64,7 @@ impl Frozen {
     /// Keeps what an exchange has.
     pub fn of(exchange: &Exchange) -> Frozen {
         Frozen {
+            config: CONFIG.to_owned(),
             files: exchange.disk.files(),
             database: exchange.database.bytes(),
         }
@@ -70,7 +73,7 @@ impl Frozen {
     /// An exchange that goes on from there.
     pub fn thawed(&self) -> Exchange {
         let disk = MemoryDisk::with(self.files.clone());
-        Exchange::resumed(CONFIG, disk, Database::restored(&self.database))
+        Exchange::resumed(&self.config, disk, Database::restored(&self.database))
     }
 }
 

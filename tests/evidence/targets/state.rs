@@ -160,7 +160,11 @@ fn cut_in(phase: &str) -> Frozen {
             .ok();
         if found.as_deref() == Some(phase) {
             let files = files.lock().expect("one thread").clone();
-            return Frozen { files, database };
+            return Frozen {
+                config: CONFIG.to_owned(),
+                files,
+                database,
+            };
         }
     }
     panic!("no commit leaves a journal in its {phase}");
