@@ -12,7 +12,7 @@ use crate::targets::{TARGETS, Target};
 pub const CORPORA: Layer = Layer {
     name: "corpora",
     about: "any bytes as an export, a configuration, a state, an answer, a message: never misread, never a breakdown",
-    cases: 3000,
+    cases: 6600,
     all: None,
     parallel: true,
     floors: &[

@@ -580,8 +580,14 @@ fn others_keep_their_bytes(export: &Export, before: &[u8], after: &[u8], edited:
             cells(dialect, after, &mut new).expect("a record that is still sound");
             assert_eq!(old.len(), new.len(), "a record has more cells or fewer");
             for (position, (old, new)) in old.into_iter().zip(new).enumerate() {
-                let is_edited = export.columns.at(position).is_some_and(|column| edited.contains(&column));
-                assert!(is_edited || before[old.span] == after[new.span], "another cell has other bytes");
+                let is_edited = export
+                    .columns
+                    .at(position)
+                    .is_some_and(|column| edited.contains(&column));
+                assert!(
+                    is_edited || before[old.span] == after[new.span],
+                    "another cell has other bytes"
+                );
             }
         }
         Grammar::Json(_) => {
@@ -589,9 +595,18 @@ fn others_keep_their_bytes(export: &Export, before: &[u8], after: &[u8], edited:
             let new = json::members(after).expect("a record that is still sound");
             for (old, new) in old.into_iter().zip(new) {
                 let name = json::text(&before[old.name.clone()]).expect("a name that is text");
-                let is_edited = export.columns.named(&name).is_some_and(|column| edited.contains(&column));
-                assert_eq!(before[old.name], after[new.name], "a member has another name");
-                assert!(is_edited || before[old.value] == after[new.value], "another member has other bytes");
+                let is_edited = export
+                    .columns
+                    .named(&name)
+                    .is_some_and(|column| edited.contains(&column));
+                assert_eq!(
+                    before[old.name], after[new.name],
+                    "a member has another name"
+                );
+                assert!(
+                    is_edited || before[old.value] == after[new.value],
+                    "another member has other bytes"
+                );
             }
         }
     }
