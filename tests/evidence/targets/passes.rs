@@ -5,7 +5,6 @@ use couplet::model::{Lookup, Table, form};
 use couplet::sync::Outcome;
 
 use super::office::{CONTACTS, Rows, bytes, counterpart, in_step, rows};
-use crate::exchange::path;
 
 /// The files, and the tables that they hold.
 fn files() -> [(&'static str, Table); 5] {
