@@ -21,7 +21,10 @@ pub fn canonical(form: Form, value: &str) -> Cow<'_, str> {
             true => Cow::Owned(nfc.to_ascii_uppercase()),
             false => nfc,
         },
-        Form::Code if nfc.chars().any(char::is_lowercase) => Cow::Owned(nfc.to_uppercase()),
+        // The capital of a composed letter may be one that is not: ΐ has none of its own.
+        Form::Code if nfc.chars().any(char::is_lowercase) => {
+            Cow::Owned(nfc.to_uppercase().nfc().collect())
+        }
         Form::Code => nfc,
         Form::Boolean if nfc.is_empty() => Cow::Borrowed("No"),
         Form::ContactType if nfc.is_empty() => Cow::Borrowed("Company"),
@@ -167,6 +170,7 @@ mod tests {
     fn differences_in_form_alone_are_no_differences() {
         assert!(same(Form::Text, "Cafe\u{301} ", "Café"));
         assert!(same(Form::Code, " us", "US"));
+        assert!(same(Form::Code, "ΐ", &canonical(Form::Code, "ΐ")));
         assert!(!same(Form::Text, "us", "US"));
         assert!(same(Form::Boolean, "", "No"));
     }

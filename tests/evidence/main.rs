@@ -5,6 +5,7 @@
 #[cfg(target_os = "linux")]
 mod aborts;
 mod crash_states;
+mod corpora;
 mod database;
 #[cfg(target_os = "linux")]
 mod device;
@@ -30,6 +31,7 @@ mod scenarios;
 mod small_world;
 #[cfg(target_os = "linux")]
 mod traffic;
+mod targets;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -99,6 +101,7 @@ const LAYERS: &[&Layer] = &[
     &traffic::SOAK,
 ];
 const LAYERS: &[&Layer] = &[&small_world::CELLS, &histories::HISTORIES];
+const LAYERS: &[&Layer] = &[&small_world::CELLS, &corpora::CORPORA];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
