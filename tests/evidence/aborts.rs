@@ -20,7 +20,7 @@ use crate::folders::{self, files_below};
 use crate::memory::MemoryDisk;
 use crate::outcome::{Ended, is_temporary};
 use crate::rooted::{Operations, Rooted, Side, Versions};
-use crate::run::{Layer, Tally};
+use crate::run::{Layer, Regressions, Tally};
 use crate::scenarios::{Scenario, scenarios};
 
 /// A process dies at every operation.
@@ -30,6 +30,7 @@ pub const ABORTS: Layer = Layer {
     cases: 400,
     all: Some(how_many),
     parallel: true,
+    regressions: Regressions::NONE,
     floors: &[
         ("temporary files to remove", 10.0),
         (INTENT, 10.0),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::dice::Dice;
-use crate::run::{Layer, Tally};
+use crate::run::{Layer, Regressions, Tally};
 use crate::targets::{TARGETS, Target};
 
 /// Every file of every corpus, and changes of it.
@@ -15,6 +15,7 @@ pub const CORPORA: Layer = Layer {
     cases: 6600,
     all: None,
     parallel: true,
+    regressions: Regressions::NONE,
     floors: &[
         ("a CSV export that is read", 5.0),
         ("a JSON export that is read", 5.0),

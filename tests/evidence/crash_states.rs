@@ -10,7 +10,7 @@ use crate::dice::Dice;
 use crate::memory::Effect;
 use crate::platter::{Bounds, Cut, History, Versions};
 use crate::rehearsal::{Rehearsal, SCENARIOS, rehearsal};
-use crate::run::{Layer, Tally};
+use crate::run::{Layer, Regressions, Tally};
 use crate::scenarios::Drive;
 
 /// Power cuts at every effect.
@@ -20,6 +20,7 @@ pub const CRASH_STATES: Layer = Layer {
     cases: CHUNKS * SCENARIOS,
     all: None,
     parallel: true,
+    regressions: Regressions::NONE,
     floors: &[
         (INTENT, 60.0),
         (COMMIT, 20.0),

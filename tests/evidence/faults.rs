@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::faulty::{Fault, Faulty, NEVER, Wired};
 use crate::memory::{Effect, MemoryDisk};
 use crate::rehearsal::{Exactness, Rehearsal, SCENARIOS, chain, rehearsal};
-use crate::run::{Layer, Tally};
+use crate::run::{Layer, Regressions, Tally};
 
 /// A fault at every operation.
 pub const FAULTS: Layer = Layer {
@@ -16,6 +16,7 @@ pub const FAULTS: Layer = Layer {
     cases: 8_000,
     all: Some(|| SPACE.cases),
     parallel: true,
+    regressions: Regressions::NONE,
     floors: &[
         (FAILED, 30.0),
         (SUCCEEDED, 3.0),

@@ -4,8 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod aborts;
-mod crash_states;
 mod corpora;
+mod crash_states;
 mod database;
 #[cfg(target_os = "linux")]
 mod device;
@@ -18,20 +18,22 @@ mod faulty;
 mod folders;
 mod histories;
 mod memory;
+#[cfg(unix)]
 mod museum;
-mod run;
-mod simulation;
 mod outcome;
 mod platter;
 #[cfg(target_os = "linux")]
 mod power_cuts;
 mod rehearsal;
+#[cfg(target_os = "linux")]
 mod rooted;
+mod run;
 mod scenarios;
+mod simulation;
 mod small_world;
+mod targets;
 #[cfg(target_os = "linux")]
 mod traffic;
-mod targets;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -85,23 +87,27 @@ struct Arguments {
     test_threads: Option<usize>,
 }
 
-/// All layers.
+/// All layers, quick ones first.
 const LAYERS: &[&Layer] = &[
     &small_world::CELLS,
     &small_world::PRESENCE,
     &small_world::EDITS,
-    &museum::MUSEUM,
-    &simulation::YEARS,
+    &histories::HISTORIES,
     &crash_states::CRASH_STATES,
     &faults::FAULTS,
+    &corpora::CORPORA,
+    &simulation::YEARS,
     #[cfg(target_os = "linux")]
     &aborts::ABORTS,
+    #[cfg(target_os = "linux")]
     &power_cuts::POWER_CUTS,
+    #[cfg(target_os = "linux")]
     &traffic::KILLS,
+    #[cfg(target_os = "linux")]
     &traffic::SOAK,
+    #[cfg(unix)]
+    &museum::MUSEUM,
 ];
-const LAYERS: &[&Layer] = &[&small_world::CELLS, &histories::HISTORIES];
-const LAYERS: &[&Layer] = &[&small_world::CELLS, &corpora::CORPORA];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
-use crate::run::{Layer, Tally};
+use crate::run::{Layer, Regressions, Tally};
 
 mod exhibits;
 
@@ -21,6 +21,7 @@ pub const MUSEUM: Layer = Layer {
     cases: 5,
     all: Some(|| EXHIBITS.len() as u64),
     parallel: false,
+    regressions: Regressions::NONE,
     floors: &[],
     case: exhibit,
 };
@@ -84,11 +85,13 @@ fn build() -> Result<PathBuf, String> {
     let target = own.ancestors().nth(3).ok_or("no target")?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let copy = target.join("museum");
-    let _ = fs::remove_dir_all(&copy);
     fs::create_dir_all(&copy).map_err(told)?;
     for name in ["Cargo.toml", "Cargo.lock", "tests", "benches", "fixtures"] {
-        std::os::unix::fs::symlink(root.join(name), copy.join(name)).map_err(told)?;
+        let link = copy.join(name);
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(root.join(name), link).map_err(told)?;
     }
+    let _ = fs::remove_dir_all(copy.join("src"));
     copy_sources(&root.join("src"), &copy.join("src")).map_err(told)?;
     for exhibit in EXHIBITS {
         exhibit.hang(&copy)?;
@@ -100,7 +103,8 @@ fn build() -> Result<PathBuf, String> {
     cargo
         .args(["test", "--no-run", "--locked", "--test", "evidence"])
         .args(["--message-format", "json"])
-        .env("CARGO_TARGET_DIR", target)
+        // A target of its own: to cargo the copy is the same package, and would take the place of the real one.
+        .env("CARGO_TARGET_DIR", copy.join("target"))
         .current_dir(&copy);
     if profile.ends_with("release") {
         cargo.arg("--release");

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::device::{Cache, Device, blank, check};
 use crate::dice::Dice;
 use crate::folders::files_below;
-use crate::run::{Layer, Tally};
+use crate::run::{Layer, Regressions, Tally};
 
 /// Power cuts on a real file system.
 pub const POWER_CUTS: Layer = Layer {
@@ -25,6 +25,7 @@ pub const POWER_CUTS: Layer = Layer {
     cases: 10,
     all: None,
     parallel: true,
+    regressions: Regressions::NONE,
     floors: &[
         ("a pass that was reported done", 15.0),
         (DISCARDED, 5.0),

@@ -248,7 +248,10 @@ impl Layer {
 }
 
 /// Tries a case; the program's own breakdown is a failure like any other.
-pub fn attempt(case: impl FnOnce(&mut Tally) -> Result<(), String>, tally: &mut Tally) -> Result<(), String> {
+pub fn attempt(
+    case: impl FnOnce(&mut Tally) -> Result<(), String>,
+    tally: &mut Tally,
+) -> Result<(), String> {
     catch_unwind(AssertUnwindSafe(|| case(tally))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -309,7 +312,10 @@ impl Report {
             println!("  {:5.1}% had {class}", self.share(class));
         }
         if self.replayed > 0 {
-            println!("  {} cases that once failed were tried again", self.replayed);
+            println!(
+                "  {} cases that once failed were tried again",
+                self.replayed
+            );
         }
         for (line, why) in &self.relapses {
             println!("  FAILED again: {line}: {why}");

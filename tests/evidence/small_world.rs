@@ -4,7 +4,7 @@
 use couplet::sync::{Outcome, Summary};
 
 use crate::exchange::Exchange;
-use crate::run::{Layer, Tally};
+use crate::run::{Layer, Regressions, Tally};
 
 /// Every state of one cell.
 pub const CELLS: Layer = Layer {
@@ -13,6 +13,7 @@ pub const CELLS: Layer = Layer {
     cases: CELL_WORLDS,
     all: Some(|| CELL_WORLDS),
     parallel: true,
+    regressions: Regressions::NONE,
     floors: &[],
     case: cells,
 };
@@ -24,6 +25,7 @@ pub const PRESENCE: Layer = Layer {
     cases: 64 * POLICIES.len() as u64,
     all: Some(|| 64 * POLICIES.len() as u64),
     parallel: true,
+    regressions: Regressions::NONE,
     floors: &[],
     case: presence,
 };
@@ -35,6 +37,7 @@ pub const EDITS: Layer = Layer {
     cases: EDIT_BATCHES / 8,
     all: Some(|| EDIT_BATCHES),
     parallel: true,
+    regressions: Regressions::NONE,
     floors: &[],
     case: edits,
 };

@@ -22,7 +22,7 @@ use crate::database::Database;
 use crate::dice::Dice;
 use crate::exchange::path;
 use crate::memory::MemoryDisk;
-use crate::run::{Layer, Tally};
+use crate::run::{Layer, Regressions, Tally};
 
 use system::System;
 use time::Time;
@@ -36,6 +36,7 @@ pub const YEARS: Layer = Layer {
     cases: 5,
     all: None,
     parallel: true,
+    regressions: Regressions::NONE,
     floors: &[
         ("a conflict", 50.0),
         ("lost events", 25.0),

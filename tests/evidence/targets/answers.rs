@@ -72,7 +72,9 @@ pub fn any_file(bytes: &[u8]) -> bool {
     let mut exchange = in_conflict().thawed();
     let file = path("answers.csv");
     exchange.disk.put(&file, bytes);
-    let Ok(rows) = requests::read(&exchange.disk, &file, Path::new("answers.csv")) else {
+    let opened = exchange.disk.open(&file);
+    let shown = Path::new("answers.csv");
+    let Ok(rows) = requests::read(opened, shown, exchange.config.bounds.held()) else {
         return false;
     };
     let decided = requests::decide(&exchange.store, &rows, "2026-11-23T09:30:00", false);

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::dice::Dice;
 use crate::folders::folder;
-use crate::run::{Layer, Tally};
+use crate::run::{Layer, Regressions, Tally};
 
 use daemon::{Daemon, Held};
 use systems::{RECORDS, System, pause, rename_in};
@@ -27,6 +27,7 @@ pub const KILLS: Layer = Layer {
     cases: 1,
     all: None,
     parallel: true,
+    regressions: Regressions::NONE,
     floors: &[
         ("a kill while a drop was being read", 90.0),
         ("a kill while files were being written", 50.0),
@@ -47,6 +48,7 @@ pub const SOAK: Layer = Layer {
     cases: 1,
     all: None,
     parallel: false,
+    regressions: Regressions::NONE,
     floors: &[],
     case: soak,
 };
