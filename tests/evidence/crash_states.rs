@@ -21,10 +21,10 @@ pub const CRASH_STATES: Layer = Layer {
     all: None,
     parallel: true,
     floors: &[
-        (INTENT, 60.0),
+        (INTENT, 50.0),
         (COMMIT, 20.0),
         (TORN, 25.0),
-        (REORDERED, 60.0),
+        (REORDERED, 50.0),
         (AGAIN, 20.0),
     ],
     case,

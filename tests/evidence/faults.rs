@@ -166,7 +166,7 @@ fn fails(case: u64) -> (u64, Fails) {
 fn case(case: u64, tally: &mut Tally) -> Result<(), String> {
     let (number, fails) = fails(case);
     let rehearsal = rehearsal(number);
-    let judged = Trial { rehearsal, fails }.run(case % 2 == 0, tally);
+    let judged = Trial { rehearsal, fails }.run(case.is_multiple_of(2), tally);
     judged.map_err(|why| format!("{}: {fails:?}: {why}", rehearsal.scenario.name))
 }
 
