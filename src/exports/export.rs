@@ -417,7 +417,10 @@ impl Export {
         };
         match read_range(&*self.text, place.start..place.end()) {
             Ok(bytes) => self.key_of(&bytes, &mut Vec::new()),
-            Err(_) => KeyPrint::Faulty(None),
+            Err(_) => {
+                self.lapsed.store(true, Ordering::Relaxed);
+                KeyPrint::Faulty(None)
+            }
         }
     }
 

@@ -22,10 +22,10 @@ pub const CRASH_STATES: Layer = Layer {
     parallel: true,
     regressions: Regressions::NONE,
     floors: &[
-        (INTENT, 60.0),
+        (INTENT, 50.0),
         (COMMIT, 20.0),
         (TORN, 25.0),
-        (REORDERED, 60.0),
+        (REORDERED, 50.0),
         (AGAIN, 20.0),
     ],
     case,

@@ -1,13 +1,16 @@
 //! Faults of the disk: whatever fails, at whichever operation, nothing is lost, and the next pass finishes.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::exchange::ROOT;
 use crate::faulty::{Fault, Faulty, NEVER, Wired};
 use crate::memory::{Effect, MemoryDisk};
 use crate::rehearsal::{Exactness, Rehearsal, SCENARIOS, chain, rehearsal};
 use crate::run::{Layer, Regressions, Tally};
+use crate::scenarios::Step;
 
 /// A fault at every operation.
 pub const FAULTS: Layer = Layer {
@@ -164,7 +167,7 @@ fn fails(case: u64) -> (u64, Fails) {
 fn case(case: u64, tally: &mut Tally) -> Result<(), String> {
     let (number, fails) = fails(case);
     let rehearsal = rehearsal(number);
-    let judged = Trial { rehearsal, fails }.run(case % 2 == 0, tally);
+    let judged = Trial { rehearsal, fails }.run(case.is_multiple_of(2), tally);
     judged.map_err(|why| format!("{}: {fails:?}: {why}", rehearsal.scenario.name))
 }
 
@@ -238,6 +241,19 @@ impl Trial {
         if !is_daemon {
             drop(store);
             store = database.store(&config.state, || false);
+        }
+        if is_other
+            && scenario
+                .before
+                .iter()
+                .any(|step| matches!(step, Step::Approve))
+        {
+            // A pass that could not see what was approved has spent the approval; a person gives it again.
+            let halted = scenario.resume(config, &disk, &mut store);
+            halted.map_err(|error| chain(&error))?;
+            let approved =
+                scenario.carry_out(&Step::Approve, Path::new(ROOT), config, &disk, &mut store);
+            approved.map_err(|error| chain(&*error))?;
         }
         self.rehearsal.resumes(&disk, &mut store)?;
         let exactness = match is_other {

@@ -123,8 +123,8 @@ impl Ended {
         {
             return Some(format!("{} is missing", missing.display()));
         }
-        let lines = self.memory.lines().zip(expected.memory.lines());
-        let differing = lines.filter(|(line, other)| line != other).next();
+        let mut lines = self.memory.lines().zip(expected.memory.lines());
+        let differing = lines.find(|(line, other)| line != other);
         if let Some((line, other)) = differing {
             return Some(format!("the state says\n{line}\nand not\n{other}"));
         }

@@ -27,6 +27,9 @@ pub enum Fault {
     Short,
 }
 
+/// Is told of an effect: its number, its name, and of what.
+type Hook = Box<dyn Fn(usize, &str, &Path) + Send + Sync>;
+
 /// What is wrong with a disk, and what was done to it so far.
 pub struct Faulty {
     /// The effect, or the look, at which it is wrong.
@@ -39,7 +42,7 @@ pub struct Faulty {
     /// The operation at which it is wrong, once that was reached.
     pub struck: Mutex<Option<String>>,
     /// Is told of each effect before it happens, by number and name, and of what.
-    pub hook: Box<dyn Fn(usize, &str, &Path) + Send + Sync>,
+    pub hook: Hook,
 }
 
 /// An effect that is never reached.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use couplet::disk::Disk as _;
 use couplet::model::Side;
 use couplet::state::queries::OpenConflict;
 use couplet::sync::Request;
