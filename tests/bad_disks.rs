@@ -7,11 +7,12 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use couplet::config;
 use couplet::disk::{Disk, Draft, Entry, Identity, ReadAt, RealDisk};
 use couplet::exchange::daemon::{self, Asked, Observer};
-use couplet::exchange::{AsItStands, Round, round};
+use couplet::exchange::{AsItStands, Looks, Round, round};
 use couplet::state::{Lock, Store};
 use couplet::sync::{Effects, Request};
 use support::{Exchange, StillClock};
@@ -102,12 +103,60 @@ fn effects(disk: &dyn Disk) -> Effects<'_> {
 }
 
 fn made(exchange: &Exchange, disk: &dyn Disk) -> Result<Round, couplet::sync::pass::PassError> {
+    made_by(exchange, disk, &AsItStands)
+}
+
+fn made_by(
+    exchange: &Exchange,
+    disk: &dyn Disk,
+    looks: &dyn Looks,
+) -> Result<Round, couplet::sync::pass::PassError> {
     let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
     fs::create_dir_all(&config.state).expect("a folder");
     let _lock = Lock::take(&config.state).expect("free");
     let mut store = Store::open(&config.state).expect("a state");
     let (effects, request) = (effects(disk), Request::default());
-    round(&config, &effects, &mut store, request, &AsItStands)
+    round(&config, &effects, &mut store, request, looks)
+}
+
+/// Somebody who finds a file complete just before another program begins to write it again.
+struct JustBefore {
+    file: PathBuf,
+    begun: &'static str,
+}
+
+impl Looks for JustBefore {
+    fn is_settled(&self, path: &Path, _identity: &Identity) -> bool {
+        if path == self.file {
+            fs::write(path, self.begun).expect("written");
+        }
+        true
+    }
+
+    fn age(&self, _path: &Path) -> Duration {
+        Duration::MAX
+    }
+}
+
+#[test]
+fn a_file_that_is_overwritten_after_it_was_found_complete_says_nothing_yet() {
+    let exchange = Exchange::new(
+        "[tables.contacts]\nexport = \"contacts.csv\"\n[tables.customers]\nexport = \"customers.csv\"\n\
+         [tables.relations]\nexport = \"relations.csv\"\nwrite_back = \"in-place\"\n",
+    );
+    let relations = "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\nC2,CUST,Customer,20\n";
+    exchange
+        .put("contacts.csv", "No.,Name\nC1,Acme\nC2,Beta\n")
+        .put("customers.csv", "No.,Name\n10,Acme\n20,Beta\n")
+        .put("relations.csv", relations);
+    made(&exchange, &RealDisk).expect("a round");
+    // The system is in the middle of its next export, which ends at the end of a line by now.
+    let just_before = JustBefore {
+        file: exchange.path("customers.csv"),
+        begun: "No.,Name\n10,Acme\n",
+    };
+    made_by(&exchange, &RealDisk, &just_before).expect("a round");
+    assert_eq!(exchange.text("relations.csv"), relations);
 }
 
 #[test]

@@ -24,6 +24,11 @@ pub trait Looks {
 
     /// How long it has been known.
     fn age(&self, path: &Path) -> Duration;
+
+    /// Whether there will be another look, which what has changed since this one can wait for.
+    fn looks_again(&self) -> bool {
+        true
+    }
 }
 
 /// Nobody watches: everything is as complete as it will be.
@@ -37,6 +42,10 @@ impl Looks for AsItStands {
 
     fn age(&self, _path: &Path) -> Duration {
         Duration::MAX
+    }
+
+    fn looks_again(&self) -> bool {
+        false
     }
 }
 

@@ -376,6 +376,8 @@ fn unready_exports(config: &Config, disk: &dyn Disk, looks: &dyn Looks, taken: &
         if !is_ready {
             taken.unready.push(path);
             taken.intake.unready.insert(table);
+        } else if looks.looks_again() {
+            taken.intake.complete.insert(path, identity);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::config::Config;
+use crate::disk::Identity;
 use crate::model::{Problem, Table};
 use crate::state::{StateError, Store};
 
@@ -16,6 +17,8 @@ pub struct Intake {
     pub drops: BTreeMap<Table, Incoming>,
     /// Tables whose files are not complete yet: they say nothing in this pass.
     pub unready: BTreeSet<Table>,
+    /// Versions of files that were found complete: what is another one by the time it is read waits.
+    pub complete: BTreeMap<PathBuf, Identity>,
     /// What is to be said of files that are not read.
     pub problems: Vec<Problem>,
     /// E-mail messages that it logs.

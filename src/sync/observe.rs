@@ -261,6 +261,8 @@ pub struct Known {
     pub files: BTreeMap<Table, Incoming>,
     /// Tables whose files are not complete yet.
     pub unready: BTreeSet<Table>,
+    /// Versions of files that were found complete.
+    pub complete: BTreeMap<PathBuf, Identity>,
 }
 
 /// Reads one table. What cannot be read says nothing and is a problem.
@@ -441,6 +443,7 @@ fn read(
             ));
         }
     }
+    let complete = known.complete.get(&seen.path);
     if seen.config.write_back == WriteBack::InPlace
         && let Ok(real) = disk.resolve(&seen.path)
         && real != seen.path
@@ -468,6 +471,15 @@ fn read(
         false => disk.open(&path),
     };
     let (source, identity) = opened.map_err(unreadable)?;
+    // Somebody may have begun to write it since: what it lists by now, even if it reads well, need not be all.
+    if complete.is_some_and(|complete| *complete != identity) {
+        return Err(trouble(
+            &path,
+            "changing-export",
+            "it has changed since it was found complete".to_owned(),
+            "it is read once it is complete again",
+        ));
+    }
     let settings = seen.config.settings();
     let export = Export::read(source, table, &settings, &seen.file(), seed)
         .map_err(|refusal| refused(seen, refusal))?;

@@ -336,6 +336,7 @@ pub(super) fn look<'c>(
         marks,
         files: intake::files(config, store, intake)?,
         unready: intake.unready.clone(),
+        complete: intake.complete.clone(),
     };
     let size = |table: Table| {
         let configured = || config.table(table).map(|config| config.export_path());
