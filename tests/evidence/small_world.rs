@@ -34,7 +34,7 @@ pub const PRESENCE: Layer = Layer {
 pub const EDITS: Layer = Layer {
     name: "edits",
     about: "every history of four edits of two records on two sides, with passes wherever they can be, ends as a naive reading says",
-    cases: EDIT_BATCHES / 8,
+    cases: EDIT_BATCHES / 64,
     all: Some(|| EDIT_BATCHES),
     parallel: true,
     regressions: Regressions::NONE,
@@ -388,7 +388,16 @@ fn edits(batch: u64, tally: &mut Tally) -> Result<(), String> {
         for (side, name) in ["contacts.csv", "customers.csv"].iter().enumerate() {
             exchange.put(name, export(records, side));
         }
-        made(exchange.pass())?;
+        let outcome = exchange.pass();
+        if let Ok(Outcome::Halted { id, .. }) = &outcome {
+            // So many cells that are taken back at once look like an export over what was written; here it is meant.
+            let approved = exchange.store.approve(id, "2026-11-23T09:30:00");
+            approved.map_err(|error| error.to_string())?;
+            tally.count("halts approved", 1);
+            made(exchange.pass())?;
+        } else {
+            made(outcome)?;
+        }
         tally.count("passes", 1);
         records.iter_mut().for_each(Cells::reconcile);
         for (side, name) in ["contacts.csv", "customers.csv"].iter().enumerate() {
