@@ -808,6 +808,7 @@ fn read_pins(reader: &Reader<'_, '_>, table: Table) -> Settings {
     Settings {
         format,
         encoding,
+        taken_for: None,
         delimiter: byte("delimiter").flatten(),
         quote: byte("quote"),
         newline,

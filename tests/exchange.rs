@@ -2,6 +2,7 @@
 
 mod support;
 
+use couplet::exports::Export;
 use couplet::state::Store;
 use couplet::sync::Outcome;
 use support::Exchange;
@@ -1224,4 +1225,41 @@ fn an_export_that_is_gone_from_a_quiet_exchange_is_a_problem() {
         .map(|problem| problem.kind.as_str())
         .collect();
     assert_eq!(kinds, ["missing-export"]);
+}
+
+#[test]
+fn a_page_that_was_guessed_stands_for_as_long_as_the_bytes_allow_it() {
+    let exchange = Exchange::new(
+        "[tables.contacts]\nexport = \"contacts.csv\"\nwrite_back = \"in-place\"\n\
+         [tables.customers]\nexport = \"customers.csv\"\n[tables.relations]\nexport = \"relations.csv\"\n",
+    );
+    let customers = |new: &[u8]| {
+        let known = b"No.,Name\n10,\xC5s\n".as_slice();
+        [known, new].concat()
+    };
+    exchange
+        .put("contacts.csv", "No.,Name\nC1,Ås\n")
+        .put("customers.csv", customers(b""))
+        .put(
+            "relations.csv",
+            "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\n",
+        );
+    assert!(exchange.summary().plan.changes.is_empty());
+    // By itself, the file with this name in it looks more like windows-1250, where the other's letter is another one.
+    let more = customers(b"13,a\xE8b\x9Ac\n");
+    let settings = couplet::exports::Settings::default();
+    let customers = couplet::model::Table::named("customers").expect("a table");
+    let alone = Export::read(Box::new(more.clone()), customers, &settings, "f", 7);
+    assert_eq!(
+        alone.expect("an export").dialect.encoding.name(),
+        "windows-1250"
+    );
+    exchange.put("customers.csv", more);
+    let summary = exchange.summary();
+    assert!(summary.plan.changes.is_empty(), "{:?}", summary.plan);
+    assert!(
+        summary.plan.conflicts.is_empty(),
+        "{:?}",
+        summary.plan.conflicts
+    );
 }

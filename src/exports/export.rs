@@ -301,15 +301,22 @@ impl Export {
                 after_others: false,
                 ..
             }) if !opening.proven && settings.encoding.is_none() => {
-                encoding::propose(pieces(&*text, 0..text.len(), bounds.window))
-                    .map_err(Stop::Io)
-                    .and_then(|encoding| {
-                        reading.read(Opening {
-                            encoding,
-                            bom: false,
-                            proven: true,
-                        })
+                let take_for = |encoding| {
+                    reading.read(Opening {
+                        encoding,
+                        bom: false,
+                        proven: true,
                     })
+                };
+                // A guess, once made, stands: another one would change values that nobody touched.
+                match settings.taken_for.map(take_for) {
+                    None | Some(Err(Stop::Undecodable { .. })) => {
+                        encoding::propose(pieces(&*text, 0..text.len(), bounds.window))
+                            .map_err(Stop::Io)
+                            .and_then(take_for)
+                    }
+                    Some(read) => read,
+                }
             }
             read => read,
         };

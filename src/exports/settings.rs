@@ -10,6 +10,8 @@ pub struct Settings {
     pub format: Option<FileFormat>,
     /// The encoding; pinning it also proves it.
     pub encoding: Option<Encoding>,
+    /// The page that the version before was taken for; this one is too, where its bytes allow that.
+    pub taken_for: Option<Encoding>,
     /// The byte between two cells.
     pub delimiter: Option<u8>,
     /// The byte around a quoted cell; `Some(None)` says that the file has no quoting at all.

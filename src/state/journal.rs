@@ -176,7 +176,7 @@ fn keep(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
 
 fn tables(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
     let mut keep = db.prepare_cached(
-        "INSERT OR REPLACE INTO tables VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
+        "INSERT OR REPLACE INTO tables VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
     )?;
     for row in &memory.tables {
         keep.execute(params![
@@ -194,7 +194,8 @@ fn tables(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
             row.rows_count as i64,
             row.ends_with_newline,
             row.written_pass.map(|pass| pass as i64),
-            memory.pass as i64
+            memory.pass as i64,
+            row.encoding
         ])?;
     }
     Ok(())

@@ -41,6 +41,9 @@ pub struct TableMemory {
     pub ends_with_newline: bool,
     /// Last pass that wrote the file in place.
     pub written_pass: Option<u64>,
+    /// The encoding that it was taken for; blank where no byte of it told.
+    #[serde(default)]
+    pub encoding: String,
 }
 
 /// A value written for a side.

@@ -255,6 +255,7 @@ impl Store {
                 rows_count: number(row, 11)?,
                 ends_with_newline: row.get(12)?,
                 written_pass: row.get::<_, Option<i64>>(13)?.map(|pass| pass as u64),
+                encoding: row.get(15)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

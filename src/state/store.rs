@@ -112,6 +112,7 @@ CREATE INDEX documents_open ON documents(is_open) WHERE is_open = 1;
 CREATE TABLE events(a INTEGER NOT NULL, b INTEGER NOT NULL, PRIMARY KEY(a, b)) WITHOUT ROWID;
 "),
     Migration::Program(decisions::into_blocks),
+    Migration::Sql("ALTER TABLE tables ADD COLUMN encoding TEXT NOT NULL DEFAULT '';"),
 ];
 
 impl Store {

@@ -77,6 +77,10 @@ pub(super) fn remember_table(
         },
         exports: seen.exports,
         ends_with_newline: export.ends_with_newline(),
+        encoding: match export.dialect.encoding_proven {
+            true => export.dialect.encoding.name(),
+            false => old.encoding,
+        },
         ..old
     };
     if seen.memory.is_some()

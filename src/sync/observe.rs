@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Config, Contents, TableConfig, WriteBack};
 use crate::disk::{Disk, Identity};
-use crate::exports::{Export, Refusal};
+use crate::exports::{Encoding, Export, Refusal, Settings};
 use crate::merge::deliver::Route;
 use crate::model::{Place, Problem, Row, Table};
 use crate::state::memory::MarkRow;
@@ -480,7 +480,12 @@ fn read(
             "it is read once it is complete again",
         ));
     }
-    let settings = seen.config.settings();
+    let before = seen.memory.as_ref().map(|memory| &memory.encoding);
+    let taken_for = before.and_then(|label| Encoding::from_label(label));
+    let settings = Settings {
+        taken_for: taken_for.filter(|encoding| !encoding.is_utf16()),
+        ..seen.config.settings()
+    };
     let export = Export::read(source, table, &settings, &seen.file(), seed)
         .map_err(|refusal| refused(seen, refusal))?;
     // What was read is only worth something if it was one version of the file.
