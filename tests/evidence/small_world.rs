@@ -324,8 +324,25 @@ fn presence(case: u64, tally: &mut Tally) -> Result<(), String> {
             ));
         }
     }
+    if three == [Stands::There; 3] {
+        other_columns_are_noticed(&mut exchange, policy)?;
+    }
     tally.count("presences", 1);
     Ok(())
+}
+
+/// Under a configuration that reads a field from another column, files that nobody touched say something else.
+fn other_columns_are_noticed(exchange: &mut Exchange, policy: &str) -> Result<(), String> {
+    for _ in 0..2 {
+        made(exchange.pass())?;
+    }
+    let text = config("csv", policy, "fill", [true, true]);
+    let other = "export = \"customers.csv\"\ncolumns = { \"City\" = \"Ort\" }\n";
+    exchange.config = crate::exchange::parse(&text.replacen("export = \"customers.csv\"\n", other, 1));
+    match exchange.pass() {
+        Ok(Outcome::Halted { .. }) => Ok(()),
+        other => Err(format!("other columns were not noticed: {other:?}")),
+    }
 }
 
 /// What a cell of the histories may hold, the first one at the beginning.

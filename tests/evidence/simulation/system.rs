@@ -405,6 +405,8 @@ impl System {
                 let chunks = 2 + dice.below(5);
                 // Some programs write line by line: what stands there looks whole at any moment.
                 let by_line = dice.chance(50);
+                // Some keep the time of what they copy from the first byte on.
+                let modified = dice.chance(25).then_some(7);
                 for chunk in 1..chunks {
                     let end = export.bytes.len() * chunk / chunks;
                     let lines = export.bytes[..end].iter().rposition(|byte| *byte == b'\n');
@@ -414,12 +416,12 @@ impl System {
                         Step::Write {
                             path: path.clone(),
                             bytes: export.bytes[..end].to_vec(),
-                            modified: None,
+                            modified,
                         },
                     ));
                     at += 1 + dice.next() % longest;
                 }
-                steps.push((at, whole(None)));
+                steps.push((at, whole(modified)));
                 steps.push((at + MILLI, Step::Close(path.clone())));
             }
             0 => {
