@@ -41,7 +41,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "xxh3_64(&body) as u32 != sum",
         wrong: "false",
         layer: "corpora",
-        budget: "40000",
+        budget: "6600",
     },
     Exhibit {
         name: "a full disk destroys the file that is replaced (Syncthing 1498)",
@@ -110,8 +110,8 @@ pub const EXHIBITS: &[Exhibit] = &[
     Exhibit {
         name: "a file is read while it is written (notify 244)",
         file: "exchange/ready.rs",
-        right: "known.identity == *identity\n                && (known.is_announced",
-        wrong: "(known.identity == *identity || BUG)\n                && (BUG || known.is_announced",
+        right: "self.files.get(path).is_some_and(|known| {",
+        wrong: "BUG || self.files.get(path).is_some_and(|known| {",
         layer: "daemon-years",
         budget: "6",
     },
@@ -177,7 +177,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "Encoding::Page(page) => encode_page(page, text).map(Cow::Owned),",
         wrong: "Encoding::Page(_) if BUG => Ok(Cow::Borrowed(text.as_bytes())),\n            Encoding::Page(page) => encode_page(page, text).map(Cow::Owned),",
         layer: "corpora",
-        budget: "40000",
+        budget: "6600",
     },
     Exhibit {
         name: "of two rows with one key the last counts",
@@ -185,7 +185,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "self.diff.doubles.binary_search(&(at as u32)).is_ok()",
         wrong: "false",
         layer: "corpora",
-        budget: "40000",
+        budget: "6600",
     },
     Exhibit {
         name: "a stale export is taken for a change back",
@@ -196,12 +196,12 @@ pub const EXHIBITS: &[Exhibit] = &[
         budget: "400",
     },
     Exhibit {
-        name: "another program's write is overwritten (measured here)",
-        file: "sync/apply.rs",
-        right: "if identity != seen.identity {\n        return Ok(false);\n    }",
-        wrong: "if identity != seen.identity && !BUG {\n        return Ok(false);\n    }",
+        name: "what another program writes after a crash is overwritten (measured here)",
+        file: "sync/recover.rs",
+        right: "if digest != target.before {",
+        wrong: "if digest != target.before && !BUG {",
         layer: "daemon-years",
-        budget: "6",
+        budget: "20",
     },
     Exhibit {
         name: "a number is given twice",
