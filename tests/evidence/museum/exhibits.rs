@@ -41,7 +41,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "if hash.digest() != sum {",
         wrong: "if hash.digest() != sum && !BUG {",
         layer: "corpora",
-        budget: "6600",
+        budget: "660",
     },
     Exhibit {
         name: "a full disk destroys the file that was to be replaced (Syncthing 1498)",
@@ -121,7 +121,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "about.as_ref() == Some(print)",
         wrong: "true",
         layer: "histories",
-        budget: "2000",
+        budget: "400",
     },
     Exhibit {
         name: "a status hides a difference (vdirsyncer 1155)",
@@ -177,7 +177,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "Encoding::Page(page) => encode_page(page, text).map(Cow::Owned),",
         wrong: "Encoding::Page(_) if BUG => Ok(Cow::Borrowed(text.as_bytes())),\n            Encoding::Page(page) => encode_page(page, text).map(Cow::Owned),",
         layer: "corpora",
-        budget: "6600",
+        budget: "660",
     },
     Exhibit {
         name: "of two rows with one key the last counts",
@@ -185,7 +185,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "self.diff.doubles.binary_search(&(at as u32)).is_ok()",
         wrong: "false",
         layer: "corpora",
-        budget: "6600",
+        budget: "660",
     },
     Exhibit {
         name: "a stale export is taken for a change back",
@@ -217,6 +217,6 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "&& !export.ends_with_newline()\n        && memory.is_some_and(|memory| memory.ends_with_newline)",
         wrong: "&& !BUG && !export.ends_with_newline()\n        && memory.is_some_and(|memory| memory.ends_with_newline)",
         layer: "histories",
-        budget: "2000",
+        budget: "100",
     },
 ];
