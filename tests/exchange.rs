@@ -804,6 +804,51 @@ fn a_lacking_column_is_unknown_and_meets_for_the_first_time_when_it_appears() {
 }
 
 #[test]
+fn what_is_agreed_outlasts_the_column_of_the_contact_that_said_it() {
+    let config = IN_PLACE
+        .replace(
+            "\"customers.csv\"\nwrite_back = \"in-place\"",
+            "\"customers.csv\"\nwrite_back = \"updates\"",
+        )
+        .replace(
+            "\"vendors.csv\"\nwrite_back = \"in-place\"",
+            "\"vendors.csv\"\nwrite_back = \"updates\"",
+        );
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    // The vendor's system has imported the new city, the customer's has not, and contacts do not show theirs any more.
+    let vendor = |note: &str| {
+        exchange.put(
+            "vendors.csv",
+            format!("{CONTACT}20,Acme,Oslo,1,a@x.example,{note}\r\n"),
+        );
+    };
+    exchange.put(
+        "contacts.csv",
+        "No.,Name,Phone No.,E-Mail,Note\r\nC1,Acme,1,a@x.example,hub\r\n",
+    );
+    for note in ["purchasing", "later", "later still"] {
+        vendor(note);
+        let plan = exchange.summary().plan;
+        assert!(plan.changes.is_empty(), "{plan:#?}");
+    }
+    assert_eq!(
+        row(&exchange, "banks.csv"),
+        "B1,Acme,Oslo,1,a@x.example,treasury"
+    );
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Oslo,1,a@x.example,ledger\r\n"),
+    );
+    assert!(exchange.summary().plan.changes.is_empty());
+    assert!(store(&exchange).in_flight().expect("counted").is_empty());
+}
+
+#[test]
 fn a_stale_export_is_not_read_as_news() {
     let config = IN_PLACE.replace(
         "\"customers.csv\"\nwrite_back = \"in-place\"",

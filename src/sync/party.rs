@@ -138,12 +138,14 @@ pub(super) fn decide_party<'w>(
     };
     if seats[0].met {
         for field in in_motion.iter() {
-            let of_base = party
-                .members
-                .iter()
-                .find_map(|member| member.cells.get(&field)?.base.clone());
-            if let Some(agreed) = exceptions.get(&field).cloned().or(of_base) {
-                party.agreed.insert(field, agreed);
+            let mut members = party.members.iter();
+            let is_spoken_of = members.any(|member| member.cells.contains_key(&field));
+            // Where the contact does not show the field any more, another side's base may be older than what is agreed.
+            let mut met = seats.iter().filter(|seat| seat.met && is_spoken_of);
+            let of_base = met.find_map(|seat| seat.base_of(field));
+            let agreed = exceptions.get(&field).map(String::as_str).or(of_base);
+            if let Some(agreed) = agreed {
+                party.agreed.insert(field, agreed.to_owned());
             }
         }
     }

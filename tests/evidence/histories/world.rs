@@ -218,8 +218,7 @@ impl<'t> World<'t> {
                 }
             }
             Step::Column(system) => {
-                // Only counterparts: what becomes of a field that contacts no longer show is left to a test of its own.
-                let system = &mut self.systems[1 + system % (count - 1)];
+                let system = &mut self.systems[system % count];
                 // The file of a system that is edited in place is its data.
                 if !system.setup.in_place && !system.setup.delta {
                     system.hides = !system.hides;
