@@ -647,6 +647,44 @@ fn what_a_person_took_from_a_delta_stays_although_no_later_delta_lists_it() {
 }
 
 #[test]
+fn a_blank_of_a_first_meeting_is_filled_once_the_others_are_decided_on_although_no_delta_lists_it()
+{
+    let config = IN_PLACE.replace(
+        "\"contacts.csv\"\nwrite_back = \"in-place\"",
+        "\"contacts.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
+    );
+    let exchange = Exchange::new(&config);
+    let contacts = |row: &str| exchange.put("contacts.csv", format!("{CONTACT}{row}\r\n"));
+    contacts("C1,Acme,,1,a@x.example,hub");
+    exchange
+        .put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Bari,1,a@x.example,ledger\r\n"),
+        )
+        .put(
+            "vendors.csv",
+            format!("{CONTACT}20,Acme,Oslo,1,a@x.example,purchasing\r\n"),
+        )
+        .put(
+            "banks.csv",
+            format!("{CONTACT}B1,Acme,Oslo,1,a@x.example,treasury\r\n"),
+        )
+        .put("relations.csv", RELATIONS);
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    contacts("C2,Beta,Kiel,7,b@x.example,hub");
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "customer"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let plan = exchange.summary().plan;
+    assert!(plan.debts.is_empty(), "{plan:#?}");
+    assert!(row(&exchange, "vendors.csv").contains("Bari"));
+    assert!(
+        exchange
+            .text("updates/contacts_000002.csv")
+            .contains("Bari")
+    );
+}
+
+#[test]
 fn what_a_side_said_at_a_first_meeting_stands_while_its_export_says_nothing() {
     let exchange = Exchange::new(IN_PLACE);
     let customers = format!("{CONTACT}10,Acme,Bari,1,a@x.example,ledger\r\n");
