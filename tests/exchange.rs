@@ -759,6 +759,44 @@ fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
 }
 
 #[test]
+fn nothing_waits_for_a_counterpart_whose_contact_is_gone_and_its_late_import_is_no_news() {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    let contacts = |rows: &str| {
+        let other = "C2,Beta,Kiel,7,b@x.example,hub";
+        exchange.put("contacts.csv", format!("{CONTACT}{rows}{other}\r\n"));
+        exchange.summary()
+    };
+    let customer = |city: &str, phone: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
+        exchange.put("customers.csv", text);
+        exchange.summary()
+    };
+    // The update with the new phone number carries the city as well.
+    contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    assert!(!store(&exchange).in_flight().expect("counted").is_empty());
+    contacts("");
+    assert!(store(&exchange).in_flight().expect("counted").is_empty());
+    // The contact comes back, and the customer gets a new city before its system imports that update.
+    contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    customer("Bari", "1");
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Bari,2,a@x.example,hub"
+    );
+    let conflicts = customer("Rome", "2").plan.conflicts;
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    assert_eq!(conflicts[0].field, "City");
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Bari,2,a@x.example,hub"
+    );
+}
+
+#[test]
 fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
     let config = IN_PLACE.replace(
         "\"customers.csv\"\nwrite_back = \"in-place\"",

@@ -202,9 +202,10 @@ fn tables(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
 
 /// What was answered, and what is in flight from now on.
 fn send(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
-    // A counterpart that left one party may have been written to in another: the old goes first.
+    // A counterpart that left one party may have been written to in another: the old is answered first.
     for row in &memory.parted {
-        let leave = "DELETE FROM sent WHERE table_name = ?1 AND no = ?2";
+        let leave = "UPDATE sent SET acknowledged_export = (SELECT exports FROM tables WHERE name = ?1) \
+                     WHERE table_name = ?1 AND no = ?2 AND acknowledged_export IS NULL";
         db.prepare_cached(leave)?
             .execute(params![row.table, row.no])?;
     }

@@ -6,7 +6,7 @@ use crate::merge::party::Member;
 use crate::merge::{FieldMerge, Merged, Party, Values, merge};
 use crate::model::{FieldId, FieldSet, Form, Kind, Problem, Row, Side, Table, form};
 use crate::state::StateError;
-use crate::state::memory::GoneRow;
+use crate::state::memory::{AgreedRow, GoneRow};
 use crate::state::queries::SentValue;
 
 use super::consequences::{conflict, record_base, record_party};
@@ -78,7 +78,7 @@ pub(super) fn decide_party<'w>(
         return Ok(None);
     };
     if hub.seen.export.is_some() && !hub.is_new && !hub.seen.exists(contact) {
-        looked_at(world, &hub.no, decided);
+        end(world, &hub.no, before, decided)?;
         return Ok(None);
     }
     miss_company(world, contact, &hub, notes);
@@ -97,10 +97,10 @@ pub(super) fn decide_party<'w>(
     let known_as = world.former(Table::Contacts, &contact_no).to_owned();
     let is_pending = world.pending.contacts.contains(&known_as);
     if is_pending && !seats[0].met {
-        decided.memory.parted.push(GoneRow {
-            table: "contacts".to_owned(),
-            no: contact_no.clone(),
-        });
+        decided
+            .memory
+            .parted
+            .push(parted(Table::Contacts, contact_no.clone()));
     }
     let exceptions: BTreeMap<FieldId, String> = match is_pending {
         true => {
@@ -265,20 +265,50 @@ fn miss_company(world: &World<'_>, contact: u64, hub: &Seat<'_>, notes: &mut Not
     notes.trouble(Table::Contacts, at);
 }
 
-/// A counterpart that left the party: what was in flight towards it is nobody's any more.
+/// A party whose contact is gone: nothing waits for those who are left, and nothing is agreed among them.
+fn end(
+    world: &World<'_>,
+    no: &str,
+    before: [Option<u64>; Kind::COUNT],
+    decided: &mut Decided,
+) -> Result<(), StateError> {
+    looked_at(world, no, decided);
+    decided
+        .memory
+        .parted
+        .push(parted(Table::Contacts, no.to_owned()));
+    for kind in Kind::all() {
+        if let Some(left) = before[kind.0 as usize] {
+            part(world, kind, left, decided)?;
+        }
+    }
+    let agreed = world.pending.agreed(no).iter();
+    decided
+        .memory
+        .agreed
+        .extend(agreed.map(|(field, _)| AgreedRow {
+            contact: no.to_owned(),
+            field: field.clone(),
+            value: None,
+        }));
+    Ok(())
+}
+
+/// A counterpart that left the party: nothing waits for it any more.
 fn part(world: &World<'_>, kind: Kind, key: u64, decided: &mut Decided) -> Result<(), StateError> {
     let table = Table::Counterparts(kind);
     let Some(seen) = world.tables[table.index()].as_ref() else {
         return Ok(());
     };
-    if let Some(no) = seen
-        .base(key)?
-        .and_then(|row| row.get(0).map(str::to_owned))
-    {
-        decided.memory.parted.push(GoneRow {
-            table: table.name().to_owned(),
-            no,
-        });
-    }
+    let base = seen.base(key)?;
+    let no = base.and_then(|row| row.get(0).map(str::to_owned));
+    decided.memory.parted.extend(no.map(|no| parted(table, no)));
     Ok(())
+}
+
+fn parted(table: Table, no: String) -> GoneRow {
+    GoneRow {
+        table: table.name().to_owned(),
+        no,
+    }
 }
