@@ -684,6 +684,29 @@ fn a_blank_of_a_first_meeting_is_filled_once_the_others_are_decided_on_although_
     );
 }
 
+fn put_city(exchange: &Exchange, file: &str, no: &str, city: &str) {
+    let other = "X9,Beta,Kiel,7,b@x.example,other";
+    let text = format!("{CONTACT}{no},Acme,{city},1,a@x.example,row\r\n{other}\r\n");
+    exchange.put(file, text);
+}
+
+#[test]
+fn what_returns_while_its_contact_says_nothing_is_merged_once_that_speaks() {
+    let exchange = in_step(IN_PLACE);
+    let contacts = exchange.text("contacts.csv");
+    put_city(&exchange, "vendors.csv", "28", "Rome");
+    exchange.summary();
+    assert!(!exchange.text("relations.csv").contains("C1,VEND"));
+    exchange.put("contacts.csv", "");
+    put_city(&exchange, "vendors.csv", "20", "Oslo");
+    exchange.summary();
+    assert!(exchange.text("relations.csv").contains("C1,VEND"));
+    exchange.put("contacts.csv", contacts);
+    let conflicts = exchange.summary().plan.conflicts;
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    assert_eq!(conflicts[0].field, "City");
+}
+
 #[test]
 fn what_a_side_said_at_a_first_meeting_stands_while_its_export_says_nothing() {
     let exchange = Exchange::new(IN_PLACE);
