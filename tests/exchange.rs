@@ -684,10 +684,60 @@ fn a_blank_of_a_first_meeting_is_filled_once_the_others_are_decided_on_although_
     );
 }
 
+/// Contacts in place, customers as deltas and vendors in place: each a party's rows of a city.
+fn with_delta_customers() -> Exchange {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
+    );
+    let exchange = Exchange::new(&config);
+    let relations: String = RELATIONS.split_inclusive("\r\n").take(3).collect();
+    exchange.put("relations.csv", relations);
+    exchange
+}
+
 fn put_city(exchange: &Exchange, file: &str, no: &str, city: &str) {
     let other = "X9,Beta,Kiel,7,b@x.example,other";
     let text = format!("{CONTACT}{no},Acme,{city},1,a@x.example,row\r\n{other}\r\n");
     exchange.put(file, text);
+}
+
+#[test]
+fn a_decision_is_carried_out_where_a_record_that_joins_is_listed_by_no_delta() {
+    let exchange = with_delta_customers();
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    put_city(&exchange, "customers.csv", "10", "Rome");
+    put_city(&exchange, "vendors.csv", "20", "Rome");
+    exchange.summary();
+    // The contact goes and comes back: whom it meets again may differ, and the customer is not listed.
+    put_city(&exchange, "contacts.csv", "C8", "Rome");
+    put_city(&exchange, "customers.csv", "18", "Rome");
+    exchange.summary();
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    put_city(&exchange, "vendors.csv", "20", "Oslo");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    assert!(row(&exchange, "vendors.csv").contains("Rome"));
+}
+
+#[test]
+fn what_a_record_said_in_a_conflict_is_known_after_its_party_ended_although_no_delta_lists_it() {
+    let exchange = with_delta_customers();
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    put_city(&exchange, "customers.csv", "10", "Bari");
+    put_city(&exchange, "vendors.csv", "20", "Rome");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    put_city(&exchange, "contacts.csv", "C8", "Rome");
+    put_city(&exchange, "customers.csv", "18", "Rome");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    let plan = exchange.summary().plan;
+    assert!(plan.debts.is_empty(), "{:#?}", plan.debts);
+    let says = plan.conflicts[0].claims.iter();
+    let says: Vec<_> = says.map(|claim| claim.shows.as_deref()).collect();
+    assert_eq!(says, [Some("Rome"), Some("Bari"), Some("Rome")]);
 }
 
 #[test]

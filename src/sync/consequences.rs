@@ -160,10 +160,10 @@ pub(super) fn record_base(
 ) {
     let table = seat.side.table();
     if let (Some(old), Some(base)) = (seat.unlisted, &seat.base) {
-        // It shows its base, but for what it said in a conflict that is over now.
+        // It shows its base, but for what it said in conflicts: open ones have its word, and its base gets what it said in others.
         let moved = cells
             .into_iter()
-            .filter(|(column, now)| now.is_some() && base.get(*column) != now.as_deref());
+            .filter(|(column, now)| base.get(*column) != now.as_deref());
         let moved: Vec<(usize, Option<String>)> = moved.collect();
         if !moved.is_empty() {
             decided.carried.entry(table).or_default().insert(old, moved);

@@ -78,7 +78,7 @@ pub(super) fn decide_party<'w>(
         return Ok(None);
     };
     if hub.seen.export.is_some() && !hub.is_new && !hub.seen.exists(contact) {
-        end(world, &hub.no, before, decided)?;
+        end(world, &hub.no, before, decided, notes)?;
         return Ok(None);
     }
     miss_company(world, contact, &hub, notes);
@@ -86,7 +86,7 @@ pub(super) fn decide_party<'w>(
     for kind in Kind::all() {
         let key = now[kind.0 as usize];
         if let Some(left) = before[kind.0 as usize].filter(|left| Some(*left) != key) {
-            part(world, kind, left, decided)?;
+            part(world, kind, left, decided, notes)?;
         }
         if let Some(key) = key {
             let met = before[kind.0 as usize] == Some(key);
@@ -266,11 +266,12 @@ fn miss_company(world: &World<'_>, contact: u64, hub: &Seat<'_>, notes: &mut Not
 }
 
 /// A party whose contact is gone: nothing waits for those who are left, and nothing is agreed among them.
-fn end(
-    world: &World<'_>,
+fn end<'w>(
+    world: &World<'w>,
     no: &str,
     before: [Option<u64>; Kind::COUNT],
     decided: &mut Decided,
+    notes: &mut Notes<'w>,
 ) -> Result<(), StateError> {
     looked_at(world, no, decided);
     decided
@@ -279,7 +280,7 @@ fn end(
         .push(parted(Table::Contacts, no.to_owned()));
     for kind in Kind::all() {
         if let Some(left) = before[kind.0 as usize] {
-            part(world, kind, left, decided)?;
+            part(world, kind, left, decided, notes)?;
         }
     }
     let agreed = world.pending.agreed(no).iter();
@@ -294,15 +295,24 @@ fn end(
     Ok(())
 }
 
-/// A counterpart that left the party: nothing waits for it any more.
-fn part(world: &World<'_>, kind: Kind, key: u64, decided: &mut Decided) -> Result<(), StateError> {
-    let table = Table::Counterparts(kind);
-    let Some(seen) = world.tables[table.index()].as_ref() else {
+/// A counterpart that left the party: nothing waits for it any more. What it said in conflicts there goes with it as its base,
+/// so that whom it meets next learns of it although no later delta lists it.
+fn part<'w>(
+    world: &World<'w>,
+    kind: Kind,
+    key: u64,
+    decided: &mut Decided,
+    notes: &mut Notes<'w>,
+) -> Result<(), StateError> {
+    let Some(seat) = seat(world, Side::Counterpart(kind), key, true, notes)? else {
         return Ok(());
     };
-    let base = seen.base(key)?;
-    let no = base.and_then(|row| row.get(0).map(str::to_owned));
-    decided.memory.parted.extend(no.map(|no| parted(table, no)));
+    if let Some(shown) = &seat.shown {
+        let cells = shown.cells().map(|cell| cell.map(str::to_owned));
+        record_base(&seat, cells.enumerate().collect(), decided);
+    }
+    let table = seat.side.table();
+    decided.memory.parted.push(parted(table, seat.no));
     Ok(())
 }
 
