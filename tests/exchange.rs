@@ -609,6 +609,13 @@ fn an_import_that_brings_back_what_an_update_carried_along_is_held() {
         row(&exchange, "contacts.csv"),
         "C1,Acme,Bari,2,a@x.example,hub"
     );
+    // It does not become news by standing there for long.
+    for export in 1..=5 {
+        let text = format!("{CONTACT}10,Acme,Rome,2,a@x.example,export {export}\r\n");
+        exchange.put("customers.csv", text);
+        assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    }
+    assert!(row(&exchange, "contacts.csv").contains("Bari"));
 }
 
 #[test]

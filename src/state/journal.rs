@@ -244,12 +244,13 @@ fn send(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
 }
 
 /// Forgets answered values that no late import can bring back any more. While a record has something in flight, the update that
-/// carries it is still to be imported, and may bring back what it carried along.
+/// carries it is still to be imported, and may bring back what it carried along; and what it has brought back waits for a decision.
 fn forget_answered(db: &Connection, table: &str, before_export: u64) -> Result<(), StateError> {
     let mut forget = db.prepare_cached(
         "DELETE FROM sent WHERE table_name = ?1 AND acknowledged_export < ?2 AND NOT EXISTS (SELECT 1 FROM sent \
          AS waiting WHERE waiting.table_name = sent.table_name AND waiting.no = sent.no AND \
-         waiting.acknowledged_export IS NULL)",
+         waiting.acknowledged_export IS NULL) AND NOT EXISTS (SELECT 1 FROM conflicts WHERE \
+         conflicts.contact = sent.contact AND conflicts.field = sent.field)",
     )?;
     forget.execute(params![table, before_export as i64])?;
     Ok(())
