@@ -1005,6 +1005,27 @@ fn what_is_agreed_outlasts_the_column_of_the_contact_that_said_it() {
 }
 
 #[test]
+fn what_is_agreed_outlasts_the_counterpart_that_said_it() {
+    let config = IN_PLACE.replace(
+        "\"vendors.csv\"\nwrite_back = \"in-place\"",
+        "\"vendors.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        "No.,Name,Phone No.,E-Mail,Note\r\nC1,Acme,1,a@x.example,hub\r\n",
+    );
+    put_city(&exchange, "customers.csv", "10", "Oslo");
+    exchange.summary();
+    assert!(row(&exchange, "banks.csv").contains("Oslo"));
+    // The vendor's system has not imported the new city by the time the customer is gone.
+    put_city(&exchange, "customers.csv", "18", "Oslo");
+    let plan = exchange.summary().plan;
+    assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+    assert!(row(&exchange, "banks.csv").contains("Oslo"));
+}
+
+#[test]
 fn a_stale_export_is_not_read_as_news() {
     let config = IN_PLACE.replace(
         "\"customers.csv\"\nwrite_back = \"in-place\"",

@@ -83,10 +83,11 @@ pub(super) fn decide_party<'w>(
     }
     miss_company(world, contact, &hub, notes);
     let mut seats = vec![hub];
+    let mut left = Vec::new();
     for kind in Kind::all() {
         let key = now[kind.0 as usize];
-        if let Some(left) = before[kind.0 as usize].filter(|left| Some(*left) != key) {
-            part(world, kind, left, decided, notes)?;
+        if let Some(was) = before[kind.0 as usize].filter(|was| Some(*was) != key) {
+            left.extend(part(world, kind, was, decided, notes)?);
         }
         if let Some(key) = key {
             let met = before[kind.0 as usize] == Some(key);
@@ -137,12 +138,14 @@ pub(super) fn decide_party<'w>(
         is_new: seats[0].is_new,
     };
     if seats[0].met {
+        let mut said: Vec<&Seat<'_>> = seats.iter().filter(|seat| seat.met).chain(&left).collect();
+        said.sort_by_key(|seat| seat.side);
         for field in in_motion.iter() {
             let mut members = party.members.iter();
             let is_spoken_of = members.any(|member| member.cells.contains_key(&field));
-            // Where the contact does not show the field any more, another side's base may be older than what is agreed.
-            let mut met = seats.iter().filter(|seat| seat.met && is_spoken_of);
-            let of_base = met.find_map(|seat| seat.base_of(field));
+            // Where who said it first does not show the field any more, or left, the next base may be older than what is agreed.
+            let mut said = said.iter().filter(|_| is_spoken_of);
+            let of_base = said.find_map(|seat| seat.base_of(field));
             let agreed = exceptions.get(&field).map(String::as_str).or(of_base);
             if let Some(agreed) = agreed {
                 party.agreed.insert(field, agreed.to_owned());
@@ -303,17 +306,17 @@ fn part<'w>(
     key: u64,
     decided: &mut Decided,
     notes: &mut Notes<'w>,
-) -> Result<(), StateError> {
-    let Some(seat) = seat(world, Side::Counterpart(kind), key, true, notes)? else {
-        return Ok(());
-    };
-    if let Some(shown) = &seat.shown {
-        let cells = shown.cells().map(|cell| cell.map(str::to_owned));
-        record_base(&seat, cells.enumerate().collect(), decided);
+) -> Result<Option<Seat<'w>>, StateError> {
+    let left = seat(world, Side::Counterpart(kind), key, true, notes)?;
+    if let Some(seat) = &left {
+        if let Some(shown) = &seat.shown {
+            let cells = shown.cells().map(|cell| cell.map(str::to_owned));
+            record_base(seat, cells.enumerate().collect(), decided);
+        }
+        let table = seat.side.table();
+        decided.memory.parted.push(parted(table, seat.no.clone()));
     }
-    let table = seat.side.table();
-    decided.memory.parted.push(parted(table, seat.no));
-    Ok(())
+    Ok(left)
 }
 
 fn parted(table: Table, no: String) -> GoneRow {
