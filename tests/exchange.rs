@@ -224,6 +224,21 @@ fn a_decision_on_what_has_changed_since_is_not_carried_out() {
 }
 
 #[test]
+fn a_decision_stands_although_the_policy_became_another_one_meanwhile() {
+    let exchange = in_step(IN_PLACE);
+    put_city(&exchange, "contacts.csv", "C1", "Oslo");
+    put_city(&exchange, "customers.csv", "10", "Bari");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let policy = "[merge]\non_conflict = \"counterpart\"\n";
+    exchange.summary_of(&format!("{}{policy}", exchange.config()));
+    for file in ["contacts.csv", "customers.csv", "vendors.csv"] {
+        assert!(row(&exchange, file).contains("Oslo"), "{file}");
+    }
+}
+
+#[test]
 fn a_conflict_settles_by_itself_when_the_sides_agree() {
     let exchange = in_step(IN_PLACE);
     exchange

@@ -387,6 +387,16 @@ pub(super) fn conflict(
     if !field.held && !overdue && !decided {
         return None;
     }
+    Some(dispute(seats, party, field, overdue))
+}
+
+/// What sides say against each other in a field, whether or not a policy chooses among them.
+pub(super) fn dispute(
+    seats: &[Seat<'_>],
+    party: &Party<'_>,
+    field: &FieldMerge,
+    overdue: bool,
+) -> Conflict {
     let name = field.field.def().name;
     let claims: Vec<Claim> = seats
         .iter()
@@ -436,11 +446,11 @@ pub(super) fn conflict(
     } else {
         format!("{movers} changed {name} without having shown the value that the others agreed on")
     };
-    Some(Conflict {
+    Conflict {
         contact: seats[0].no.clone(),
         field: name.to_owned(),
         agreed: field.before.clone(),
         claims,
         why,
-    })
+    }
 }

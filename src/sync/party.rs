@@ -9,7 +9,7 @@ use crate::state::StateError;
 use crate::state::memory::{AgreedRow, GoneRow};
 use crate::state::queries::SentValue;
 
-use super::consequences::{conflict, record_base, record_party};
+use super::consequences::{conflict, dispute, record_base, record_party};
 use super::couple::Counterparts;
 use super::decide::Decided;
 use super::family::{Families, company_of, given};
@@ -169,8 +169,12 @@ pub(super) fn decide_party<'w>(
                 continue;
             };
             let fresh = merged.fields.iter().find(|merge| merge.field == field);
+            // Who decided while the configured policy became another one has decided all the same.
             let about = fresh
-                .and_then(|merge| conflict(&seats, &party, merge))
+                .and_then(|merge| match merge.moved.is_empty() {
+                    true => conflict(&seats, &party, merge),
+                    false => Some(dispute(&seats, &party, merge, false)),
+                })
                 .map(|conflict| conflict.print());
             if about.as_ref() == Some(print) {
                 party.decided.insert(field, value.clone());
