@@ -225,6 +225,21 @@ fn a_decision_on_what_has_changed_since_is_not_carried_out() {
 }
 
 #[test]
+fn a_decision_stands_although_the_policy_became_another_one_meanwhile() {
+    let exchange = in_step(IN_PLACE);
+    put_city(&exchange, "contacts.csv", "C1", "Oslo");
+    put_city(&exchange, "customers.csv", "10", "Bari");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let policy = "[merge]\non_conflict = \"counterpart\"\n";
+    exchange.summary_of(&format!("{}{policy}", exchange.config()));
+    for file in ["contacts.csv", "customers.csv", "vendors.csv"] {
+        assert!(row(&exchange, file).contains("Oslo"), "{file}");
+    }
+}
+
+#[test]
 fn a_conflict_settles_by_itself_when_the_sides_agree() {
     let exchange = in_step(IN_PLACE);
     exchange
@@ -610,6 +625,13 @@ fn an_import_that_brings_back_what_an_update_carried_along_is_held() {
         row(&exchange, "contacts.csv"),
         "C1,Acme,Bari,2,a@x.example,hub"
     );
+    // It does not become news by standing there for long.
+    for export in 1..=5 {
+        let text = format!("{CONTACT}10,Acme,Rome,2,a@x.example,export {export}\r\n");
+        exchange.put("customers.csv", text);
+        assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    }
+    assert!(row(&exchange, "contacts.csv").contains("Bari"));
 }
 
 #[test]
@@ -645,6 +667,117 @@ fn what_a_person_took_from_a_delta_stays_although_no_later_delta_lists_it() {
         "{plan:#?}"
     );
     assert!(row(&exchange, "customers.csv").contains("Oslo"));
+}
+
+#[test]
+fn a_blank_of_a_first_meeting_is_filled_once_the_others_are_decided_on_although_no_delta_lists_it()
+{
+    let config = IN_PLACE.replace(
+        "\"contacts.csv\"\nwrite_back = \"in-place\"",
+        "\"contacts.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
+    );
+    let exchange = Exchange::new(&config);
+    let contacts = |row: &str| exchange.put("contacts.csv", format!("{CONTACT}{row}\r\n"));
+    contacts("C1,Acme,,1,a@x.example,hub");
+    exchange
+        .put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Bari,1,a@x.example,ledger\r\n"),
+        )
+        .put(
+            "vendors.csv",
+            format!("{CONTACT}20,Acme,Oslo,1,a@x.example,purchasing\r\n"),
+        )
+        .put(
+            "banks.csv",
+            format!("{CONTACT}B1,Acme,Oslo,1,a@x.example,treasury\r\n"),
+        )
+        .put("relations.csv", RELATIONS);
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    contacts("C2,Beta,Kiel,7,b@x.example,hub");
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "customer"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let plan = exchange.summary().plan;
+    assert!(plan.debts.is_empty(), "{plan:#?}");
+    assert!(row(&exchange, "vendors.csv").contains("Bari"));
+    assert!(
+        exchange
+            .text("updates/contacts_000002.csv")
+            .contains("Bari")
+    );
+}
+
+/// Contacts in place, customers as deltas and vendors in place: each a party's rows of a city.
+fn with_delta_customers() -> Exchange {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
+    );
+    let exchange = Exchange::new(&config);
+    let relations: String = RELATIONS.split_inclusive("\r\n").take(3).collect();
+    exchange.put("relations.csv", relations);
+    exchange
+}
+
+fn put_city(exchange: &Exchange, file: &str, no: &str, city: &str) {
+    let other = "X9,Beta,Kiel,7,b@x.example,other";
+    let text = format!("{CONTACT}{no},Acme,{city},1,a@x.example,row\r\n{other}\r\n");
+    exchange.put(file, text);
+}
+
+#[test]
+fn a_decision_is_carried_out_where_a_record_that_joins_is_listed_by_no_delta() {
+    let exchange = with_delta_customers();
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    put_city(&exchange, "customers.csv", "10", "Rome");
+    put_city(&exchange, "vendors.csv", "20", "Rome");
+    exchange.summary();
+    // The contact goes and comes back: whom it meets again may differ, and the customer is not listed.
+    put_city(&exchange, "contacts.csv", "C8", "Rome");
+    put_city(&exchange, "customers.csv", "18", "Rome");
+    exchange.summary();
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    put_city(&exchange, "vendors.csv", "20", "Oslo");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    assert!(row(&exchange, "vendors.csv").contains("Rome"));
+}
+
+#[test]
+fn what_a_record_said_in_a_conflict_is_known_after_its_party_ended_although_no_delta_lists_it() {
+    let exchange = with_delta_customers();
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    put_city(&exchange, "customers.csv", "10", "Bari");
+    put_city(&exchange, "vendors.csv", "20", "Rome");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    put_city(&exchange, "contacts.csv", "C8", "Rome");
+    put_city(&exchange, "customers.csv", "18", "Rome");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    let plan = exchange.summary().plan;
+    assert!(plan.debts.is_empty(), "{:#?}", plan.debts);
+    let says = plan.conflicts[0].claims.iter();
+    let says: Vec<_> = says.map(|claim| claim.shows.as_deref()).collect();
+    assert_eq!(says, [Some("Rome"), Some("Bari"), Some("Rome")]);
+}
+
+#[test]
+fn what_returns_while_its_contact_says_nothing_is_merged_once_that_speaks() {
+    let exchange = in_step(IN_PLACE);
+    let contacts = exchange.text("contacts.csv");
+    put_city(&exchange, "vendors.csv", "28", "Rome");
+    exchange.summary();
+    assert!(!exchange.text("relations.csv").contains("C1,VEND"));
+    exchange.put("contacts.csv", "");
+    put_city(&exchange, "vendors.csv", "20", "Oslo");
+    exchange.summary();
+    assert!(exchange.text("relations.csv").contains("C1,VEND"));
+    exchange.put("contacts.csv", contacts);
+    let conflicts = exchange.summary().plan.conflicts;
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    assert_eq!(conflicts[0].field, "City");
 }
 
 #[test]
@@ -719,6 +852,44 @@ fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
     );
     assert!(exchange.summary().plan.conflicts.is_empty());
     assert!(store(&exchange).in_flight().expect("counted").is_empty());
+}
+
+#[test]
+fn nothing_waits_for_a_counterpart_whose_contact_is_gone_and_its_late_import_is_no_news() {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    let contacts = |rows: &str| {
+        let other = "C2,Beta,Kiel,7,b@x.example,hub";
+        exchange.put("contacts.csv", format!("{CONTACT}{rows}{other}\r\n"));
+        exchange.summary()
+    };
+    let customer = |city: &str, phone: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
+        exchange.put("customers.csv", text);
+        exchange.summary()
+    };
+    // The update with the new phone number carries the city as well.
+    contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    assert!(!store(&exchange).in_flight().expect("counted").is_empty());
+    contacts("");
+    assert!(store(&exchange).in_flight().expect("counted").is_empty());
+    // The contact comes back, and the customer gets a new city before its system imports that update.
+    contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    customer("Bari", "1");
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Bari,2,a@x.example,hub"
+    );
+    let conflicts = customer("Rome", "2").plan.conflicts;
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    assert_eq!(conflicts[0].field, "City");
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Bari,2,a@x.example,hub"
+    );
 }
 
 #[test]
@@ -802,6 +973,72 @@ fn a_lacking_column_is_unknown_and_meets_for_the_first_time_when_it_appears() {
         "10,Acme,Rome,1,a@x.example,ledger"
     );
     assert!(row(&exchange, "contacts.csv").contains("Rome"));
+}
+
+#[test]
+fn what_is_agreed_outlasts_the_column_of_the_contact_that_said_it() {
+    let config = IN_PLACE
+        .replace(
+            "\"customers.csv\"\nwrite_back = \"in-place\"",
+            "\"customers.csv\"\nwrite_back = \"updates\"",
+        )
+        .replace(
+            "\"vendors.csv\"\nwrite_back = \"in-place\"",
+            "\"vendors.csv\"\nwrite_back = \"updates\"",
+        );
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    // The vendor's system has imported the new city, the customer's has not, and contacts do not show theirs any more.
+    let vendor = |note: &str| {
+        exchange.put(
+            "vendors.csv",
+            format!("{CONTACT}20,Acme,Oslo,1,a@x.example,{note}\r\n"),
+        );
+    };
+    exchange.put(
+        "contacts.csv",
+        "No.,Name,Phone No.,E-Mail,Note\r\nC1,Acme,1,a@x.example,hub\r\n",
+    );
+    for note in ["purchasing", "later", "later still"] {
+        vendor(note);
+        let plan = exchange.summary().plan;
+        assert!(plan.changes.is_empty(), "{plan:#?}");
+    }
+    assert_eq!(
+        row(&exchange, "banks.csv"),
+        "B1,Acme,Oslo,1,a@x.example,treasury"
+    );
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Oslo,1,a@x.example,ledger\r\n"),
+    );
+    assert!(exchange.summary().plan.changes.is_empty());
+    assert!(store(&exchange).in_flight().expect("counted").is_empty());
+}
+
+#[test]
+fn what_is_agreed_outlasts_the_counterpart_that_said_it() {
+    let config = IN_PLACE.replace(
+        "\"vendors.csv\"\nwrite_back = \"in-place\"",
+        "\"vendors.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        "No.,Name,Phone No.,E-Mail,Note\r\nC1,Acme,1,a@x.example,hub\r\n",
+    );
+    put_city(&exchange, "customers.csv", "10", "Oslo");
+    exchange.summary();
+    assert!(row(&exchange, "banks.csv").contains("Oslo"));
+    // The vendor's system has not imported the new city by the time the customer is gone.
+    put_city(&exchange, "customers.csv", "18", "Oslo");
+    let plan = exchange.summary().plan;
+    assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+    assert!(row(&exchange, "banks.csv").contains("Oslo"));
 }
 
 #[test]

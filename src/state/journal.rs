@@ -203,9 +203,10 @@ fn tables(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
 
 /// What was answered, and what is in flight from now on.
 fn send(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
-    // A counterpart that left one party may have been written to in another: the old goes first.
+    // A counterpart that left one party may have been written to in another: the old is answered first.
     for row in &memory.parted {
-        let leave = "DELETE FROM sent WHERE table_name = ?1 AND no = ?2";
+        let leave = "UPDATE sent SET acknowledged_export = (SELECT exports FROM tables WHERE name = ?1) \
+                     WHERE table_name = ?1 AND no = ?2 AND acknowledged_export IS NULL";
         db.prepare_cached(leave)?
             .execute(params![row.table, row.no])?;
     }
@@ -244,12 +245,13 @@ fn send(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
 }
 
 /// Forgets answered values that no late import can bring back any more. While a record has something in flight, the update that
-/// carries it is still to be imported, and may bring back what it carried along.
+/// carries it is still to be imported, and may bring back what it carried along; and what it has brought back waits for a decision.
 fn forget_answered(db: &Connection, table: &str, before_export: u64) -> Result<(), StateError> {
     let mut forget = db.prepare_cached(
         "DELETE FROM sent WHERE table_name = ?1 AND acknowledged_export < ?2 AND NOT EXISTS (SELECT 1 FROM sent \
          AS waiting WHERE waiting.table_name = sent.table_name AND waiting.no = sent.no AND \
-         waiting.acknowledged_export IS NULL)",
+         waiting.acknowledged_export IS NULL) AND NOT EXISTS (SELECT 1 FROM conflicts WHERE \
+         conflicts.contact = sent.contact AND conflicts.field = sent.field)",
     )?;
     forget.execute(params![table, before_export as i64])?;
     Ok(())

@@ -225,12 +225,13 @@ pub(super) fn remember_table(
     }
     let first_born = export.records.len() + unlisted.len();
     for (at, born) in born.iter().enumerate() {
-        // In place it will be read back as it was written; in a folder it is in flight.
+        // In place it will be read back as it was written; in a folder it is in flight. What is a problem is looked at again.
+        let is_troubled = troubled.is_some_and(|troubled| troubled.contains(&(first_born + at)));
         let print = match seen.route() {
-            Route::InPlace => export
+            Route::InPlace if !is_troubled => export
                 .new_row(&born.new)
                 .map_or(0, |bytes| export.print_of(&bytes)),
-            Route::Folder | Route::Nowhere | Route::Silent => 0,
+            Route::InPlace | Route::Folder | Route::Nowhere | Route::Silent => 0,
         };
         let link = match seen.table {
             Table::Relations => {

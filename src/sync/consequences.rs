@@ -28,16 +28,11 @@ pub(super) fn record_party(
     for field in &merged.fields {
         let mut new_base: Option<&str> = None;
         for (slot, (seat, delivery)) in seats.iter().zip(&field.deliveries).enumerate() {
+            new_base = new_base.or(base_after(seat, field.field, delivery.as_ref()));
             let Some(delivery) = delivery else { continue };
             let Some(column) = seat.side.table().column_of(field.field) else {
                 continue;
             };
-            // A base that stays although something else is decided says what was agreed before, so what is agreed now is kept apart.
-            let base = delivery.base.as_deref();
-            new_base = new_base.or(match seat.keeps_base() && base.is_some() {
-                true => seat.base.as_ref().and_then(|row| row.get(column)),
-                false => base,
-            });
             bases[slot].push((column, delivery.base.clone()));
             record_delivery(seats, seat, column, field, delivery, decided, problems);
         }
@@ -64,6 +59,21 @@ pub(super) fn record_party(
         resend(seat, slot, merged, decided);
         note_carried(contact, seat, slot, merged, decided);
         record_base(seat, cells, decided);
+    }
+}
+
+/// The base of a seat after the pass. One that stays although something else is decided says what was agreed before, so what is
+/// agreed now is kept apart.
+fn base_after<'s>(
+    seat: &'s Seat<'_>,
+    field: FieldId,
+    delivery: Option<&'s Delivery>,
+) -> Option<&'s str> {
+    match delivery {
+        Some(delivery) if !seat.keeps_base() || delivery.base.is_none() => delivery.base.as_deref(),
+        // A row that was read anew has lost what its export does not show any more.
+        None if !seat.keeps_base() && seat.unlisted.is_none() => None,
+        _ => seat.base_of(field),
     }
 }
 
@@ -150,10 +160,10 @@ pub(super) fn record_base(
 ) {
     let table = seat.side.table();
     if let (Some(old), Some(base)) = (seat.unlisted, &seat.base) {
-        // It shows its base, but for what it said in a conflict that is over now.
+        // It shows its base, but for what it said in conflicts: open ones have its word, and its base gets what it said in others.
         let moved = cells
             .into_iter()
-            .filter(|(column, now)| now.is_some() && base.get(*column) != now.as_deref());
+            .filter(|(column, now)| base.get(*column) != now.as_deref());
         let moved: Vec<(usize, Option<String>)> = moved.collect();
         if !moved.is_empty() {
             decided.carried.entry(table).or_default().insert(old, moved);
@@ -377,6 +387,16 @@ pub(super) fn conflict(
     if !field.held && !overdue && !decided {
         return None;
     }
+    Some(dispute(seats, party, field, overdue))
+}
+
+/// What sides say against each other in a field, whether or not a policy chooses among them.
+pub(super) fn dispute(
+    seats: &[Seat<'_>],
+    party: &Party<'_>,
+    field: &FieldMerge,
+    overdue: bool,
+) -> Conflict {
     let name = field.field.def().name;
     let claims: Vec<Claim> = seats
         .iter()
@@ -426,11 +446,11 @@ pub(super) fn conflict(
     } else {
         format!("{movers} changed {name} without having shown the value that the others agreed on")
     };
-    Some(Conflict {
+    Conflict {
         contact: seats[0].no.clone(),
         field: name.to_owned(),
         agreed: field.before.clone(),
         claims,
         why,
-    })
+    }
 }

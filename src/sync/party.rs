@@ -6,10 +6,10 @@ use crate::merge::party::Member;
 use crate::merge::{FieldMerge, Merged, Party, Values, merge};
 use crate::model::{FieldId, FieldSet, Form, Kind, Problem, Row, Side, Table, form};
 use crate::state::StateError;
-use crate::state::memory::GoneRow;
+use crate::state::memory::{AgreedRow, GoneRow};
 use crate::state::queries::SentValue;
 
-use super::consequences::{conflict, record_base, record_party};
+use super::consequences::{conflict, dispute, record_base, record_party};
 use super::couple::Counterparts;
 use super::decide::Decided;
 use super::family::{Families, company_of, given};
@@ -78,15 +78,16 @@ pub(super) fn decide_party<'w>(
         return Ok(None);
     };
     if hub.seen.export.is_some() && !hub.is_new && !hub.seen.exists(contact) {
-        looked_at(world, &hub.no, decided);
+        end(world, &hub.no, before, decided, notes)?;
         return Ok(None);
     }
     miss_company(world, contact, &hub, notes);
     let mut seats = vec![hub];
+    let mut left = Vec::new();
     for kind in Kind::all() {
         let key = now[kind.0 as usize];
-        if let Some(left) = before[kind.0 as usize].filter(|left| Some(*left) != key) {
-            part(world, kind, left, decided)?;
+        if let Some(was) = before[kind.0 as usize].filter(|was| Some(*was) != key) {
+            left.extend(part(world, kind, was, decided, notes)?);
         }
         if let Some(key) = key {
             let met = before[kind.0 as usize] == Some(key);
@@ -97,10 +98,10 @@ pub(super) fn decide_party<'w>(
     let known_as = world.former(Table::Contacts, &contact_no).to_owned();
     let is_pending = world.pending.contacts.contains(&known_as);
     if is_pending && !seats[0].met {
-        decided.memory.parted.push(GoneRow {
-            table: "contacts".to_owned(),
-            no: contact_no.clone(),
-        });
+        decided
+            .memory
+            .parted
+            .push(parted(Table::Contacts, contact_no.clone()));
     }
     let exceptions: BTreeMap<FieldId, String> = match is_pending {
         true => {
@@ -137,13 +138,17 @@ pub(super) fn decide_party<'w>(
         is_new: seats[0].is_new,
     };
     if seats[0].met {
+        let mut said: Vec<&Seat<'_>> = seats.iter().filter(|seat| seat.met).chain(&left).collect();
+        said.sort_by_key(|seat| seat.side);
         for field in in_motion.iter() {
-            let of_base = party
-                .members
-                .iter()
-                .find_map(|member| member.cells.get(&field)?.base.clone());
-            if let Some(agreed) = exceptions.get(&field).cloned().or(of_base) {
-                party.agreed.insert(field, agreed);
+            let mut members = party.members.iter();
+            let is_spoken_of = members.any(|member| member.cells.contains_key(&field));
+            // Where who said it first does not show the field any more, or left, the next base may be older than what is agreed.
+            let mut said = said.iter().filter(|_| is_spoken_of);
+            let of_base = said.find_map(|seat| seat.base_of(field));
+            let agreed = exceptions.get(&field).map(String::as_str).or(of_base);
+            if let Some(agreed) = agreed {
+                party.agreed.insert(field, agreed.to_owned());
             }
         }
     }
@@ -164,8 +169,12 @@ pub(super) fn decide_party<'w>(
                 continue;
             };
             let fresh = merged.fields.iter().find(|merge| merge.field == field);
+            // Who decided while the configured policy became another one has decided all the same.
             let about = fresh
-                .and_then(|merge| conflict(&seats, &party, merge))
+                .and_then(|merge| match merge.moved.is_empty() {
+                    true => conflict(&seats, &party, merge),
+                    false => Some(dispute(&seats, &party, merge, false)),
+                })
                 .map(|conflict| conflict.print());
             if about.as_ref() == Some(print) {
                 party.decided.insert(field, value.clone());
@@ -263,20 +272,60 @@ fn miss_company(world: &World<'_>, contact: u64, hub: &Seat<'_>, notes: &mut Not
     notes.trouble(Table::Contacts, at);
 }
 
-/// A counterpart that left the party: what was in flight towards it is nobody's any more.
-fn part(world: &World<'_>, kind: Kind, key: u64, decided: &mut Decided) -> Result<(), StateError> {
-    let table = Table::Counterparts(kind);
-    let Some(seen) = world.tables[table.index()].as_ref() else {
-        return Ok(());
-    };
-    if let Some(no) = seen
-        .base(key)?
-        .and_then(|row| row.get(0).map(str::to_owned))
-    {
-        decided.memory.parted.push(GoneRow {
-            table: table.name().to_owned(),
-            no,
-        });
+/// A party whose contact is gone: nothing waits for those who are left, and nothing is agreed among them.
+fn end<'w>(
+    world: &World<'w>,
+    no: &str,
+    before: [Option<u64>; Kind::COUNT],
+    decided: &mut Decided,
+    notes: &mut Notes<'w>,
+) -> Result<(), StateError> {
+    looked_at(world, no, decided);
+    decided
+        .memory
+        .parted
+        .push(parted(Table::Contacts, no.to_owned()));
+    for kind in Kind::all() {
+        if let Some(left) = before[kind.0 as usize] {
+            part(world, kind, left, decided, notes)?;
+        }
     }
+    let agreed = world.pending.agreed(no).iter();
+    decided
+        .memory
+        .agreed
+        .extend(agreed.map(|(field, _)| AgreedRow {
+            contact: no.to_owned(),
+            field: field.clone(),
+            value: None,
+        }));
     Ok(())
+}
+
+/// A counterpart that left the party: nothing waits for it any more. What it said in conflicts there goes with it as its base,
+/// so that whom it meets next learns of it although no later delta lists it.
+fn part<'w>(
+    world: &World<'w>,
+    kind: Kind,
+    key: u64,
+    decided: &mut Decided,
+    notes: &mut Notes<'w>,
+) -> Result<Option<Seat<'w>>, StateError> {
+    let left = seat(world, Side::Counterpart(kind), key, true, notes)?;
+    if let Some(seat) = &left {
+        if let Some(shown) = &seat.shown {
+            let cells = shown.cells().map(|cell| cell.map(str::to_owned));
+            record_base(seat, cells.enumerate().collect(), decided);
+        }
+        let table = seat.side.table();
+        decided.memory.parted.push(parted(table, seat.no.clone()));
+    }
+    Ok(left)
+}
+
+fn parted(table: Table, no: String) -> GoneRow {
+    GoneRow {
+        table: table.name().to_owned(),
+        no,
+    }
 }

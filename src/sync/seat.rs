@@ -140,20 +140,20 @@ impl Seat<'_> {
         self.at.is_none() && self.unlisted.is_none() && !self.is_new
     }
 
+    /// What it showed of a field when it was last merged, whether or not its export still has the column.
+    pub(super) fn base_of(&self, field: FieldId) -> Option<&str> {
+        let column = self.side.table().column_of(field)?;
+        self.base.as_ref()?.get(column)
+    }
+
     /// What it shows of a field and what it showed when it was last merged; `None` where its table has no such field.
     fn says(&self, field: FieldId) -> Option<(Option<&str>, Option<&str>)> {
         let column = self.side.table().column_of(field)?;
-        let is_there = match &self.seen.export {
-            Some(export) => export.columns.has(column),
-            None => {
-                let mut known = self.base.iter().chain(&self.shown);
-                known.any(|row| row.get(column).is_some())
-            }
-        };
-        is_there.then(|| {
-            let shown = self.shown.as_ref().and_then(|row| row.get(column));
-            (shown, self.base.as_ref().and_then(|row| row.get(column)))
-        })
+        let shown = self.shown.as_ref().and_then(|row| row.get(column));
+        let base = self.base_of(field);
+        let export = self.seen.export.as_ref();
+        let is_there = export.is_some_and(|export| export.columns.has(column));
+        (is_there || shown.is_some() || base.is_some()).then_some((shown, base))
     }
 }
 

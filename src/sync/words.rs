@@ -7,7 +7,7 @@ use crate::state::{StateError, Store};
 
 use super::observe::Seen;
 
-/// The values that records showed against what was agreed, which nobody has decided on.
+/// The values that records showed in conflicts that nobody has decided on, and that no base says.
 #[derive(Debug, Default)]
 pub struct Words(HashMap<(Table, String), Vec<(usize, String)>>);
 
@@ -26,7 +26,9 @@ impl Words {
             let Some(field) = FieldId::named(&open.conflict.field) else {
                 continue;
             };
-            for claim in open.conflict.claims.into_iter().filter(|claim| claim.moved) {
+            // What joins has no base to stand by, even where it brings nothing of its own.
+            let claims = open.conflict.claims.into_iter();
+            for claim in claims.filter(|claim| claim.moved || claim.base.is_none()) {
                 let table = claim.side.table();
                 if let (Some(column), Some(shows)) = (table.column_of(field), claim.shows) {
                     let of_record = words.0.entry((table, claim.no)).or_default();

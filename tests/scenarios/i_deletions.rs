@@ -240,3 +240,40 @@ fn i15_the_number_of_a_deleted_contact_is_not_given_again() {
     let made = exchange.run(&["create", "contact", "--name", "New"]);
     assert_eq!(made.out, "C2\n", "{made:?}");
 }
+
+#[test]
+fn i16_what_returns_while_the_other_end_is_gone_regains_its_relation_when_that_returns_too() {
+    for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
+        for [first, second] in [["contacts", kind.table], [kind.table, "contacts"]] {
+            for at_once in [true, false] {
+                let exchange = family(kind, way);
+                let no = |table: &str| if table == "contacts" { "C1" } else { kind.no };
+                let pass = || {
+                    let pass = exchange.summary().pass;
+                    if let ("updates", Some(pass)) = (way, pass) {
+                        import(&exchange, pass);
+                    }
+                };
+                let one = delete(&exchange, first, no(first));
+                if !at_once {
+                    pass();
+                }
+                let other = delete(&exchange, second, no(second));
+                if at_once {
+                    pass();
+                }
+                add(&exchange, first, &one);
+                pass();
+                add(&exchange, second, &other);
+                settled(&exchange, way);
+                let couplings = exchange.summary().couplings;
+                assert_eq!(couplings, 1, "{first}, then {second}, {at_once} {way}");
+                assert!(
+                    exchange
+                        .text("relations.csv")
+                        .contains(kind.relation().trim())
+                );
+            }
+        }
+    }
+}

@@ -11,6 +11,21 @@ use super::super::couple::PRIMARY_CONTACT;
 use super::super::observe::tagged;
 use super::{Arranger, Birth, NewRelation, canonical, cell, set};
 
+/// A relation that goes with one of its ends.
+fn taken(relation: &Relation) -> Taken {
+    Taken::Relation([
+        relation.contact.clone(),
+        relation.code.clone(),
+        relation.link.clone().unwrap_or_default(),
+        relation.no.clone(),
+    ])
+}
+
+/// Whether a mark says what this record took along.
+fn is_taken_by(row: &MarkRow, table: Table, no: &str) -> bool {
+    row.mark == Mark::Taken && row.table == table.name() && row.no == no
+}
+
 /// The cells of a counterpart that name its primary contact.
 pub(super) const PRIMARY_CELLS: [&str; 2] = [PRIMARY_CONTACT, "Contact"];
 
@@ -33,28 +48,36 @@ impl Arranger<'_, '_, '_> {
                     Table::Contacts => removal.relation.contact == no,
                     table => removal.table == Some(table) && removal.relation.no == no,
                 });
-                let relations = of_it.map(|removal| removal.relation.clone());
-                let mut taken: Vec<Taken> = relations
-                    .map(|row| {
-                        Taken::Relation([
-                            row.contact,
-                            row.code,
-                            row.link.unwrap_or_default(),
-                            row.no,
-                        ])
-                    })
-                    .collect();
+                let mut all: Vec<Taken> = of_it.map(|removal| taken(&removal.relation)).collect();
                 if seen.table == Table::Contacts {
-                    self.leave_counterparts(&no, &mut taken)?;
+                    self.leave_counterparts(&no, &mut all)?;
                     self.leave_persons(key)?;
                 }
-                if !taken.is_empty() {
-                    let body = serde_json::to_string(&taken)?;
-                    self.mark(Mark::Taken, seen.table, &no, body);
+                if !all.is_empty() {
+                    self.keep_for(seen.table, &no, all)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Adds to what a record regains when it comes back.
+    fn keep_for(&mut self, table: Table, no: &str, taken: Vec<Taken>) -> Result<(), StateError> {
+        let known = self.taken_by(table, no)?;
+        let new = taken.into_iter().filter(|taken| !known.contains(taken));
+        let all: Vec<Taken> = known.iter().cloned().chain(new).collect();
+        let body = serde_json::to_string(&all)?;
+        self.out.marked.retain(|row| !is_taken_by(row, table, no));
+        self.mark(Mark::Taken, table, no, body);
+        Ok(())
+    }
+
+    /// What a record took along when it disappeared. What was renamed in this pass counts.
+    fn taken_by(&self, table: Table, no: &str) -> Result<Vec<Taken>, StateError> {
+        let mut marks = self.out.marked.iter().chain(self.scene.marks);
+        let mark = marks.find(|row| is_taken_by(row, table, no));
+        let taken = mark.map(|mark| serde_json::from_str(&mark.body));
+        Ok(taken.transpose()?.unwrap_or_default())
     }
 
     /// The only cells that a disappearance blanks: Contact and Primary Contact No. where they named it.
@@ -144,15 +167,8 @@ impl Arranger<'_, '_, '_> {
 
     /// A record that comes back regains what its disappearance took, where both ends are still free.
     pub(super) fn give_back(&mut self, table: Table, no: &str) -> Result<(), StateError> {
-        let name = table.name();
-        let is_it = |row: &&MarkRow| row.mark == Mark::Taken && row.table == name && row.no == no;
-        // What was renamed in this pass counts.
-        let renamed = self.out.marked.iter().find(is_it);
-        let Some(mark) = renamed.or_else(|| self.scene.marks.iter().find(is_it)) else {
-            return Ok(());
-        };
-        let taken: Vec<Taken> = serde_json::from_str(&mark.body)?;
-        self.out.marked.retain(|row| !is_it(&row));
+        let taken = self.taken_by(table, no)?;
+        self.out.marked.retain(|row| !is_taken_by(row, table, no));
         self.unmark(Mark::Taken, table, no);
         for taken in taken {
             match taken {
@@ -213,11 +229,15 @@ impl Arranger<'_, '_, '_> {
         }
         if let Some(kind) = kind {
             let of = Table::Counterparts(kind);
-            let both = self.row(Table::Contacts, &relation.contact)?.is_some()
-                && self.row(of, &relation.no)?.is_some();
+            // Who is gone as well regains the relation in its turn.
+            for (table, no) in [(Table::Contacts, &relation.contact), (of, &relation.no)] {
+                if self.row(table, no)?.is_none() {
+                    return self.keep_for(table, no, vec![taken(&relation)]);
+                }
+            }
             let free = self.counterpart_of(&relation.contact, kind)?.is_none()
                 && self.contact_of(kind, &relation.no)?.is_none();
-            if !both || !free {
+            if !free {
                 return Ok(());
             }
             let (contact, key) = (self.concern(&relation.contact), self.key(&relation.no));

@@ -86,6 +86,10 @@ impl Oracle {
     pub fn retyped(&mut self, cell: &Cell, before: &str, value: &str, at: usize) {
         self.supersede(cell, before);
         self.excused.insert(before.to_owned());
+        // Whatever was typed in between was typed knowing what it replaced.
+        let known = self.replaces.get(before).cloned().unwrap_or_default();
+        let replaces = self.replaces.entry(value.to_owned()).or_default();
+        replaces.extend(known);
         self.held
             .entry(cell.clone())
             .or_default()

@@ -218,8 +218,7 @@ impl<'t> World<'t> {
                 }
             }
             Step::Column(system) => {
-                // Only counterparts: what becomes of a field that contacts no longer show is left to a test of its own.
-                let system = &mut self.systems[1 + system % (count - 1)];
+                let system = &mut self.systems[system % count];
                 // The file of a system that is edited in place is its data.
                 if !system.setup.in_place && !system.setup.delta {
                     system.hides = !system.hides;
@@ -764,30 +763,13 @@ impl<'t> World<'t> {
             .ok_or_else(|| "a second pass forgot a conflict".to_owned())
     }
 
-    /// Records of parties for which values are in flight. What was in flight towards somebody who is no longer of a party stays noted.
+    /// Records for which values are in flight.
     fn flying(&self) -> Result<BTreeSet<(String, String)>, String> {
         let sent = self.exchange.store.all_sent(&|_| 0).map_err(of_state)?;
-        let mut members = BTreeSet::new();
-        for numbers in &self.parties {
-            let is_there = |system: &System, no: &String| system.records.contains_key(no);
-            if !numbers[0]
-                .as_ref()
-                .is_some_and(|no| is_there(&self.systems[0], no))
-            {
-                continue;
-            }
-            let numbered = self.systems.iter().zip(numbers);
-            let there = numbered.filter_map(|(system, no)| Some((system, no.as_ref()?)));
-            let there = there.filter(|(system, no)| is_there(system, no));
-            members.extend(there.map(|(system, no)| (system.setup.table.clone(), no.clone())));
-        }
         let in_flight = sent
             .into_iter()
             .filter(|(_, values)| values.iter().any(|value| !value.sent.acknowledged));
-        Ok(in_flight
-            .map(|(record, _)| record)
-            .filter(|record| members.contains(record))
-            .collect())
+        Ok(in_flight.map(|(record, _)| record).collect())
     }
 
     /// Whoever is there is coupled as at the beginning, and nobody else.
