@@ -29,7 +29,7 @@ pub enum Effect {
     /// The names in a folder are durable from here on.
     FolderSynced { folder: PathBuf },
     /// A folder came into being, with those above it.
-    FolderCreated { folder: PathBuf },
+    FolderCreated,
     /// The database committed, durably; these are its bytes.
     Committed { database: Arc<[u8]> },
     /// A commit of the database comes next.
@@ -495,9 +495,7 @@ impl Disk for MemoryDisk {
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
         let mut inner = lock(&self.inner);
         if !inner.folders.contains_key(folder.as_os_str()) {
-            inner.note(|| Effect::FolderCreated {
-                folder: folder.to_owned(),
-            });
+            inner.note(|| Effect::FolderCreated);
             inner.make_folder(folder);
         }
         Ok(())

@@ -259,7 +259,7 @@ impl History {
                     fill(&mut contents, *node, &[Filling::Written(bytes.clone())])
                 }
                 Effect::FolderSynced { .. }
-                | Effect::FolderCreated { .. }
+                | Effect::FolderCreated
                 | Effect::Committed { .. }
                 | Effect::CommitPoint => {}
             }
@@ -335,7 +335,7 @@ impl History {
                     }
                 }
                 Effect::FolderSynced { folder } => moment.sync_folder(folder),
-                Effect::Committed { .. } | Effect::FolderCreated { .. } | Effect::CommitPoint => {}
+                Effect::Committed { .. } | Effect::FolderCreated | Effect::CommitPoint => {}
             }
         }
         moment

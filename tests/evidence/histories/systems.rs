@@ -55,7 +55,7 @@ pub struct Update {
     /// How many exports of its table had been read when it was written.
     pub exports_read: u64,
     /// Its rows: numbers, and what it says of each field.
-    pub rows: Vec<(String, [Option<String>; FIELDS.len()])>,
+    pub rows: Vec<UpdateRow>,
 }
 
 impl System {
@@ -224,6 +224,11 @@ impl System {
 
     /// Takes in an update file that was written for it.
     pub fn receive(&mut self, pass: u64, text: &str) -> Result<(), String> {
+        if !self.setup.whole_rows && text.contains("Note") {
+            return Err(format!(
+                "an update carries a column that is not shared: {text}"
+            ));
+        }
         let (pass, exports_read) = (pass, self.exports_read);
         let rows = match self.setup.format {
             Format::Json => json_rows(text)?,
@@ -248,15 +253,15 @@ impl System {
 /// The cell of a row under a header, or a member of an object.
 type Cell<'c> = &'c dyn Fn(&str) -> Option<String>;
 
-fn row(cell: Cell<'_>) -> Result<(String, [Option<String>; FIELDS.len()]), String> {
+/// Number and fields of a row of an update file; a field that it lacks is `None`.
+type UpdateRow = (String, [Option<String>; FIELDS.len()]);
+
+fn row(cell: Cell<'_>) -> Result<UpdateRow, String> {
     let no = cell("No.").ok_or("an update without numbers")?;
     Ok((no, FIELDS.map(cell)))
 }
 
-fn csv_rows(
-    text: &str,
-    delimiter: u8,
-) -> Result<Vec<(String, [Option<String>; FIELDS.len()])>, String> {
+fn csv_rows(text: &str, delimiter: u8) -> Result<Vec<UpdateRow>, String> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .from_reader(text.as_bytes());
@@ -271,7 +276,7 @@ fn csv_rows(
     rows.collect()
 }
 
-fn json_rows(text: &str) -> Result<Vec<(String, [Option<String>; FIELDS.len()])>, String> {
+fn json_rows(text: &str) -> Result<Vec<UpdateRow>, String> {
     let rows = text.lines().filter(|line| !line.is_empty()).map(|line| {
         let object: Map<String, Value> =
             serde_json::from_str(line).map_err(|error| error.to_string())?;

@@ -100,11 +100,6 @@ pub const TARGETS: &[Target] = &[
     },
 ];
 
-/// The target of a name.
-pub fn named(name: &str) -> Option<&'static Target> {
-    TARGETS.iter().find(|target| target.name == name)
-}
-
 /// The first four bytes decide what is done with the rest. A fuzzer that changes the rest does the same with it, and a person can
 /// type them.
 fn choices(bytes: &[u8]) -> (Dice, &[u8]) {
