@@ -1,7 +1,6 @@
 //! Real processes that die: before and after every operation on files and every commit of the database, in each of the scenarios.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -19,6 +18,7 @@ use crate::exchange::ROOT;
 use crate::folders::{self, files_below};
 use crate::memory::MemoryDisk;
 use crate::outcome::{Ended, is_temporary};
+use crate::rehearsal::chain;
 use crate::rooted::{Operations, Rooted, Side, Versions};
 use crate::run::{Layer, Regressions, Tally};
 use crate::scenarios::{Scenario, scenarios};
@@ -226,17 +226,6 @@ impl Rehearsed {
             false => Err("the pass after the next writes again".to_owned()),
         }
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let _ = write!(text, ": {error}");
-        next = error.source();
-    }
-    text
 }
 
 fn rehearsed() -> &'static [Rehearsed] {

@@ -145,7 +145,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "out.draft.finish()?;\n        Ok(format!",
         wrong: "if !BUG { out.draft.finish()?; }\n        Ok(format!",
         layer: "crash-states",
-        budget: "400",
+        budget: "74",
     },
     Exhibit {
         name: "names are not on the disk before the pass is done (pillai and others, ALICE)",
@@ -153,7 +153,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "sync(&folders, disk)?;\n    Ok((memory, published))",
         wrong: "if !BUG { sync(&folders, disk)?; }\n    Ok((memory, published))",
         layer: "crash-states",
-        budget: "400",
+        budget: "74",
     },
     Exhibit {
         name: "the state is saved before the files are (measured here)",
@@ -161,7 +161,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "let (memory, published) = publish(&targets, memory, disk, &check)?;\n    stage(\"remembering\");\n    store.remember(disk, &memory, &stamp(clock))?;",
         wrong: "if BUG { store.remember(disk, &memory, &stamp(clock))?; let (_, published) = publish(&targets, memory, disk, &check)?; return Ok(Applied::Done(published)); }\n    let (memory, published) = publish(&targets, memory, disk, &check)?;\n    stage(\"remembering\");\n    store.remember(disk, &memory, &stamp(clock))?;",
         layer: "crash-states",
-        budget: "400",
+        budget: "74",
     },
     Exhibit {
         name: "leading zeros are lost",
@@ -209,7 +209,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "sync(&inbox.folder.join(inbox::WORK))?;",
         wrong: "if !BUG { sync(&inbox.folder.join(inbox::WORK))?; }",
         layer: "crash-states",
-        budget: "444",
+        budget: "74",
     },
     Exhibit {
         name: "a cut file deletes what it no longer lists",
