@@ -199,6 +199,7 @@ impl Layer {
                     break;
                 }
                 let case = first.wrapping_add(at.wrapping_mul(step));
+                let case = all.map_or(case, |all| case % all);
                 if let Err(why) = attempt(|tally| (self.case)(case, tally), &mut tally) {
                     failures.push((case, why));
                     failed.store(failures.len() >= ENOUGH, Ordering::Relaxed);
