@@ -338,7 +338,8 @@ fn other_columns_are_noticed(exchange: &mut Exchange, policy: &str) -> Result<()
     }
     let text = config("csv", policy, "fill", [true, true]);
     let other = "export = \"customers.csv\"\ncolumns = { \"City\" = \"Ort\" }\n";
-    exchange.config = crate::exchange::parse(&text.replacen("export = \"customers.csv\"\n", other, 1));
+    exchange.config =
+        crate::exchange::parse(&text.replacen("export = \"customers.csv\"\n", other, 1));
     match exchange.pass() {
         Ok(Outcome::Halted { .. }) => Ok(()),
         other => Err(format!("other columns were not noticed: {other:?}")),
