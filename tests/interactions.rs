@@ -289,6 +289,34 @@ fn a_log_by_month_begins_a_file_each_month_and_goes_by_whole_files() {
 }
 
 #[test]
+fn a_log_by_month_loses_nothing_when_the_clock_is_set_back_into_a_month_that_is_over() {
+    let exchange = office();
+    let config = exchange.config().replace(
+        "export = \"interactions.csv\"\n",
+        "export = \"interactions.csv\"\nfiles = \"monthly\"\n",
+    );
+    let days = ["10-31", "11-01", "10-31", "11-01", "11-02", "10-31"];
+    for (at, day) in days.iter().enumerate() {
+        exchange.put(
+            "events.csv",
+            format!("{HEADER}Sales Inv.,{at},10,2026-01-01\n"),
+        );
+        exchange.pass_at(&config, &format!("2026-{day}T10:00:00[UTC]"));
+    }
+    let numbers = |name: &str| -> Vec<String> {
+        let text = exchange.text(name);
+        let lines = text.lines().skip(1);
+        let number = |line: &str| line.split(',').next().unwrap_or_default().to_owned();
+        lines.map(number).collect()
+    };
+    assert_eq!(numbers("interactions_2026-10_until_000001.csv"), ["1"]);
+    assert_eq!(numbers("interactions_2026-11_until_000002.csv"), ["2"]);
+    assert_eq!(numbers("interactions_2026-10_until_000003.csv"), ["3"]);
+    assert_eq!(numbers("interactions_2026-11.csv"), ["4", "5"]);
+    assert_eq!(numbers("interactions_2026-10.csv"), ["6"]);
+}
+
+#[test]
 fn a_fresh_state_goes_on_after_the_last_number_in_any_of_the_logs_files() {
     let exchange = office();
     let config = exchange.config().replace(

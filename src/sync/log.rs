@@ -75,10 +75,11 @@ pub fn export(
     let is_over = known.current != current || known.shape != form.shape();
     // What was cut is completed where it began.
     let path = if is_over && length <= committed {
-        complete(disk, &mut known, &path, &current, last, now)?;
+        let path = export.with_file_name(&current);
+        complete(&mut known, last, now);
+        make_room(disk, form, &mut known, &path, last)?;
         known.shape = form.shape();
         known.current.clone_from(&current);
-        let path = export.with_file_name(&current);
         (committed, length) = (0, size(disk, &path)?);
         path
     } else {
@@ -113,31 +114,45 @@ pub fn export(
     Ok(entries.len() as u64)
 }
 
-/// The file that was written has all that it gets. One of the same name, with rows that would not go with its header, moves away.
-fn complete(
-    disk: &dyn Disk,
-    known: &mut LogFilesKnown,
-    path: &Path,
-    next: &str,
-    last: u64,
-    now: &jiff::Zoned,
-) -> Result<(), ApplyError> {
+/// The file that was written has all that it gets.
+fn complete(known: &mut LogFilesKnown, last: u64, now: &jiff::Zoned) {
     if last == 0 || known.current.is_empty() {
-        return Ok(());
-    }
-    let mut name = known.current.clone();
-    if name == next {
-        name = with_suffix(Path::new(next), &format!("until_{last:06}"));
-        if size(disk, path)? > 0 {
-            let to = path.with_file_name(&name);
-            disk.rename(path, &to, true).map_err(write_error(&to))?;
-        }
+        return;
     }
     known.complete.push(CompleteFile {
-        name,
+        name: known.current.clone(),
         last,
         at: now.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
     });
+}
+
+/// A file that has the name of the one to begin moves away if it has entries: its header is another, or a month came again because
+/// the clock was set back. What a cut left of the block to come has only entries after the last, and is written anew.
+fn make_room(
+    disk: &dyn Disk,
+    form: LogForm,
+    known: &mut LogFilesKnown,
+    path: &Path,
+    last: u64,
+) -> Result<(), ApplyError> {
+    let name = file_name(path);
+    let away = |last: u64| with_suffix(path, &format!("until_{last:06}"));
+    for file in known.complete.iter_mut().filter(|file| file.name == name) {
+        file.name = away(file.last);
+    }
+    if size(disk, path)? == 0 {
+        return Ok(());
+    }
+    let mut bytes = read(disk, path)?;
+    // A number in a line that was cut may be another.
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+    bytes.truncate(whole.map_or(0, |end| end + 1));
+    let entries = form.read(&bytes);
+    let numbers = entries.iter().map(|entry| entry.entry_no);
+    if numbers.clone().next().is_some_and(|first| first <= last) {
+        let to = path.with_file_name(away(numbers.max().unwrap_or(last)));
+        disk.rename(path, &to, true).map_err(write_error(&to))?;
+    }
     Ok(())
 }
 

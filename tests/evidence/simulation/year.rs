@@ -124,6 +124,8 @@ pub struct Year<'y> {
     pub(super) rounds_in_hour: u32,
     pub(super) answered: BTreeMap<u64, String>,
     pub(super) decisions: u64,
+    /// The last pass of which the changes were judged.
+    judged: u64,
     /// What a policy chose last for each field of a contact.
     chosen: BTreeMap<(String, String), Token>,
     /// Complete exports that the daemon has not opened, and when they were complete.
@@ -170,6 +172,7 @@ impl<'y> Year<'y> {
             rounds_in_hour: 0,
             answered: BTreeMap::new(),
             decisions: 0,
+            judged: 0,
             chosen: BTreeMap::new(),
             unread: Vec::new(),
             story: VecDeque::new(),
@@ -469,7 +472,9 @@ impl<'y> Year<'y> {
                 return Err(format!("a round failed without a fault: {reason}"));
             }
         }
-        for round in self.around.heard.rounds.take() {
+        let rounds = self.around.heard.rounds.take();
+        self.judge_untold(&rounds)?;
+        for round in rounds {
             if !round.offline.is_empty() {
                 self.tally.is("an offline folder");
             }
@@ -527,28 +532,88 @@ impl<'y> Year<'y> {
                 ));
             }
             for change in &summary.plan.changes {
-                let (Some(from), Some(to)) = (token(&change.from), token(&change.to)) else {
-                    return Err(format!("a value that nobody typed was merged: {change:?}"));
-                };
-                if change.rule == Rule::Policy {
-                    self.tally.is("a conflict that a policy decided");
-                    self.edits.excuse(from);
-                    let cell = (change.contact.clone(), change.column.clone());
-                    self.chosen.insert(cell, to);
-                }
-                // A side that was silent when the policy chose takes what was chosen when it speaks.
-                let cell = (change.contact.clone(), change.column.clone());
-                let was_chosen = change.rule == Rule::Agreed && self.chosen.get(&cell) == Some(&to);
-                let is_allowed = change.rule == Rule::Decided
-                    || was_chosen
-                    || self.edits.knew(to, from)
-                    || self.edits.excused.contains(from);
-                if !is_allowed {
-                    return Err(format!(
-                        "an edit was reverted by one that did not know it: {change:?}"
-                    ));
-                }
+                let (contact, column) = (&change.contact, &change.column);
+                self.judge(contact, column, [&change.from, &change.to], change.rule)
+                    .map_err(|why| format!("{why}: {change:?}"))?;
             }
+        }
+        Ok(())
+    }
+
+    /// A cell may be written over by who knew what it had, by a person, or by a policy; what a policy chose is noted.
+    fn judge(
+        &mut self,
+        contact: &str,
+        column: &str,
+        values: [&str; 2],
+        rule: Rule,
+    ) -> Result<(), &'static str> {
+        let [Some(from), Some(to)] = values.map(token) else {
+            return Err("a value that nobody typed was merged");
+        };
+        let cell = (contact.to_owned(), column.to_owned());
+        // A side that was silent when the policy chose takes what was chosen when it speaks.
+        let was_chosen = rule == Rule::Agreed && self.chosen.get(&cell) == Some(&to);
+        if rule == Rule::Policy {
+            self.tally.is("a conflict that a policy decided");
+            self.edits.excuse(from);
+            self.chosen.insert(cell, to);
+        }
+        let is_allowed = rule == Rule::Decided
+            || was_chosen
+            || self.edits.knew(to, from)
+            || self.edits.excused.contains(from);
+        match is_allowed {
+            true => Ok(()),
+            false => Err("an edit was reverted by one that did not know it"),
+        }
+    }
+
+    /// A process that died with the intent or the commit of a pass told nobody what it wrote, and the next only finishes it. The
+    /// state says it.
+    fn judge_untold(&mut self, told: &[Round]) -> Result<(), String> {
+        let told = told.iter().filter_map(|round| match &round.outcome {
+            Outcome::Done(summary) | Outcome::InStep(summary) => summary.pass,
+            _ => None,
+        });
+        let told: Vec<u64> = told.collect();
+        let store = (self.around.open)(&self.config.state).map_err(|error| error.to_string())?;
+        let last = store.last_pass().map_err(|error| error.to_string())?;
+        let passes = self.judged + 1..=last;
+        self.judged = self.judged.max(last);
+        if passes.clone().all(|pass| told.contains(&pass)) {
+            return Ok(());
+        }
+        let mut untold = Vec::new();
+        for system in &self.systems {
+            for no in system.rows.keys() {
+                let decisions = store.decisions(system.table, no, None);
+                untold.extend(decisions.map_err(|error| error.to_string())?);
+            }
+        }
+        untold.retain(|decision| passes.contains(&decision.pass) && !told.contains(&decision.pass));
+        // What a policy chose comes first in a pass, for others follow it.
+        untold.sort_by_key(|decision| (decision.pass, decision.rule != Rule::Policy));
+        for decision in untold {
+            self.tally
+                .count("cells written by passes that told nobody", 1);
+            self.tell_story(format!(
+                "  told nobody: pass {}, {} {}: {} to {}, {:?}",
+                decision.pass,
+                decision.contact,
+                decision.column,
+                decision.from,
+                decision.to,
+                decision.rule
+            ));
+            let (contact, column) = (&decision.contact, &decision.column);
+            self.judge(
+                contact,
+                column,
+                [&decision.from, &decision.to],
+                decision.rule,
+            )
+            .map_err(|why| format!("{why}, by a pass that told nobody: {decision:?}"))?;
         }
         Ok(())
     }
