@@ -99,6 +99,13 @@ fn build() -> Result<PathBuf, String> {
     let library = copy.join("src/lib.rs");
     let text = fs::read_to_string(&library).map_err(told)?;
     fs::write(&library, text + SWITCHES).map_err(told)?;
+    lend_dependencies(
+        profile,
+        &copy
+            .join("target")
+            .join(profile.file_name().ok_or("no profile")?),
+    )
+    .map_err(told)?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo
         .args(["test", "--no-run", "--locked", "--test", "evidence"])
@@ -123,6 +130,40 @@ fn build() -> Result<PathBuf, String> {
             String::from_utf8_lossy(&output.stderr)
         )
     })
+}
+
+/// Links what was built of other packages into the copy's target, so that only the program itself is built again. What is built of
+/// the program stays away: it would be written over.
+fn lend_dependencies(from: &Path, to: &Path) -> std::io::Result<()> {
+    if to.exists() {
+        return Ok(());
+    }
+    let is_dependency = |name: &str| !name.contains("couplet");
+    for part in ["deps", "build", ".fingerprint"] {
+        fs::create_dir_all(to.join(part))?;
+        for entry in fs::read_dir(from.join(part))? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // Of programs nothing is taken: tests are ours, and build scripts have run.
+            let is_lent = part != "deps" || name.starts_with("lib") || name.ends_with(".d");
+            if is_lent && is_dependency(&name) {
+                link(&entry.path(), &to.join(part).join(&name))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn link(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !from.is_dir() {
+        return fs::hard_link(from, to);
+    }
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        link(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 fn copy_sources(from: &Path, to: &Path) -> std::io::Result<()> {
