@@ -197,6 +197,8 @@ impl<'d> Daemon<'d> {
                 Told::RenamedIn(path) => self.tracker.announce(path),
                 Told::Closed(path) if self.trusts_closing(path) => self.tracker.announce(path),
                 Told::Closed(_) => {}
+                // Whoever closed it may have told of the version before: events wait while a round is made.
+                Told::Written(path) => self.tracker.withdraw(path),
             }
         }
         // A marker says by being there what it has to say.

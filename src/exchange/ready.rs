@@ -63,6 +63,13 @@ impl Tracker {
         }
     }
 
+    /// A file that was written after it was announced: the version that was found last may be one in the making.
+    pub fn withdraw(&mut self, path: &Path) {
+        if let Some(known) = self.files.get_mut(path) {
+            known.is_announced = false;
+        }
+    }
+
     /// Whether a version of a file is complete.
     pub fn is_settled(&self, path: &Path, identity: &Identity) -> bool {
         self.files.get(path).is_some_and(|known| {
@@ -205,6 +212,19 @@ mod tests {
         assert!(tracker.is_settled(Path::new("c"), &version(1)));
         tracker.look(&found(&[("c", 2)]), at(1));
         assert!(!tracker.is_settled(Path::new("c"), &version(2)));
+    }
+
+    #[test]
+    fn what_is_written_after_it_was_announced_has_to_settle_or_be_announced_again() {
+        let (mut tracker, at) = tracker();
+        let path = Path::new("c");
+        tracker.look(&found(&[("c", 1)]), at(0));
+        tracker.announce(path);
+        tracker.withdraw(path);
+        assert!(!tracker.is_settled(path, &version(1)) && !tracker.has_news());
+        assert_eq!(tracker.next_due(), Some(at(2)));
+        tracker.announce(path);
+        assert!(tracker.is_settled(path, &version(1)));
     }
 
     #[test]

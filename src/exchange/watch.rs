@@ -1,4 +1,4 @@
-//! Watching folders: events only wake the daemon, and tell which files were renamed in or closed; its own look is the truth.
+//! Watching folders: events only wake the daemon, and tell which files were renamed in, closed or written; its own look is the truth.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,13 +15,15 @@ use crate::sync::inbox;
 
 use super::mail::is_mail_name;
 
-/// A file of which an event said that it is complete.
+/// What an event said of a file: that it is complete, or that it is no longer what was said to be complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
     /// It was renamed into its folder.
     RenamedIn(PathBuf),
     /// Its writer has closed it.
     Closed(PathBuf),
+    /// Somebody has written into it.
+    Written(PathBuf),
 }
 
 /// The folders in which exports, requests and decisions are expected.
@@ -248,6 +250,7 @@ fn tells(event: &Event) -> Vec<Told> {
     let told: Option<fn(PathBuf) -> Told> = match event.kind {
         EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Told::RenamedIn),
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Told::Closed),
+        EventKind::Modify(ModifyKind::Data(_)) => Some(Told::Written),
         _ => None,
     };
     match (told, event.kind) {
@@ -284,6 +287,8 @@ fn is_remote(_folder: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use notify::event::DataChange;
 
     use super::*;
     use crate::disk::RealDisk;
@@ -324,6 +329,11 @@ mod tests {
             [Told::Closed(_)]
         ));
         assert!(is_a_look(&event(looked_at)) && !is_a_look(&event(closed)));
+        let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        assert!(matches!(
+            tells(&event(written)).as_slice(),
+            [Told::Written(_)]
+        ));
         // One that only wakes: the look that follows finds what there is.
         assert!(tells(&event(EventKind::Any)).is_empty() && !is_a_look(&event(EventKind::Any)));
     }

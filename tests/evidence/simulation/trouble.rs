@@ -27,7 +27,7 @@ struct Troubles {
     is_dead: bool,
     is_full: bool,
     offline: BTreeSet<PathBuf>,
-    /// Files that the daemon renamed, as a watcher tells it.
+    /// Files that the daemon renamed, and that others wrote meanwhile, as a watcher tells it.
     told: Vec<Told>,
     /// When the daemon opened each file last.
     opened: BTreeMap<OsString, Nanos>,
@@ -112,15 +112,20 @@ impl TroubledDisk {
 
     /// The other program writes in any case now.
     pub fn end_intrusion(&self) {
-        if let Some((_, path, bytes)) = self.troubles().intrusion.take() {
+        let mut troubles = self.troubles();
+        if let Some((_, path, bytes)) = troubles.intrusion.take() {
             self.disk.overwrite(&path, bytes, None);
+            troubles.told.push(Told::Written(path));
         }
     }
 
     /// Others go on while the daemon does something.
     fn others(&self, troubles: &mut Troubles) {
         match troubles.intrusion.take() {
-            Some((0, path, bytes)) => self.disk.overwrite(&path, bytes, None),
+            Some((0, path, bytes)) => {
+                self.disk.overwrite(&path, bytes, None);
+                troubles.told.push(Told::Written(path));
+            }
             Some((left, path, bytes)) => troubles.intrusion = Some((left - 1, path, bytes)),
             None => {}
         }

@@ -430,7 +430,21 @@ impl<'y> Year<'y> {
 
     /// What others do while a round is made; what a watcher would have told of that, and of what the round did itself.
     fn meanwhile(&mut self, ended: Nanos) -> Result<Vec<Told>, String> {
-        let mut told = self.around.disk.told();
+        // What was on its way when the round began comes before what the round did.
+        let mut told = Vec::new();
+        let is_heard = |(_, happening): &(&_, &Happening)| matches!(happening, Happening::Hear(_));
+        let on_the_way: Vec<(Nanos, u64)> = self
+            .happenings
+            .iter()
+            .filter(is_heard)
+            .map(|(at, _)| *at)
+            .collect();
+        for at in on_the_way {
+            if let Some(Happening::Hear(heard)) = self.happenings.remove(&at) {
+                told.extend(heard);
+            }
+        }
+        told.extend(self.around.disk.told());
         while let Some((&(then, number), happening)) = self.happenings.first_key_value() {
             if then > ended {
                 break;
@@ -455,7 +469,7 @@ impl<'y> Year<'y> {
         }
         self.around.time.go_on_to(ended);
         let is_watched = |told: &Told| {
-            let (Told::RenamedIn(path) | Told::Closed(path)) = told;
+            let (Told::RenamedIn(path) | Told::Closed(path) | Told::Written(path)) = told;
             path.parent().and_then(|folder| self.armed.get(folder)) == Some(&true)
         };
         told.retain(is_watched);
@@ -628,7 +642,7 @@ impl<'y> Year<'y> {
                 modified,
             } => {
                 self.memory.overwrite(&path, bytes, modified);
-                (path, None)
+                (path.clone(), Some(Told::Written(path)))
             }
             Step::Close(path) => (path.clone(), Some(Told::Closed(path))),
             Step::Rename { from, to } => {
@@ -654,6 +668,11 @@ impl<'y> Year<'y> {
             return;
         }
         let soon = self.now() + MILLI;
+        // What is lost of a write is lost of its close too: a queue that is full takes nothing more.
+        if let Some(Told::Written(_)) = told {
+            self.at(soon, Happening::Hear(told));
+            return;
+        }
         if self.faults.has(Fault::LostEvents) && self.dice.chance(30) {
             self.tally.is("lost events");
             return;
