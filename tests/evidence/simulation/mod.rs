@@ -40,7 +40,7 @@ pub const YEARS: Layer = Layer {
     floors: &[
         ("a conflict", 50.0),
         ("lost events", 25.0),
-        ("an offline folder", 30.0),
+        ("an offline folder", 25.0),
         ("a restart", 30.0),
         ("a crash", 25.0),
         ("a stale export", 25.0),
