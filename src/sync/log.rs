@@ -149,7 +149,12 @@ fn make_room(
     bytes.truncate(whole.map_or(0, |end| end + 1));
     let entries = form.read(&bytes);
     let numbers = entries.iter().map(|entry| entry.entry_no);
-    if numbers.clone().next().is_some_and(|first| first <= last) {
+    // Bytes that a cut left without the rest have no number.
+    if numbers
+        .clone()
+        .next()
+        .is_some_and(|first| (1..=last).contains(&first))
+    {
         let to = path.with_file_name(away(numbers.max().unwrap_or(last)));
         disk.rename(path, &to, true).map_err(write_error(&to))?;
     }
