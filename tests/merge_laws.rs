@@ -194,7 +194,9 @@ mod reference {
     fn is_unaware(case: &Case, word: &Word, value: &str) -> bool {
         match (&case.agreed, &word.base) {
             (None, _) => false,
-            (Some(agreed), None) => !plain(case.form, agreed).is_empty(),
+            (Some(agreed), None) => {
+                !plain(case.form, agreed).is_empty() || !in_flight(word).is_empty()
+            }
             (Some(agreed), Some(base)) => {
                 !is_form_of(case.form, word, base, agreed)
                     || !in_flight(word).is_empty()

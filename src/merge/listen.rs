@@ -135,8 +135,8 @@ pub fn listen<'a>(side: &FieldSide<'a>, agreed: Option<&str>) -> Heard<'a> {
         .any(|sent| sent.acknowledged && shows(&sent.value));
     let knew_agreed = match (agreed, side.base) {
         (None, _) => true,
-        // A blank that is agreed gives way to whatever a joining side brings.
-        (Some(agreed), None) => form::is_blank(agreed),
+        // A blank that is agreed gives way to whatever a joining side brings, unless it was written for that side.
+        (Some(agreed), None) => form::is_blank(agreed) && in_flight.is_empty(),
         // An import that comes late, or twice, brings back what we wrote before: nobody typed that.
         (Some(agreed), Some(base)) => {
             !echo && in_flight.is_empty() && side.capacity.shows(base, agreed)
@@ -193,6 +193,7 @@ mod tests {
         };
         let old_new = [sent("v1", false), sent("v2", false)];
         let done = [sent("v1", true)];
+        let cleared = [sent("", false)];
         type Case<'a> = (
             Option<&'a str>,
             Option<&'a str>,
@@ -271,6 +272,8 @@ mod tests {
             (Some(" "), None, &[], None, still(Flight::Unheard)),
             (Some("x"), None, &[], Some("a"), moved("x", false, true)),
             (Some("x"), None, &[], Some(""), moved("x", true, true)),
+            // Its column was gone for a while, and what was written for it before may not be imported yet.
+            (Some("x"), None, &cleared, Some(""), moved("x", false, true)),
             (Some(""), None, &[], Some("a"), still(Flight::Unheard)),
             (Some("a"), None, &[], Some("a"), still(Flight::Unheard)),
         ];

@@ -67,6 +67,8 @@ pub struct Doing<'d> {
     pub couplings: u64,
     /// When the exports were opened, in nanoseconds since 1970.
     pub read_at: i128,
+    /// The seed of all hashes.
+    pub seed: u64,
 }
 
 /// Carries out what was decided and its plan, and writes the files of its documents.
@@ -135,12 +137,14 @@ pub fn apply(
         troubled: &troubled,
         born: &born,
         dropped: &dropped,
+        seed: doing.seed,
     };
     let base_folder = store.base_folder();
     let keep_bases = || {
-        let observed = tables.iter().flatten().filter(|seen| seen.export.is_some());
+        let moves = |seen: &&Seen<'_>| seen.export.is_some() || carried.contains_key(&seen.table);
+        let moved = tables.iter().flatten().filter(moves);
         side_by_side(
-            observed.map(|seen| (sized(seen), seen)).collect(),
+            moved.map(|seen| (sized(seen), seen)).collect(),
             |seen: &Seen<'_>| {
                 let edits = edits
                     .get(&seen.table)

@@ -27,6 +27,8 @@ pub(super) struct Bases<'a> {
     pub(super) troubled: &'a BTreeMap<Table, BTreeSet<usize>>,
     pub(super) born: &'a BTreeMap<Table, Vec<Born>>,
     pub(super) dropped: &'a BTreeMap<Table, BTreeSet<usize>>,
+    /// The seed of all hashes.
+    pub(super) seed: u64,
 }
 
 /// Writes a table's new index and rows, uncommitted, as if its file stayed what was read, and returns what the state will know of it, and whether records
@@ -38,10 +40,10 @@ pub(super) fn remember_table(
     disk: &dyn Disk,
     folder: &Path,
 ) -> Result<(TableMemory, bool), StateError> {
-    let Some(export) = &seen.export else {
-        return Ok((seen.memory.clone().unwrap_or_default(), true));
-    };
     let old = seen.memory.clone().unwrap_or_default();
+    let Some(export) = &seen.export else {
+        return remember_words(seen, old, bases, disk, folder);
+    };
     let rebased = bases.rebased.get(&seen.table);
     let born = bases.born.get(&seen.table).map_or(&[][..], Vec::as_slice);
     let dropped = bases.dropped.get(&seen.table);
@@ -150,7 +152,7 @@ pub(super) fn remember_table(
                 writer.begin(width);
                 let each = view.each(&mut problems, |cell| {
                     if naming == Some(column) {
-                        names = company_key(cell, export.seed());
+                        names = company_key(cell, bases.seed);
                     }
                     column += 1;
                     writer.cell(cell);
@@ -168,10 +170,10 @@ pub(super) fn remember_table(
                             new_cells.map_or(print, |cells| edited_print(export, at, cells));
                         let new_cells = new_cells.into_iter().flatten();
                         new_cells.for_each(|(column, value)| row.put(*column, value));
-                        for (column, value) in unlike.into_iter().flatten() {
-                            row.set(*column, value.clone());
-                        }
-                        let names = naming.map_or(0, |at| company_key(row.get(at), export.seed()));
+                        unlike
+                            .into_iter()
+                            .for_each(|cells| put_cells(&mut row, cells));
+                        let names = naming.map_or(0, |at| company_key(row.get(at), bases.seed));
                         Some((writer.push(&row)?, print, names))
                     }
                     Err(_) => None,
@@ -213,10 +215,8 @@ pub(super) fn remember_table(
             && let Some(mut row) = seen.rows.get(pointer)?
         {
             if let Some(cells) = cells {
-                for (column, value) in cells {
-                    row.set(*column, value.clone());
-                }
-                link = naming.map_or(link, |at| [company_key(row.get(at), export.seed()), 0]);
+                put_cells(&mut row, cells);
+                link = link_of(&row, seen.table, bases.seed).unwrap_or(link);
             }
             pointer = writer.push(&row)?;
             memory.rows_count += 1;
@@ -238,10 +238,7 @@ pub(super) fn remember_table(
                 let link = of_relations().and_then(|links| links.get(first_born + at));
                 link.copied().unwrap_or_default()
             }
-            _ => {
-                let names = naming.and_then(|column| born.row.get(column));
-                [company_key(names, export.seed()), 0]
-            }
+            _ => link_of(&born.row, seen.table, bases.seed).unwrap_or_default(),
         };
         let pointer = writer.push(&born.row)?;
         memory.rows_count += 1;
@@ -256,6 +253,47 @@ pub(super) fn remember_table(
         "base written"
     );
     Ok((memory, index.has_open()))
+}
+
+/// Writes what records of a table that says nothing said in conflicts that are decided now; all else is as it was.
+fn remember_words(
+    seen: &Seen<'_>,
+    mut memory: TableMemory,
+    bases: &Bases<'_>,
+    disk: &dyn Disk,
+    folder: &Path,
+) -> Result<(TableMemory, bool), StateError> {
+    let Some(words) = bases.carried.get(&seen.table) else {
+        return Ok((memory, true));
+    };
+    memory.generation += 1;
+    let path = rows_path(folder, seen.table, memory.rows_epoch);
+    let mut writer = RowWriter::open(disk, path, memory.rows_length)?;
+    let mut index = IndexDraft::new(&seen.index);
+    let before = &seen.index;
+    let mut next = 0;
+    for (&at, cells) in words {
+        index.keep(next, at - next);
+        next = at + 1;
+        let Some(mut row) = seen.rows.get(before.rows[at])? else {
+            index.keep(at, 1);
+            continue;
+        };
+        put_cells(&mut row, cells);
+        let link = link_of(&row, seen.table, bases.seed).unwrap_or(before.links[at]);
+        index.push(before.keys[at], before.prints[at], writer.push(&row)?, link);
+        memory.rows_count += 1;
+    }
+    index.keep(next, before.len() - next);
+    memory.rows_length = writer.finish()?;
+    index.write(disk, folder, seen.table, memory.generation)?;
+    Ok((memory, true))
+}
+
+fn put_cells(row: &mut Row, cells: &[(usize, Option<String>)]) {
+    for (column, value) in cells {
+        row.set(*column, value.clone());
+    }
 }
 
 /// Records of an export whose entry in the index may be another one, ascending: all of them where all rows move.
@@ -318,6 +356,11 @@ fn edited_print(export: &Export, at: usize, cells: &[(usize, String)]) -> u64 {
     let record = export.record(at).ok();
     let edited = record.and_then(|record| export.edited(&record, cells).ok());
     edited.map_or(0, |bytes| export.print_of(&bytes))
+}
+
+/// What a record refers to, where its table's records name something.
+fn link_of(row: &Row, table: Table, seed: u64) -> Option<[u64; 2]> {
+    naming_column(table).map(|column| [company_key(row.get(column), seed), 0])
 }
 
 /// The column with what a record refers to, for the index: a contact to its company, a counterpart to its primary contact.

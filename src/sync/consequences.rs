@@ -160,7 +160,7 @@ pub(super) fn record_base(
 ) {
     let table = seat.side.table();
     if let (Some(old), Some(base)) = (seat.unlisted, &seat.base) {
-        // It shows its base, but for what it said in conflicts: open ones have its word, and its base gets what it said in others.
+        // It stands by its base, but for what it said in conflicts: open ones have its word, and its base gets what it said in others.
         let moved = cells
             .into_iter()
             .filter(|(column, now)| base.get(*column) != now.as_deref());

@@ -142,7 +142,9 @@ pub(super) fn decide_party<'w>(
         said.sort_by_key(|seat| seat.side);
         for field in in_motion.iter() {
             let mut members = party.members.iter();
-            let is_spoken_of = members.any(|member| member.cells.contains_key(&field));
+            // What nobody shows any more is forgotten, but for what somebody may still import.
+            let is_spoken_of =
+                is_pending || members.any(|member| member.cells.contains_key(&field));
             // Where who said it first does not show the field any more, or left, the next base may be older than what is agreed.
             let mut said = said.iter().filter(|_| is_spoken_of);
             let of_base = said.find_map(|seat| seat.base_of(field));

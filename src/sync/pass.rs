@@ -376,6 +376,7 @@ struct View<'c> {
     couplings: Couplings,
     arranged: Arranged,
     decided: Decided,
+    seed: u64,
 }
 
 impl<'c> View<'c> {
@@ -467,6 +468,7 @@ impl<'c> View<'c> {
             couplings,
             arranged,
             decided,
+            seed,
         })
     }
 
@@ -607,6 +609,7 @@ fn attempt(
         couplings: _,
         arranged: _,
         mut decided,
+        seed,
     } = view;
     let ended = |outcome| Ok(Attempt::Ended(Box::new(outcome)));
     if let Some(saved) = &request.exactly {
@@ -656,6 +659,7 @@ fn attempt(
         config,
         couplings: summary.couplings,
         read_at,
+        seed,
     };
     let plan = &summary.plan;
     let applied = apply(decided, plan, &tables, &files, effects, store, &doing);

@@ -24,7 +24,7 @@ pub(super) struct Seat<'w> {
     pub(super) no: String,
     /// Its record in the export; `None` when it says nothing in this pass.
     pub(super) at: Option<usize>,
-    /// Its place in the index, where it exists and the export leaves it out.
+    /// Its place in the index, where it exists and no export shows it in this pass: its base can move all the same.
     pub(super) unlisted: Option<usize>,
     /// What it shows. A record that a delta export does not list shows its base; whoever says nothing stands by what it said
     /// in open conflicts.
@@ -64,9 +64,9 @@ pub(super) fn seat<'w>(
     let position = seen.position(key).filter(|at| !seen.is_double(*at));
     let mut shown = position.and_then(|at| notes.row(seen, at));
     let at = position.filter(|_| shown.is_some());
-    let is_left_out = shown.is_none() && seen.export.is_some() && seen.is_unlisted(key);
-    let unlisted = seen.old_position(key).filter(|_| is_left_out);
-    if is_left_out {
+    let unlisted = seen.old_position(key);
+    let unlisted = unlisted.filter(|_| shown.is_none() && seen.is_unlisted(key));
+    if unlisted.is_some() && seen.export.is_some() {
         shown.clone_from(&base);
     }
     let Some(no) = shown
@@ -135,7 +135,7 @@ pub(super) fn in_motion(seats: &[Seat<'_>], given: impl Iterator<Item = FieldId>
 }
 
 impl Seat<'_> {
-    /// Whether its base stays whatever is decided, because its export says nothing in this pass.
+    /// Whether its base stays whatever is decided, because nothing is known of it.
     pub(super) fn keeps_base(&self) -> bool {
         self.at.is_none() && self.unlisted.is_none() && !self.is_new
     }

@@ -1,0 +1,406 @@
+//! What is made of a side that says nothing: an export that cannot be read, a record that a delta leaves out, a column that is gone.
+
+mod support;
+
+#[path = "support/party.rs"]
+mod party;
+
+use party::{CONTACT, IN_PLACE, RELATIONS, in_step, put_city, row, store};
+use support::Exchange;
+
+#[test]
+fn what_a_record_said_in_a_conflict_stands_while_delta_exports_do_not_list_it() {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    let customer = |row: &str| {
+        exchange.put("customers.csv", format!("{CONTACT}{row}\r\n"));
+        exchange.summary()
+    };
+    let contact = |city: &str, phone: &str| {
+        exchange.put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme,{city},{phone},a@x.example,hub\r\n"),
+        );
+    };
+    contact("Oslo", "1");
+    assert_eq!(
+        customer("10,Acme,Bari,1,a@x.example,ledger")
+            .plan
+            .conflicts
+            .len(),
+        1
+    );
+    contact("Oslo", "2");
+    let summary = customer("11,Beta,Kiel,7,b@x.example,ledger");
+    let conflict = &summary.plan.conflicts[0];
+    let says = conflict.claims.iter().map(|claim| claim.shows.as_deref());
+    assert!(says.eq([Some("Oslo"), Some("Bari"), Some("Rome"), Some("Rome")]));
+    assert_eq!(
+        exchange.text("updates/customers_000003.csv"),
+        "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Bari,2,a@x.example\r\n"
+    );
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "customer"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    assert!(row(&exchange, "contacts.csv").contains("Bari"));
+}
+
+#[test]
+fn what_a_person_took_from_a_delta_stays_although_no_later_delta_lists_it() {
+    let config = IN_PLACE.replace(
+        "\"contacts.csv\"\nwrite_back = \"in-place\"",
+        "\"contacts.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    let contacts = |row: &str| exchange.put("contacts.csv", format!("{CONTACT}{row}\r\n"));
+    let customer = |phone: &str| {
+        let city = if phone == "1" { "Bari" } else { "Oslo" };
+        exchange.put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n"),
+        );
+    };
+    contacts("C1,Acme,Oslo,1,a@x.example,hub");
+    customer("1");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    contacts("C2,Beta,Kiel,7,b@x.example,hub");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    assert!(row(&exchange, "customers.csv").contains("Oslo"));
+    // Something else is news.
+    customer("2");
+    let plan = exchange.summary().plan;
+    assert!(
+        plan.changes
+            .iter()
+            .all(|change| change.column == "Phone No."),
+        "{plan:#?}"
+    );
+    assert!(row(&exchange, "customers.csv").contains("Oslo"));
+}
+
+#[test]
+fn a_blank_of_a_first_meeting_is_filled_once_the_others_are_decided_on_although_no_delta_lists_it()
+{
+    let config = IN_PLACE.replace(
+        "\"contacts.csv\"\nwrite_back = \"in-place\"",
+        "\"contacts.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
+    );
+    let exchange = Exchange::new(&config);
+    let contacts = |row: &str| exchange.put("contacts.csv", format!("{CONTACT}{row}\r\n"));
+    contacts("C1,Acme,,1,a@x.example,hub");
+    exchange
+        .put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Bari,1,a@x.example,ledger\r\n"),
+        )
+        .put(
+            "vendors.csv",
+            format!("{CONTACT}20,Acme,Oslo,1,a@x.example,purchasing\r\n"),
+        )
+        .put(
+            "banks.csv",
+            format!("{CONTACT}B1,Acme,Oslo,1,a@x.example,treasury\r\n"),
+        )
+        .put("relations.csv", RELATIONS);
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    contacts("C2,Beta,Kiel,7,b@x.example,hub");
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "customer"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let plan = exchange.summary().plan;
+    assert!(plan.debts.is_empty(), "{plan:#?}");
+    assert!(row(&exchange, "vendors.csv").contains("Bari"));
+    assert!(
+        exchange
+            .text("updates/contacts_000002.csv")
+            .contains("Bari")
+    );
+}
+
+/// Contacts in place, customers as deltas and vendors in place: each a party's rows of a city.
+fn with_delta_customers() -> Exchange {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
+    );
+    let exchange = Exchange::new(&config);
+    let relations: String = RELATIONS.split_inclusive("\r\n").take(3).collect();
+    exchange.put("relations.csv", relations);
+    exchange
+}
+
+#[test]
+fn a_decision_is_carried_out_where_a_record_that_joins_is_listed_by_no_delta() {
+    let exchange = with_delta_customers();
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    put_city(&exchange, "customers.csv", "10", "Rome");
+    put_city(&exchange, "vendors.csv", "20", "Rome");
+    exchange.summary();
+    // The contact goes and comes back: whom it meets again may differ, and the customer is not listed.
+    put_city(&exchange, "contacts.csv", "C8", "Rome");
+    put_city(&exchange, "customers.csv", "18", "Rome");
+    exchange.summary();
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    put_city(&exchange, "vendors.csv", "20", "Oslo");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    assert!(row(&exchange, "vendors.csv").contains("Rome"));
+}
+
+#[test]
+fn what_a_record_said_in_a_conflict_is_known_after_its_party_ended_although_no_delta_lists_it() {
+    let exchange = with_delta_customers();
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    put_city(&exchange, "customers.csv", "10", "Bari");
+    put_city(&exchange, "vendors.csv", "20", "Rome");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    put_city(&exchange, "contacts.csv", "C8", "Rome");
+    put_city(&exchange, "customers.csv", "18", "Rome");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    let plan = exchange.summary().plan;
+    assert!(plan.debts.is_empty(), "{:#?}", plan.debts);
+    let says = plan.conflicts[0].claims.iter();
+    let says: Vec<_> = says.map(|claim| claim.shows.as_deref()).collect();
+    assert_eq!(says, [Some("Rome"), Some("Bari"), Some("Rome")]);
+}
+
+#[test]
+fn what_returns_while_its_contact_says_nothing_is_merged_once_that_speaks() {
+    let exchange = in_step(IN_PLACE);
+    let contacts = exchange.text("contacts.csv");
+    put_city(&exchange, "vendors.csv", "28", "Rome");
+    exchange.summary();
+    assert!(!exchange.text("relations.csv").contains("C1,VEND"));
+    exchange.put("contacts.csv", "");
+    put_city(&exchange, "vendors.csv", "20", "Oslo");
+    exchange.summary();
+    assert!(exchange.text("relations.csv").contains("C1,VEND"));
+    exchange.put("contacts.csv", contacts);
+    let conflicts = exchange.summary().plan.conflicts;
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    assert_eq!(conflicts[0].field, "City");
+}
+
+#[test]
+fn what_a_side_said_at_a_first_meeting_stands_while_its_export_says_nothing() {
+    let exchange = Exchange::new(IN_PLACE);
+    let customers = format!("{CONTACT}10,Acme,Bari,1,a@x.example,ledger\r\n");
+    let relation = RELATIONS
+        .split_inclusive("\r\n")
+        .take(2)
+        .collect::<String>();
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+        )
+        .put("customers.csv", &customers)
+        .put("relations.csv", relation);
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    exchange.put("customers.csv", "");
+    let conflicts = exchange.summary().plan.conflicts;
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    exchange.put("customers.csv", &customers);
+    let conflicts = exchange.summary().plan.conflicts;
+    let says = conflicts[0]
+        .claims
+        .iter()
+        .map(|claim| claim.shows.as_deref());
+    assert!(says.eq([Some("Oslo"), Some("Bari")]), "{conflicts:#?}");
+}
+
+#[test]
+fn a_side_that_was_silent_while_others_moved_is_owed_and_competes_when_it_moved_too() {
+    let exchange = in_step(IN_PLACE);
+    let customers = exchange.text("customers.csv");
+    std::fs::remove_file(exchange.path("customers.csv")).expect("removed");
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.problems[0].kind, "missing-export");
+    assert_eq!(summary.plan.debts.len(), 1);
+    assert!(row(&exchange, "vendors.csv").contains("Oslo"));
+    // It comes back with an edit of its own in that field, made without knowing ours.
+    exchange.put("customers.csv", customers.replace("Rome", "Bari"));
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.conflicts.len(), 1);
+    assert!(row(&exchange, "contacts.csv").contains("Oslo"));
+    // Or as it was: it gets what it is owed.
+    exchange.put("customers.csv", &customers);
+    let summary = exchange.summary();
+    assert!(summary.plan.conflicts.is_empty());
+    assert!(row(&exchange, "customers.csv").contains("Oslo"));
+}
+
+#[test]
+fn a_lacking_column_is_unknown_and_meets_for_the_first_time_when_it_appears() {
+    let exchange = in_step(IN_PLACE);
+    exchange.put(
+        "customers.csv",
+        "No.,Name,Phone No.,E-Mail,Note\r\n10,Acme,1,a@x.example,ledger\r\n",
+    );
+    exchange.summary();
+    assert!(row(&exchange, "contacts.csv").contains("Rome"));
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,,1,a@x.example,ledger\r\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        row(&exchange, "customers.csv"),
+        "10,Acme,Rome,1,a@x.example,ledger"
+    );
+    assert!(row(&exchange, "contacts.csv").contains("Rome"));
+}
+
+#[test]
+fn what_is_agreed_outlasts_the_column_of_the_contact_that_said_it() {
+    let config = IN_PLACE
+        .replace(
+            "\"customers.csv\"\nwrite_back = \"in-place\"",
+            "\"customers.csv\"\nwrite_back = \"updates\"",
+        )
+        .replace(
+            "\"vendors.csv\"\nwrite_back = \"in-place\"",
+            "\"vendors.csv\"\nwrite_back = \"updates\"",
+        );
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    // The vendor's system has imported the new city, the customer's has not, and contacts do not show theirs any more.
+    let vendor = |note: &str| {
+        exchange.put(
+            "vendors.csv",
+            format!("{CONTACT}20,Acme,Oslo,1,a@x.example,{note}\r\n"),
+        );
+    };
+    exchange.put(
+        "contacts.csv",
+        "No.,Name,Phone No.,E-Mail,Note\r\nC1,Acme,1,a@x.example,hub\r\n",
+    );
+    for note in ["purchasing", "later", "later still"] {
+        vendor(note);
+        let plan = exchange.summary().plan;
+        assert!(plan.changes.is_empty(), "{plan:#?}");
+    }
+    assert_eq!(
+        row(&exchange, "banks.csv"),
+        "B1,Acme,Oslo,1,a@x.example,treasury"
+    );
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Oslo,1,a@x.example,ledger\r\n"),
+    );
+    assert!(exchange.summary().plan.changes.is_empty());
+    assert!(store(&exchange).in_flight().expect("counted").is_empty());
+}
+
+#[test]
+fn what_is_agreed_outlasts_the_counterpart_that_said_it() {
+    let config = IN_PLACE.replace(
+        "\"vendors.csv\"\nwrite_back = \"in-place\"",
+        "\"vendors.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        "No.,Name,Phone No.,E-Mail,Note\r\nC1,Acme,1,a@x.example,hub\r\n",
+    );
+    put_city(&exchange, "customers.csv", "10", "Oslo");
+    exchange.summary();
+    assert!(row(&exchange, "banks.csv").contains("Oslo"));
+    // The vendor's system has not imported the new city by the time the customer is gone.
+    put_city(&exchange, "customers.csv", "18", "Oslo");
+    let plan = exchange.summary().plan;
+    assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+    assert!(row(&exchange, "banks.csv").contains("Oslo"));
+}
+
+#[test]
+fn what_is_written_for_a_side_is_agreed_although_no_column_of_it_is_left() {
+    let config = IN_PLACE.replace("\"in-place\"", "\"updates\"");
+    let exchange = in_step(&config);
+    let cities = |contact: &str, bank: &str| {
+        put_city(&exchange, "contacts.csv", "C1", contact);
+        put_city(&exchange, "banks.csv", "B1", bank);
+    };
+    exchange
+        .put("customers.csv", CONTACT)
+        .put("vendors.csv", CONTACT)
+        .put(
+            "relations.csv",
+            "Contact No.,Business Relation Code,Link to Table,No.\r\nC1,BANK,Bank Account,B1\r\n",
+        );
+    cities("Oslo", "Rome");
+    assert_eq!(exchange.summary().plan.changes.len(), 1);
+    // Both lose the column while the bank account's update is on its way, and have it again once that is imported.
+    let less = "No.,Name,Phone No.,E-Mail,Note\r\n";
+    exchange
+        .put(
+            "contacts.csv",
+            format!("{less}C1,Acme,1,a@x.example,row\r\n"),
+        )
+        .put("banks.csv", format!("{less}B1,Acme,1,a@x.example,row\r\n"));
+    exchange.summary();
+    cities("Bari", "Oslo");
+    let plan = exchange.summary().plan;
+    assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+    assert_eq!(plan.conflicts.len(), 1, "{:#?}", plan.conflicts);
+    assert_eq!(plan.conflicts[0].agreed.as_deref(), Some("Oslo"));
+}
+
+#[test]
+fn what_was_decided_while_a_first_meeting_had_a_silent_side_is_told_to_it_when_it_speaks() {
+    let relation: String = RELATIONS.split_inclusive("\r\n").take(2).collect();
+    let exchange = Exchange::new(IN_PLACE);
+    put_city(&exchange, "contacts.csv", "C1", "Oslo");
+    put_city(&exchange, "customers.csv", "10", "Bari");
+    exchange.put("relations.csv", relation);
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let contacts = exchange.text("contacts.csv");
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--value", "Kiel"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    exchange.put("contacts.csv", "");
+    for _ in 0..3 {
+        let debts = exchange.summary().plan.debts;
+        assert_eq!(debts.len(), 1, "{debts:#?}");
+        assert!(row(&exchange, "customers.csv").contains("Kiel"));
+    }
+    exchange.put("contacts.csv", contacts);
+    let plan = exchange.summary().plan;
+    assert!(plan.conflicts.is_empty(), "{:#?}", plan.conflicts);
+    assert!(row(&exchange, "contacts.csv").contains("Kiel"));
+}
+
+#[test]
+fn what_was_decided_while_a_delta_was_silent_is_written_although_no_later_delta_lists_it() {
+    let exchange = with_delta_customers();
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    put_city(&exchange, "customers.csv", "10", "Bari");
+    put_city(&exchange, "vendors.csv", "20", "Rome");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    exchange.put("customers.csv", "");
+    assert_eq!(exchange.summary().plan.debts.len(), 1);
+    put_city(&exchange, "customers.csv", "18", "Rome");
+    let plan = exchange.summary().plan;
+    assert!(plan.debts.is_empty(), "{:#?}", plan.debts);
+    let told = plan
+        .changes
+        .iter()
+        .map(|change| (change.no.as_str(), change.to.as_str()));
+    assert!(told.eq([("10", "Rome")]), "{:#?}", plan.changes);
+}
