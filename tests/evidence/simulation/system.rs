@@ -111,6 +111,8 @@ pub struct System {
     pub unsent: Vec<Export>,
     /// Update files that it fetched, by name.
     pub updates: BTreeMap<String, Update>,
+    /// By record: the updates that it imported, each with the number of its own exports by then.
+    imports: BTreeMap<String, Vec<(String, u64)>>,
     /// Somebody is writing its file.
     pub is_writing: bool,
     /// All that each cell has ever held.
@@ -119,6 +121,9 @@ pub struct System {
 
 /// A system keeps so many of its exports and updates.
 const KEPT: usize = 6;
+
+/// For how many exports after a row was imported, or a newer one of the same record, it may still come (`product.md` §5).
+const LATEST_IMPORT: u64 = 3;
 
 impl System {
     pub fn new(table: &'static str, numbers: &[&str], dice: &mut Dice) -> System {
@@ -155,6 +160,7 @@ impl System {
             last: Vec::new(),
             unsent: Vec::new(),
             updates: BTreeMap::new(),
+            imports: BTreeMap::new(),
             is_writing: false,
         }
     }
@@ -328,7 +334,7 @@ impl System {
         waiting.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Imports an update; of some rows perhaps nothing.
+    /// Imports an update; of some rows perhaps nothing, and nothing of those that are long past.
     pub fn import(&mut self, name: &str, edits: &mut Edits, skips: &mut dyn FnMut() -> bool) {
         let Some(update) = self.updates.get_mut(name) else {
             return;
@@ -336,10 +342,18 @@ impl System {
         let rows = update.rows.clone();
         let mut is_whole = true;
         for (no, row) in rows {
+            let imports = self.imports.entry(no.clone()).or_default();
+            let is_past = |import: &(String, u64)| {
+                import.0.as_str() >= name && self.sequence > import.1 + LATEST_IMPORT
+            };
+            if imports.iter().any(is_past) {
+                continue;
+            }
             if skips() {
                 is_whole = false;
                 continue;
             }
+            imports.push((name.to_owned(), self.sequence));
             for (field, value) in row.into_iter().enumerate() {
                 let lost = self.rows[&no][field];
                 if lost != value {

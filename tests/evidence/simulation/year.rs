@@ -572,6 +572,9 @@ impl<'y> Year<'y> {
             self.tally.is("a conflict that a policy decided");
             self.edits.excuse(from);
             self.chosen.insert(cell, to);
+        } else if was_chosen {
+            // Until it imports that, it shows its own to whatever comes next.
+            self.edits.excuse(from);
         }
         let is_allowed = rule == Rule::Decided
             || was_chosen
