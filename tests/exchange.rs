@@ -536,6 +536,35 @@ fn an_import_that_brings_back_what_an_update_carried_along_is_held() {
 }
 
 #[test]
+fn an_update_that_nobody_has_seen_imported_is_no_news_however_late_it_is() {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"\nwrite_back = \"in-place\"",
+        "\"customers.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    put_city(&exchange, "contacts.csv", "C1", "Oslo");
+    exchange.summary();
+    // Its system gets the update and has a city of its own before it imports that.
+    let customer = |city: &str, note: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},1,a@x.example,{note}\r\n");
+        exchange.put("customers.csv", text);
+    };
+    customer("Bari", "typed");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "customer"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for export in 1..=6 {
+        customer("Bari", &format!("export {export}"));
+        exchange.summary();
+        assert!(row(&exchange, "contacts.csv").contains("Bari"));
+    }
+    customer("Oslo", "imported at last");
+    let plan = exchange.summary().plan;
+    assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+    assert_eq!(plan.conflicts.len(), 1, "{:#?}", plan.conflicts);
+}
+
+#[test]
 fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
     let config = IN_PLACE.replace(
         "\"customers.csv\"\nwrite_back = \"in-place\"",

@@ -48,6 +48,8 @@ pub struct Delivery {
     pub base: Option<String>,
     /// How many of the values in flight it has answered.
     pub acknowledged: usize,
+    /// How many of these its system must have imported, or newer ones: it shows one of them, and did not before.
+    pub imported: usize,
     /// What is written for it.
     pub write: Option<String>,
     /// It lacks the agreed value and gets nothing.
@@ -85,6 +87,15 @@ pub fn deliver(
         Flight::Unheard | Flight::Waiting => 0,
     };
     delivery.acknowledged = acknowledged;
+    let shows_base = |shown: &str| {
+        side.base
+            .is_some_and(|base| side.capacity.shows(shown, base))
+    };
+    if let Flight::Acknowledged(count) = heard.flight
+        && !side.shown.is_some_and(shows_base)
+    {
+        delivery.imported = count;
+    }
     let Some(shown) = side.shown else {
         let expects = |value: &str| {
             side.expected()

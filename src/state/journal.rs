@@ -12,7 +12,7 @@ use crate::model::document::Document;
 use super::decisions;
 use super::drops::receive;
 use super::error::StateError;
-use super::memory::{Kept, Mark, Memory, RenamedRow, Target};
+use super::memory::{Kept, Mark, Memory, RenamedRow, SentRow, Target};
 use super::store::Store;
 
 /// What a pass that did not finish left behind.
@@ -205,12 +205,20 @@ fn tables(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
 fn send(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
     // A counterpart that left one party may have been written to in another: the old is answered first.
     for row in &memory.parted {
-        let leave = "UPDATE sent SET acknowledged_export = (SELECT exports FROM tables WHERE name = ?1) \
+        let leave = "UPDATE sent SET imported = 1, acknowledged_export = (SELECT exports FROM tables WHERE name = ?1) \
                      WHERE table_name = ?1 AND no = ?2 AND acknowledged_export IS NULL";
         db.prepare_cached(leave)?
             .execute(params![row.table, row.no])?;
     }
     for row in &memory.answers {
+        if let Some(before) = row.imported.checked_sub(1) {
+            // An update that was imported carried the whole record, and earlier ones are past.
+            let mut import = db.prepare_cached(
+                "UPDATE sent SET imported = 1 WHERE table_name = ?1 AND no = ?2 AND pass <= (SELECT pass FROM sent WHERE \
+                 table_name = ?1 AND no = ?2 AND field = ?3 AND acknowledged_export IS NULL ORDER BY seq LIMIT 1 OFFSET ?4)",
+            )?;
+            import.execute(params![row.table, row.no, row.field, before as i64])?;
+        }
         let mut answer = db.prepare_cached(
             "UPDATE sent SET acknowledged_export = ?1 WHERE (table_name, no, field, seq) IN (SELECT table_name, no, \
              field, seq FROM sent WHERE table_name = ?2 AND no = ?3 AND field = ?4 AND acknowledged_export IS NULL \
@@ -225,10 +233,15 @@ fn send(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
         ])?;
     }
     for row in &memory.sent {
+        // What was carried along is past once the last update of the record is.
+        let (pass, imported) = match row.carried {
+            true => last_update(db, row)?.unwrap_or((memory.pass as i64, false)),
+            false => (memory.pass as i64, false),
+        };
         let mut send = db.prepare_cached(
-            "INSERT INTO sent(table_name, no, field, seq, contact, value, pass, export, acknowledged_export) \
+            "INSERT INTO sent(table_name, no, field, seq, contact, value, pass, export, acknowledged_export, imported) \
              VALUES(?1, ?2, ?3, (SELECT coalesce(max(seq), 0) + 1 FROM sent WHERE table_name = ?1 AND no = ?2 \
-             AND field = ?3), ?4, ?5, ?6, ?7, ?8)",
+             AND field = ?3), ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
         send.execute(params![
             row.table,
@@ -236,19 +249,30 @@ fn send(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
             row.field,
             row.contact,
             row.value,
-            memory.pass as i64,
+            pass,
             row.export as i64,
-            row.carried.then_some(row.export as i64)
+            row.carried.then_some(row.export as i64),
+            imported
         ])?;
     }
     Ok(())
 }
 
-/// Forgets answered values that no late import can bring back any more. While a record has something in flight, the update that
-/// carries it is still to be imported, and may bring back what it carried along; and what it has brought back waits for a decision.
+/// The pass that wrote the last update of a record, as far as it is remembered, and whether that is imported.
+fn last_update(db: &Connection, row: &SentRow) -> Result<Option<(i64, bool)>, StateError> {
+    let mut query = db.prepare_cached(
+        "SELECT pass, imported FROM sent WHERE table_name = ?1 AND no = ?2 ORDER BY pass DESC, imported LIMIT 1",
+    )?;
+    let last = query.query_row([&row.table, &row.no], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(last.optional()?)
+}
+
+/// Forgets answered values that no late import can bring back any more. An update that nobody has seen imported may still be,
+/// however old it is. While a record has something in flight, the update that carries it may bring back what it carried along; and
+/// what it has brought back waits for a decision.
 fn forget_answered(db: &Connection, table: &str, before_export: u64) -> Result<(), StateError> {
     let mut forget = db.prepare_cached(
-        "DELETE FROM sent WHERE table_name = ?1 AND acknowledged_export < ?2 AND NOT EXISTS (SELECT 1 FROM sent \
+        "DELETE FROM sent WHERE table_name = ?1 AND acknowledged_export < ?2 AND imported AND NOT EXISTS (SELECT 1 FROM sent \
          AS waiting WHERE waiting.table_name = sent.table_name AND waiting.no = sent.no AND \
          waiting.acknowledged_export IS NULL) AND NOT EXISTS (SELECT 1 FROM conflicts WHERE \
          conflicts.contact = sent.contact AND conflicts.field = sent.field)",

@@ -76,6 +76,9 @@ pub struct AnswerRow {
     pub field: String,
     /// How many of the values in flight, oldest first, it answers.
     pub count: usize,
+    /// How many of these must have been imported.
+    #[serde(default)]
+    pub imported: usize,
     /// The table's count of exports when it was read.
     pub export: u64,
 }

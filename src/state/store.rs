@@ -113,6 +113,10 @@ CREATE TABLE events(a INTEGER NOT NULL, b INTEGER NOT NULL, PRIMARY KEY(a, b)) W
 "),
     Migration::Program(decisions::into_blocks),
     Migration::Sql("ALTER TABLE tables ADD COLUMN encoding TEXT NOT NULL DEFAULT '';"),
+    Migration::Sql("
+ALTER TABLE sent ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
+UPDATE sent SET imported = 1 WHERE acknowledged_export IS NOT NULL;
+"),
 ];
 
 impl Store {

@@ -219,6 +219,7 @@ fn record_delivery(
             no: seat.no.clone(),
             field: name.to_owned(),
             count: delivery.acknowledged,
+            imported: delivery.imported,
             export: seat.seen.exports,
         });
     }

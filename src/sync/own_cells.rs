@@ -65,6 +65,7 @@ pub(super) fn write(
                 no: cell.no.to_owned(),
                 field: name.to_owned(),
                 count: waiting.len(),
+                imported: waiting.len(),
                 export: seen.exports,
             });
             return Ok(());

@@ -13,9 +13,13 @@ pub fn in_parts<T: Sync, R: Send>(
     worth: usize,
     work: impl Fn(&[T]) -> R + Sync,
 ) -> Vec<R> {
-    let cores = available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(items.len() / worth).max(1);
-    if threads == 1 {
+    // Asking the system for its cores costs more than a small pass has to do.
+    let cores = match items.len() / worth {
+        0 | 1 => 1,
+        _ => available_parallelism().map_or(1, usize::from),
+    };
+    let threads = cores.min(items.len() / worth);
+    if threads < 2 {
         return vec![work(items)];
     }
     // Several parts for each, so that none waits long for the last one.
