@@ -121,9 +121,38 @@ pub enum Entry {
 }
 
 /// A file that is being written.
-pub trait Draft: Write {
+pub trait Draft: Write + Send {
     /// Makes everything written durable.
     fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// A file that is written, and still to be made durable.
+pub struct Written {
+    /// Where it stands.
+    pub path: PathBuf,
+    draft: Box<dyn Draft>,
+}
+
+impl Written {
+    /// What was written at a path.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn new(path: &Path, mut draft: Box<dyn Draft>) -> io::Result<Written> {
+        draft.flush()?;
+        Ok(Written {
+            path: path.to_owned(),
+            draft,
+        })
+    }
+
+    /// Makes it durable.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn finish(self) -> io::Result<()> {
+        self.draft.finish()
+    }
 }
 
 /// The effects of a pass on a disk.
@@ -181,6 +210,11 @@ pub trait Disk: Sync {
     /// [`append`](Disk::append) for a file of the state, which nobody else reads.
     fn append_own(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
         self.append(path, length)
+    }
+
+    /// Makes files durable, in whatever order; what became of each is told in theirs.
+    fn finish(&self, files: Vec<Written>) -> Vec<io::Result<()>> {
+        files.into_iter().map(Written::finish).collect()
     }
 
     /// Puts a file in the place of another, or, without `replace`, where nothing stands.
@@ -392,6 +426,20 @@ impl Disk for RealDisk {
 
     fn append_own(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
         append_with(for_us_alone(&mut OpenOptions::new()), path, length)
+    }
+
+    fn finish(&self, files: Vec<Written>) -> Vec<io::Result<()>> {
+        if files.len() < 2 {
+            return files.into_iter().map(Written::finish).collect();
+        }
+        // A disk that is asked for all of them at once writes them in one go.
+        thread::scope(|scope| {
+            let waits = |file: Written| scope.spawn(|| file.finish());
+            let threads: Vec<_> = files.into_iter().map(waits).collect();
+            let ends = threads.into_iter().map(thread::ScopedJoinHandle::join);
+            ends.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        })
     }
 
     fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {

@@ -102,6 +102,27 @@ fn a_changed_export_is_merged_without_being_asked_and_the_daemon_ends_in_order()
     assert_eq!(after.code(), Some(0), "the lock went with the daemon");
 }
 
+#[test]
+fn a_state_that_is_taken_away_between_two_rounds_is_not_written_to_any_more() {
+    let exchange = exchange();
+    let _daemon = Daemon(couplet(&exchange, "run").spawn().expect("started"));
+    until("the first pass fills the city", || {
+        exchange.text("in/customers.csv").contains("10,Acme,Rome")
+    });
+    exchange.put("in/contacts.csv", "No.,Name,City\nC1,Acme,Oslo\n");
+    until("the second pass is made", || {
+        exchange.text("in/customers.csv").contains("Oslo")
+    });
+    std::fs::rename(exchange.path("state"), exchange.path("taken")).expect("taken away");
+    exchange.put("in/customers.csv", "No.,Name,City\n10,Acme,\n");
+    until("a state begins in its place", || {
+        exchange.path("state/couplet.db").exists()
+    });
+    until("a first meeting fills the city again", || {
+        exchange.text("in/customers.csv").contains("10,Acme,Oslo")
+    });
+}
+
 /// Drop folders, with a settle time that no test outlasts by accident: what is announced is read at once.
 const DROPS: &str = r#"
 [exchange]

@@ -84,7 +84,9 @@ fn write(rows: &[Row], path: &Path) -> (Vec<u64>, u64) {
     let mut writer = RowWriter::open(&RealDisk, path.to_owned(), 0).expect("a writer");
     let push = |row| writer.push(row).expect("a row");
     let pointers = rows.iter().map(push).collect();
-    (pointers, writer.finish().expect("durable rows"))
+    let (length, file) = writer.finish().expect("rows");
+    file.finish().expect("durable rows");
+    (pointers, length)
 }
 
 #[divan::bench(args = RECORDS)]

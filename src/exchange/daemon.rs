@@ -26,6 +26,9 @@ use super::watch::{Watch, is_marker, look};
 
 pub use super::watch::Told;
 
+/// How long the state stays open without a round. Whoever closes it last moves what the log of the database holds into it, so that a
+/// state at rest is whole in its files.
+const REST: Duration = Duration::from_secs(5);
 /// How long after a failed round the next is made, at first; twice as long after each further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// How long at most.
@@ -89,7 +92,7 @@ pub async fn run(
     loop {
         daemon.look(&told, Instant::now());
         while daemon.is_due(Instant::now()) {
-            let made = daemon.make_round();
+            let made = daemon.make_round(Instant::now());
             daemon.take_in(made, Instant::now());
             daemon.look(&watch.pending(), Instant::now());
         }
@@ -142,6 +145,17 @@ pub struct Daemon<'d> {
     is_first: bool,
     /// The last round left files for the next, which is made at once.
     is_more: bool,
+    /// The state of the last round, for the next that follows soon.
+    state: Option<Opened>,
+}
+
+/// A state that stays open between rounds.
+struct Opened {
+    store: Store,
+    /// Which file it was, by device and inode.
+    node: Option<(u64, u64)>,
+    /// When it was last used.
+    at: Instant,
 }
 
 /// A round that was made or has failed, and has not been taken in yet.
@@ -185,6 +199,7 @@ impl<'d> Daemon<'d> {
             wait_until: None,
             is_first: true,
             is_more: false,
+            state: None,
         }
     }
 
@@ -205,6 +220,8 @@ impl<'d> Daemon<'d> {
         for path in found.keys().filter(|path| is_marker(&self.config, path)) {
             self.tracker.announce(path);
         }
+        let rests = |state: &mut Opened| now.saturating_duration_since(state.at) >= REST;
+        self.state.take_if(rests);
         self.observer.looked();
     }
 
@@ -258,20 +275,37 @@ impl<'d> Daemon<'d> {
     fn next_due(&self) -> Option<Instant> {
         match self.retry_at {
             Some(at) => Some(at),
-            None => [self.tracker.next_due(), self.wait_until]
-                .into_iter()
-                .flatten()
-                .min(),
+            None => {
+                let rest = self.state.as_ref().map(|state| state.at + REST);
+                [self.tracker.next_due(), self.wait_until, rest]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
         }
     }
 
-    /// Makes a round.
-    pub fn make_round(&mut self) -> Made {
+    /// The state: that of the last round, unless another has taken its place.
+    fn take_state(&mut self) -> Result<Store, StateError> {
+        let node = self.state_node();
+        match self.state.take().filter(|state| state.node == node) {
+            Some(state) => Ok(state.store),
+            None => (self.open)(&self.config.state),
+        }
+    }
+
+    fn state_node(&self) -> Option<(u64, u64)> {
+        let found = self.effects.disk.identity(&Store::path(&self.config.state));
+        Some(found.ok()??.node)
+    }
+
+    /// Makes a round that begins now.
+    pub fn make_round(&mut self, now: Instant) -> Made {
         (self.is_first, self.is_more, self.retry_at) = (false, false, None);
         let settled = self.tracker.settled();
         self.observer.begins();
         let attempt = || -> Result<(Round, Written), PassError> {
-            let mut store = (self.open)(&self.config.state)?;
+            let mut store = self.take_state()?;
             let request = Request::default();
             let round = round(
                 &self.config,
@@ -281,6 +315,11 @@ impl<'d> Daemon<'d> {
                 &self.tracker,
             )?;
             let written = self.written(&round, &store);
+            self.state = Some(Opened {
+                store,
+                node: self.state_node(),
+                at: now,
+            });
             Ok((round, written))
         };
         // Should a file bring the program down, it must not do so for ever.

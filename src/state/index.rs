@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::disk::{Disk, ReadAt, read_exact_at};
+use crate::disk::{Disk, ReadAt, Written, read_exact_at};
 use crate::model::Table;
 
 use super::error::StateError;
@@ -384,7 +384,7 @@ impl<'i> IndexDraft<'i> {
         made
     }
 
-    /// Writes it as a new generation, durably: as a difference where that is the smaller part.
+    /// Writes it as a new generation, still to be made durable: as a difference where that is the smaller part.
     ///
     /// # Errors
     /// Those of the disk.
@@ -394,7 +394,7 @@ impl<'i> IndexDraft<'i> {
         folder: &Path,
         table: Table,
         generation: u64,
-    ) -> Result<(), StateError> {
+    ) -> Result<Written, StateError> {
         // A difference must be read with its whole one, so it stays a fraction of that.
         const FRACTION: usize = 8;
         let difference = self.difference();
@@ -414,13 +414,13 @@ impl<'i> IndexDraft<'i> {
                 whole_bytes(&self.made()),
             ),
         };
-        let write = || -> io::Result<()> {
+        let write = || -> io::Result<Written> {
             // Whatever has these names is from a pass that did not finish.
             disk.remove(&other)?;
             disk.remove(&path)?;
             let mut draft = disk.create_own(&path)?;
             draft.write_all(&bytes)?;
-            draft.finish()
+            Written::new(&path, draft)
         };
         write().map_err(StateError::file(&path))
     }

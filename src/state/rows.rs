@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::disk::{Disk, Draft, ReadAt, read_exact_at};
+use crate::disk::{Disk, Draft, ReadAt, Written, read_exact_at};
 use crate::model::{Row, Table};
 
 use super::error::StateError;
@@ -161,11 +161,14 @@ impl RowWriter {
         written.map_err(StateError::file(&self.path))
     }
 
-    /// Makes the rows durable; returns their length, to be committed.
-    pub fn finish(mut self) -> Result<u64, StateError> {
+    /// Ends writing; returns the length of the rows, to be committed once the file is durable.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn finish(mut self) -> Result<(u64, Written), StateError> {
         self.write_block()?;
-        self.draft.finish().map_err(StateError::file(&self.path))?;
-        Ok(self.length)
+        let file = Written::new(&self.path, self.draft).map_err(StateError::file(&self.path))?;
+        Ok((self.length, file))
     }
 }
 
@@ -237,7 +240,8 @@ mod tests {
         let row = Row::new([Some("C1"), None, Some("")]);
         let mut writer = RowWriter::open(&RealDisk, path.clone(), 0).unwrap();
         let pointer = writer.push(&row).unwrap();
-        let length = writer.finish().unwrap();
+        let (length, file) = writer.finish().unwrap();
+        file.finish().unwrap();
         let rows = Rows::open(&RealDisk, path.clone(), length).unwrap();
         assert_eq!(rows.get(pointer).unwrap(), Some(row));
         assert_eq!(rows.get(0).unwrap(), None);

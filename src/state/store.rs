@@ -128,7 +128,7 @@ impl Store {
         let base = folder.join("base");
         create_own_folder(folder).map_err(StateError::file(folder))?;
         create_own_folder(&base).map_err(StateError::file(&base))?;
-        let path = folder.join("couplet.db");
+        let path = Store::path(folder);
         // SQLite gives the files beside a database the mode of the database.
         let mut options = OpenOptions::new();
         for_us_alone(options.append(true).create(true))
@@ -160,7 +160,7 @@ impl Store {
 
     /// Opens the state to look at it, while a pass may be running; `None` where there is none yet.
     pub fn look(folder: &Path) -> Result<Option<Store>, StateError> {
-        let path = folder.join("couplet.db");
+        let path = Store::path(folder);
         if !path.exists() {
             return Ok(None);
         }
@@ -184,6 +184,11 @@ impl Store {
     /// A state that is kept nowhere: for a dry run before the first pass.
     pub fn in_memory(folder: &Path) -> Result<Store, StateError> {
         Store::on(Connection::open_in_memory()?, folder)
+    }
+
+    /// The database of the state in a folder.
+    pub fn path(folder: &Path) -> PathBuf {
+        folder.join("couplet.db")
     }
 
     /// The folder of index and rows files.

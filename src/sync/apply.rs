@@ -9,7 +9,7 @@ use tracing::warn;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::config::{Announce, Config, Update, WriteBack};
-use crate::disk::{Disk, Draft};
+use crate::disk::{Disk, Draft, Written};
 use crate::exports::{Edits, Export, UpdateContents};
 use crate::merge::Plan;
 use crate::merge::deliver::Route;
@@ -156,8 +156,8 @@ pub fn apply(
     };
     // A disk at work leaves the cores time for the bases, which nothing names before the pass is remembered.
     let size = jobs.iter().map(|job| sized(job.seen)).sum();
-    let (digests, remembered) = together(size, write_files, keep_bases);
-    if digests.iter().any(Result::is_err) {
+    let (written, remembered) = together(size, write_files, keep_bases);
+    if written.iter().any(Result::is_err) {
         // A file that was rewritten while it was copied is no failure: the pass is planned again.
         let overtaken = tables
             .iter()
@@ -174,13 +174,17 @@ pub fn apply(
         }
     }
     let mut leaves_open = false;
-    for table in remembered {
-        let (table, is_open) = table?;
-        memory.tables.push(table);
-        leaves_open |= is_open;
+    let (mut files, mut of_state) = (Vec::new(), Vec::new());
+    for kept in remembered {
+        let kept = kept?;
+        memory.tables.push(kept.memory);
+        leaves_open |= kept.leaves_open;
+        of_state.extend(kept.files);
     }
-    for (job, digest) in jobs.iter_mut().zip(digests) {
-        job.target.after = digest?;
+    for (job, written) in jobs.iter_mut().zip(written) {
+        let (digest, file) = written?;
+        job.target.after = digest;
+        files.push(file);
         let name = job.seen.table.name();
         let mut tables = memory.tables.iter_mut();
         if let Some(table) = tables.find(|table| job.in_place && table.table == name) {
@@ -189,11 +193,12 @@ pub fn apply(
         }
     }
     for announcement in &mut announcements {
-        announcement.write(&jobs, pass, disk)?;
+        files.push(announcement.write(&jobs, pass, disk)?);
     }
     for page in &mut pages {
-        page.write(disk)?;
+        files.push(page.write(disk)?);
     }
+    finish(files, of_state, disk)?;
     if !leaves_open {
         memory.quiet = quiet(doing, tables, &memory, plan, &jobs, disk)?;
     }
@@ -325,24 +330,42 @@ fn pages(files: &[(PathBuf, Vec<u8>)], pass: u64) -> Vec<Page> {
 }
 
 impl Page {
-    /// Writes its temporary file, durably.
-    fn write(&mut self, disk: &dyn Disk) -> Result<(), ApplyError> {
+    /// Writes its temporary file.
+    fn write(&mut self, disk: &dyn Disk) -> Result<Written, ApplyError> {
         let path = PathBuf::from(&self.target.temporary);
         if let Some(folder) = path.parent() {
             disk.create_folder(folder).map_err(write_error(folder))?;
         }
-        write_new(disk, &path, &self.bytes).map_err(write_error(&path))?;
         self.target.after = format!("{:032x}", xxh3_128(&self.bytes));
-        Ok(())
+        write_new(disk, &path, &self.bytes).map_err(write_error(&path))
     }
 }
 
-/// Writes a new file, durably, in the place of one that a pass left which did not finish.
-fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a new file in the place of one that a pass left which did not finish.
+fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Written> {
     disk.remove(path)?;
     let mut draft = disk.create(path, None)?;
     draft.write_all(bytes)?;
-    draft.finish()
+    Written::new(path, draft)
+}
+
+/// Makes what a pass has written durable: files for others, and those of the state.
+fn finish(
+    mut files: Vec<Written>,
+    of_state: Vec<Written>,
+    disk: &dyn Disk,
+) -> Result<(), ApplyError> {
+    let others = files.len();
+    files.extend(of_state);
+    let paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
+    let ends = disk.finish(files).into_iter().zip(&paths).enumerate();
+    for (at, (end, path)) in ends {
+        match at < others {
+            true => end.map_err(write_error(path))?,
+            false => end.map_err(StateError::file(path))?,
+        }
+    }
+    Ok(())
 }
 
 /// One file to be written.
@@ -458,8 +481,8 @@ impl Job<'_> {
         PathBuf::from(&self.target.temporary)
     }
 
-    /// Writes the temporary file, durably, and returns its content hash.
-    fn write(&self, disk: &dyn Disk) -> io::Result<String> {
+    /// Writes the temporary file, and returns its content hash with it.
+    fn write(&self, disk: &dyn Disk) -> io::Result<(String, Written)> {
         let path = self.temporary();
         if let Some(folder) = path.parent() {
             disk.create_folder(folder)?;
@@ -480,8 +503,7 @@ impl Job<'_> {
             JobContents::Removed(edits) => self.export.removed_file(edits, &mut out)?,
         }
         let digest = out.hash.digest128();
-        out.draft.finish()?;
-        Ok(format!("{digest:032x}"))
+        Ok((format!("{digest:032x}"), Written::new(&path, out.draft)?))
     }
 }
 
@@ -524,16 +546,20 @@ fn announcements(jobs: &[Job<'_>], pass: u64) -> Vec<Announcement> {
 }
 
 impl Announcement {
-    /// Writes its temporary file, durably, once the files that it announces are written.
-    fn write(&mut self, jobs: &[Job<'_>], pass: u64, disk: &dyn Disk) -> Result<(), ApplyError> {
+    /// Writes its temporary file, once the files that it announces are written.
+    fn write(
+        &mut self,
+        jobs: &[Job<'_>],
+        pass: u64,
+        disk: &dyn Disk,
+    ) -> Result<Written, ApplyError> {
         let path = PathBuf::from(&self.target.temporary);
         let bytes = match self.is_manifest {
             false => Vec::new(),
             true => self.manifest(jobs, pass, disk)?,
         };
-        write_new(disk, &path, &bytes).map_err(write_error(&path))?;
         self.target.after = format!("{:032x}", xxh3_128(&bytes));
-        Ok(())
+        write_new(disk, &path, &bytes).map_err(write_error(&path))
     }
 
     fn manifest(

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tracing::info;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, Written};
 use crate::exports::{Edits, Export};
 use crate::merge::deliver::Route;
 use crate::model::{Row, Table};
@@ -31,15 +31,23 @@ pub(super) struct Bases<'a> {
     pub(super) seed: u64,
 }
 
-/// Writes a table's new index and rows, uncommitted, as if its file stayed what was read, and returns what the state will know of it, and whether records
-/// must be looked at again although nothing of them changes.
+/// What the state will know of a table.
+pub(super) struct Kept {
+    pub(super) memory: TableMemory,
+    /// Whether records must be looked at again although nothing of them changes.
+    pub(super) leaves_open: bool,
+    /// Its index and rows, still to be made durable.
+    pub(super) files: Vec<Written>,
+}
+
+/// Writes a table's new index and rows, uncommitted, as if its file stayed what was read.
 pub(super) fn remember_table(
     seen: &Seen<'_>,
     edits: &Edits,
     bases: &Bases<'_>,
     disk: &dyn Disk,
     folder: &Path,
-) -> Result<(TableMemory, bool), StateError> {
+) -> Result<Kept, StateError> {
     let old = seen.memory.clone().unwrap_or_default();
     let Some(export) = &seen.export else {
         return remember_words(seen, old, bases, disk, folder);
@@ -93,7 +101,11 @@ pub(super) fn remember_table(
         && moved.is_none()
         && !seen.index.is_outdated
     {
-        return Ok((memory, seen.index.prints.contains(&0)));
+        return Ok(Kept {
+            memory,
+            leaves_open: seen.index.prints.contains(&0),
+            files: Vec::new(),
+        });
     }
     memory.generation += 1;
     // Superseded rows are left behind; when they are the larger part, the live ones move to a new file.
@@ -244,15 +256,20 @@ pub(super) fn remember_table(
         memory.rows_count += 1;
         index.push(born.key, print, pointer, link);
     }
-    memory.rows_length = writer.finish()?;
-    index.write(disk, folder, seen.table, memory.generation)?;
+    let (length, rows) = writer.finish()?;
+    memory.rows_length = length;
+    let entries = index.write(disk, folder, seen.table, memory.generation)?;
     info!(
         table = seen.table.name(),
         generation = memory.generation,
         records = index.len(),
         "base written"
     );
-    Ok((memory, index.has_open()))
+    Ok(Kept {
+        memory,
+        leaves_open: index.has_open(),
+        files: vec![rows, entries],
+    })
 }
 
 /// Writes what records of a table that says nothing said in conflicts that are decided now; all else is as it was.
@@ -262,9 +279,13 @@ fn remember_words(
     bases: &Bases<'_>,
     disk: &dyn Disk,
     folder: &Path,
-) -> Result<(TableMemory, bool), StateError> {
+) -> Result<Kept, StateError> {
     let Some(words) = bases.carried.get(&seen.table) else {
-        return Ok((memory, true));
+        return Ok(Kept {
+            memory,
+            leaves_open: true,
+            files: Vec::new(),
+        });
     };
     memory.generation += 1;
     let path = rows_path(folder, seen.table, memory.rows_epoch);
@@ -285,9 +306,14 @@ fn remember_words(
         memory.rows_count += 1;
     }
     index.keep(next, before.len() - next);
-    memory.rows_length = writer.finish()?;
-    index.write(disk, folder, seen.table, memory.generation)?;
-    Ok((memory, true))
+    let (length, rows) = writer.finish()?;
+    memory.rows_length = length;
+    let entries = index.write(disk, folder, seen.table, memory.generation)?;
+    Ok(Kept {
+        memory,
+        leaves_open: true,
+        files: vec![rows, entries],
+    })
 }
 
 fn put_cells(row: &mut Row, cells: &[(usize, Option<String>)]) {

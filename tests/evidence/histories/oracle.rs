@@ -62,16 +62,12 @@ impl Oracle {
     /// A user types something new over what the cell held.
     pub fn typed(&mut self, cell: &Cell, before: &str, value: &str, at: usize) {
         self.supersede(cell, before);
-        let held = self.held.entry(cell.clone()).or_default();
-        let mut knows = held.clone();
-        knows.extend(
-            held.iter()
-                .filter_map(|value| self.replaces.get(value))
-                .flatten()
-                .cloned(),
-        );
+        let knows = self.known_at(cell);
         self.replaces.insert(value.to_owned(), knows);
-        held.insert(value.to_owned());
+        self.held
+            .entry(cell.clone())
+            .or_default()
+            .insert(value.to_owned());
         let token = Token {
             cell: cell.clone(),
             at,
@@ -82,14 +78,30 @@ impl Oracle {
         self.tokens.insert(value.to_owned(), token);
     }
 
+    /// What the users of a cell know: all that it has held, and what those values replaced.
+    fn known_at(&self, cell: &Cell) -> BTreeSet<String> {
+        let held = self.held.get(cell).into_iter().flatten();
+        let replaced = held
+            .clone()
+            .filter_map(|value| self.replaces.get(value))
+            .flatten();
+        held.chain(replaced).cloned().collect()
+    }
+
     /// A user clears a cell, or types again what it held before; neither tells when it was typed.
     pub fn retyped(&mut self, cell: &Cell, before: &str, value: &str, at: usize) {
         self.supersede(cell, before);
         self.excused.insert(before.to_owned());
-        // Whatever was typed in between was typed knowing what it replaced.
-        let known = self.replaces.get(before).cloned().unwrap_or_default();
-        let replaces = self.replaces.entry(value.to_owned()).or_default();
-        replaces.extend(known);
+        let mut known = self.known_at(cell);
+        known.remove(value);
+        if value.is_empty() {
+            // What fills the blank again need not know what it took the place of.
+            self.excused.extend(known.iter().cloned());
+        }
+        self.replaces
+            .entry(value.to_owned())
+            .or_default()
+            .extend(known);
         self.held
             .entry(cell.clone())
             .or_default()

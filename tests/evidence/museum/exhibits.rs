@@ -142,8 +142,8 @@ pub const EXHIBITS: &[Exhibit] = &[
     Exhibit {
         name: "a file is renamed before it is on the disk (measured here)",
         file: "sync/apply.rs",
-        right: "out.draft.finish()?;\n        Ok(format!",
-        wrong: "if !BUG { out.draft.finish()?; }\n        Ok(format!",
+        right: "files.extend(of_state);\n",
+        wrong: "if BUG { files.clear(); }\n    files.extend(of_state);\n",
         layer: "crash-states",
         budget: "74",
     },

@@ -391,7 +391,7 @@ impl<'y> Year<'y> {
         daemon.look(told, time.instant());
         while daemon.is_due(time.instant()) {
             let intruder = self.intrude();
-            let made = daemon.make_round();
+            let made = daemon.make_round(time.instant());
             self.end_intrusion(intruder);
             self.rounds_in_hour += 1;
             self.tally.count("rounds", 1);
