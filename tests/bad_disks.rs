@@ -3,18 +3,21 @@
 
 mod support;
 
+#[path = "support/meddled.rs"]
+mod meddled;
+
 use std::fs;
-use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use couplet::config;
-use couplet::disk::{Disk, Draft, Entry, Identity, ReadAt, RealDisk};
+use couplet::disk::{Disk, Identity, RealDisk};
 use couplet::exchange::daemon::{self, Asked, Observer};
 use couplet::exchange::{AsItStands, Looks, Round, round};
 use couplet::state::{Lock, Store};
 use couplet::sync::{Effects, Request};
+use meddled::Meddled;
 use support::{Exchange, StillClock};
 
 const CONFIG: &str = r#"
@@ -46,52 +49,6 @@ fn exchange(config: &str) -> Exchange {
             "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\n",
         );
     exchange
-}
-
-/// The real disk, with so much room, and a word in the paths of files that nobody survives opening.
-#[derive(Default)]
-struct Odd {
-    free: Option<u64>,
-    poison: Option<&'static str>,
-}
-
-impl Disk for Odd {
-    fn open(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)> {
-        let path_text = path.display().to_string();
-        let is_poison = |word: &str| path_text.contains(word);
-        assert!(!self.poison.is_some_and(is_poison), "a bug of ours");
-        RealDisk.open(path)
-    }
-    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
-        RealDisk.identity(path)
-    }
-    fn entries(&self, folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
-        RealDisk.entries(folder)
-    }
-    fn free(&self, folder: &Path) -> Option<u64> {
-        self.free.or_else(|| RealDisk.free(folder))
-    }
-    fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
-        RealDisk.create(path, like)
-    }
-    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
-        RealDisk.append(path, length)
-    }
-    fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
-        RealDisk.rename(from, to, replace)
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove(path)
-    }
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        RealDisk.sync_folder(folder)
-    }
-    fn create_folder(&self, folder: &Path) -> io::Result<()> {
-        RealDisk.create_folder(folder)
-    }
-    fn commit_point(&self) -> io::Result<()> {
-        RealDisk.commit_point()
-    }
 }
 
 fn effects(disk: &dyn Disk) -> Effects<'_> {
@@ -163,9 +120,9 @@ fn a_file_that_is_overwritten_after_it_was_found_complete_says_nothing_yet() {
 fn a_pass_that_would_fill_the_disk_is_not_begun_and_is_made_once_there_is_room() {
     let exchange = exchange(CONFIG);
     let before = exchange.bytes("erp/customers.csv");
-    let full = Odd {
+    let full = Meddled {
         free: Some(50),
-        ..Odd::default()
+        ..Meddled::default()
     };
     let error = made(&exchange, &full).expect_err("no room");
     assert!(error.to_string().contains("50"), "{error}");
@@ -248,9 +205,13 @@ fn a_drop_over_which_the_program_breaks_down_is_set_aside_and_the_others_go_on()
     fs::create_dir_all(&config.state).expect("a folder");
     let lock = Lock::take(&config.state).expect("free");
     exchange.put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Bern"));
-    let disk = Odd {
-        poison: Some("-contacts_2.csv"),
-        ..Odd::default()
+    let breaks_down = |path: &Path| {
+        let name = path.display().to_string();
+        assert!(!name.contains("-contacts_2.csv"), "a bug of ours");
+    };
+    let disk = Meddled {
+        opening: Some(breaks_down),
+        ..Meddled::default()
     };
     let effects = effects(&disk);
     let (ask, asked) = tokio::sync::mpsc::unbounded_channel();

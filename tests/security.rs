@@ -3,17 +3,21 @@
 
 mod support;
 
+#[path = "support/meddled.rs"]
+mod meddled;
+
 use std::fs;
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use couplet::config;
-use couplet::disk::{Disk, Draft, Entry, Identity, ReadAt, RealDisk};
+use couplet::disk::{Disk, RealDisk};
 use couplet::exchange::{AsItStands, round};
 use couplet::state::{Lock, Store};
 use couplet::sync::{Effects, Request};
+use meddled::Meddled;
 use support::{Exchange, Ran, StillClock};
 
 const RELATIONS: &str =
@@ -447,61 +451,23 @@ fn links_devices_folders_and_names_with_control_characters_in_a_drop_folder_are_
     );
 }
 
-/// The real disk, on which somebody puts a link in the place of a drop in the moment before it is claimed.
-struct Swapping {
-    link: PathBuf,
-}
-
-impl Disk for Swapping {
-    fn open(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)> {
-        RealDisk.open(path)
-    }
-    fn open_dropped(&self, path: &Path) -> io::Result<(Box<dyn ReadAt>, Identity)> {
-        RealDisk.open_dropped(path)
-    }
-    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
-        RealDisk.identity(path)
-    }
-    fn entries(&self, folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
-        RealDisk.entries(folder)
-    }
-    fn free(&self, folder: &Path) -> Option<u64> {
-        RealDisk.free(folder)
-    }
-    fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
-        RealDisk.create(path, like)
-    }
-    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
-        RealDisk.append(path, length)
-    }
-    fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
-        if from.parent().is_some_and(|folder| folder.ends_with("in")) {
-            fs::remove_file(from)?;
-            symlink(&self.link, from)?;
-        }
-        RealDisk.rename(from, to, replace)
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove(path)
-    }
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        RealDisk.sync_folder(folder)
-    }
-    fn create_folder(&self, folder: &Path) -> io::Result<()> {
-        RealDisk.create_folder(folder)
-    }
-    fn commit_point(&self) -> io::Result<()> {
-        RealDisk.commit_point()
-    }
-}
-
 #[test]
 fn a_link_that_takes_the_place_of_a_drop_while_we_look_is_not_followed() {
     let exchange = with_drops();
     exchange.put("in/vendors_1.csv", format!("{HEAD}20,Beta,Bern\n"));
     let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
-    let disk = Swapping {
-        link: exchange.path("secret/passwords.csv"),
+    let secret = exchange.path("secret/passwords.csv");
+    // In the moment before it is claimed.
+    let swap = move |from: &Path| -> std::io::Result<()> {
+        if from.parent().is_some_and(|folder| folder.ends_with("in")) {
+            fs::remove_file(from)?;
+            symlink(&secret, from)?;
+        }
+        Ok(())
+    };
+    let disk = Meddled {
+        renaming: Some(Box::new(swap)),
+        ..Meddled::default()
     };
     let effects = Effects {
         disk: &disk,
@@ -686,4 +652,37 @@ fn a_key_that_looks_like_a_formula_is_text_in_an_answer_for_people() {
     // What is set apart goes back to a program, byte for byte.
     let apart = exchange.text("in/failed/vendors_1.1.rows.csv");
     assert!(apart.contains(&format!("\n{evil},a,\n")), "{apart}");
+}
+
+#[test]
+fn a_hostile_requests_file_is_refused_row_by_row_or_whole_and_the_others_go_on() {
+    let with_requests = with_drops().config().to_owned()
+        + "[exchange]\nrequests = \"requests\"\n[limits]\nwhole = \"1MB\"\n";
+    let exchange = with_drops().configured(&with_requests);
+    let long = "x".repeat(500_000);
+    let deep = "[".repeat(100_000);
+    exchange
+        .put("requests/1.csv", format!("Action,Table,Contact No.,No.\n=cmd|'/C calc'!A0,customer,C1,10\nlink,../../etc/passwd,C1,10\nlink,customer,../C1,{long}\nlink,customer,C1\u{1b}[2J,10\n"))
+        .put("requests/2.json", format!("[{{\"Action\":{deep}"))
+        .put("requests/3.csv", b"Action,Table,Contact No.,No.\nlink,customer,C1,SE\0CRET\n")
+        .put("requests/4.csv", "x".repeat(2 << 20))
+        .put("requests/5.csv", "Action,Table,Contact No.,No.\nlink,vendor,C1,20\n")
+        .put("in/vendors_1.csv", format!("{HEAD}20,Beta,Rome\n"));
+    let ran = exchange.run(&["reconcile", "-vvv"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let answer = |name: &str| exchange.text(&format!("requests/answers/{name}.answer.json"));
+    let first = answer("1.csv");
+    assert!(first.contains("\"refused\": 4"), "{first}");
+    assert!(!first.contains('\u{1b}'), "{first}");
+    for (name, why) in [
+        ("2.json", "nest"),
+        ("3.csv", "NUL"),
+        ("4.csv", "limits.whole"),
+    ] {
+        let told = answer(name);
+        assert!(told.contains("rejected") && told.contains(why), "{told}");
+    }
+    assert!(answer("5.csv").contains("accepted"), "{}", answer("5.csv"));
+    assert!(exchange.text("relations.csv").contains("C1,VEND,Vendor,20"));
+    assert!(!ran.out.contains("SECRET") && !ran.err.contains("SECRET"));
 }

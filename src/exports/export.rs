@@ -260,7 +260,6 @@ impl Export {
                 columns: Vec::new(),
             });
         }
-        too_large(length, false, bounds)?;
         let io = |error: io::Error| Refusal::unreadable(&error);
         let head = read_range(&*source, 0..length.min(HEAD as u64)).map_err(io)?;
         let opening = opening(settings, &head)?;
@@ -810,8 +809,8 @@ fn opening(settings: &Settings, head: &[u8]) -> Result<Opening, Refusal> {
 /// Refuses a file that is longer than the bounds allow. One in UTF-16 is held in memory.
 fn too_large(length: u64, is_utf16: bool, bounds: Bounds) -> Result<(), Refusal> {
     let (key, most) = match is_utf16 || bounds.is_held {
-        true => ("whole", bounds.whole.min(bounds.file)),
-        false => ("file", bounds.file),
+        true if bounds.whole < bounds.file => ("whole", bounds.whole),
+        _ => ("file", bounds.file),
     };
     if length <= most {
         return Ok(());
