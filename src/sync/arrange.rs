@@ -9,6 +9,7 @@ mod interactions;
 mod links;
 mod numbers;
 mod primary;
+mod references;
 mod renames;
 mod returns;
 pub mod templates;
@@ -35,6 +36,7 @@ use super::relation_rows::read_relation;
 use crate::disk::Disk;
 
 use documents::{Adoption, PlannedDocument};
+use references::References;
 use templates::Template;
 
 /// A record that the pass creates, as far as it is known before its party is merged.
@@ -451,8 +453,8 @@ struct Arranger<'s, 'a, 'c> {
     of_counterpart: PrintMap<u64>,
     /// Relation rows that were looked at anew in this pass: those that do not couple are among them.
     fresh: Vec<(usize, Relation)>,
-    /// Keys of contacts that records name, once somebody asked.
-    referenced: Option<PrintSet>,
+    /// Who names whom, once somebody asked.
+    references: References,
 }
 
 impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
@@ -463,7 +465,7 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
             of_contact: PrintMap::default(),
             of_counterpart: PrintMap::default(),
             fresh: Vec::new(),
-            referenced: None,
+            references: References::default(),
         };
         let relations = arranger.seen(Table::Relations);
         for [contact, counterpart] in scene.couplings.in_force(relations) {

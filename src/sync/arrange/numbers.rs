@@ -4,9 +4,6 @@ use crate::merge::series::Series;
 use crate::model::{Kind, Table};
 use crate::state::StateError;
 
-use super::super::couple::{PRIMARY_CONTACT, company_key};
-use super::super::diff::PrintSet;
-use super::super::observe::tagged;
 use super::{Arrangement, Arranger};
 
 impl Arranger<'_, '_, '_> {
@@ -79,69 +76,21 @@ impl Arranger<'_, '_, '_> {
         })
     }
 
-    fn is_used(&mut self, table: Table, no: &str) -> Result<bool, StateError> {
+    fn is_used(&self, table: Table, no: &str) -> Result<bool, StateError> {
         let key = self.key(no);
-        if table == Table::Contacts && self.referenced().contains(&key) {
-            return Ok(true);
-        }
         let of_record = self
             .seen(table)
             .is_some_and(|seen| seen.position(key).is_some() || seen.old_position(key).is_some());
         if of_record
             || self.out.birth(table, key).is_some()
             || self.scene.gone.contains(&(table, no.to_owned()))
-            || self.is_related(table, no, key)
+            || self.is_named(table, key)
         {
             return Ok(true);
         }
         match table {
             Table::Contacts => self.scene.store.is_logged(no),
             _ => self.scene.store.was_created(table.noun(), no),
-        }
-    }
-
-    /// Keys of contacts that some record names as its company or primary contact, whether they exist or not: a new contact
-    /// under such a number would be taken for somebody else.
-    fn referenced(&mut self) -> &PrintSet {
-        let (tables, seed) = (self.scene.tables, self.scene.seed);
-        self.referenced.get_or_insert_with(|| {
-            let mut referenced = PrintSet::default();
-            for seen in tables.iter().flatten() {
-                let table = seen.table;
-                let column = table
-                    .column("Company No.")
-                    .or(table.column(PRIMARY_CONTACT));
-                let (Some(column), Some(export)) = (column, &seen.export) else {
-                    continue;
-                };
-                referenced.extend(seen.index.links.iter().map(|link| link[0]));
-                for at in &seen.diff.touched {
-                    if let Ok(record) = export.record(*at as usize) {
-                        referenced.insert(company_key(record.value(column), seed));
-                    }
-                }
-            }
-            referenced
-        })
-    }
-
-    /// Whether a relation names it.
-    fn is_related(&self, table: Table, no: &str, key: u64) -> bool {
-        let relations = self.seen(Table::Relations).into_iter();
-        let mut links = relations.flat_map(|seen| self.scene.couplings.links(seen));
-        match table {
-            Table::Contacts => {
-                links.any(|link| link[0] == key)
-                    || self
-                        .fresh
-                        .iter()
-                        .any(|(_, relation)| relation.contact == no)
-            }
-            _ => {
-                let tagged = tagged(key, table);
-                links.any(|link| link[1] == tagged)
-                    || self.fresh.iter().any(|(_, relation)| relation.no == no)
-            }
         }
     }
 }

@@ -165,15 +165,10 @@ impl Arranger<'_, '_, '_> {
         for (table, no) in naming {
             self.own_cell(table, &no, PRIMARY_CONTACT, to.to_owned(), to);
         }
-        let (Some(seen), Some(field)) = (self.seen(Table::Contacts), FieldId::named("Company No."))
-        else {
+        let Some(field) = FieldId::named("Company No.") else {
             return Ok(());
         };
-        let links = seen.index.links.iter().enumerate();
-        let persons = links
-            .filter(|(_, link)| link[0] == key)
-            .map(|(at, _)| seen.index.keys[at]);
-        for person in persons.collect::<Vec<_>>() {
+        for person in self.persons_of(key) {
             let person = match self.scene.renamed_keys.get(&person) {
                 Some(renamed) => *renamed,
                 None => person,

@@ -51,7 +51,7 @@ impl Arranger<'_, '_, '_> {
                 let mut all: Vec<Taken> = of_it.map(|removal| taken(&removal.relation)).collect();
                 if seen.table == Table::Contacts {
                     self.leave_counterparts(&no, &mut all)?;
-                    self.leave_persons(key)?;
+                    self.leave_persons(key);
                 }
                 if !all.is_empty() {
                     self.keep_for(seen.table, &no, all)?;
@@ -119,10 +119,6 @@ impl Arranger<'_, '_, '_> {
             return Ok(Vec::new());
         };
         let contact_key = self.key(contact);
-        let known = seen.index.links.iter().zip(&seen.index.keys);
-        let known = known.filter(|(link, _)| link[0] == contact_key);
-        let touched = seen.diff.touched.iter();
-        let touched = touched.map(|at| seen.diff.keys[*at as usize]);
         let store = self.scene.store;
         let awaiting = store.awaiting(PRIMARY_CONTACT, contact)?.into_iter();
         let awaiting: BTreeSet<String> = awaiting
@@ -130,7 +126,7 @@ impl Arranger<'_, '_, '_> {
             .map(|(_, no)| no)
             .collect();
         let mut found: BTreeMap<String, Row> = BTreeMap::new();
-        for key in known.map(|(_, key)| *key).chain(touched) {
+        for key in self.may_name_as_primary(kind, contact_key)? {
             let Some(row) = seen.row(key)? else { continue };
             let primary = canonical(cell(table, &row, PRIMARY_CONTACT));
             if !primary.is_empty() && self.key(&primary) == contact_key {
@@ -154,15 +150,10 @@ impl Arranger<'_, '_, '_> {
     }
 
     /// Persons whose company is gone are looked at, since that is a problem of theirs.
-    fn leave_persons(&mut self, company: u64) -> Result<(), StateError> {
-        if let Some(seen) = self.seen(Table::Contacts) {
-            let links = seen.index.links.iter().enumerate();
-            let persons =
-                links.filter(|(at, link)| link[0] == company && seen.index.keys[*at] != company);
-            let persons: Vec<u64> = persons.map(|(at, _)| seen.index.keys[at]).collect();
-            self.out.concerned.extend(persons);
-        }
-        Ok(())
+    fn leave_persons(&mut self, company: u64) {
+        let persons = self.persons_of(company).into_iter();
+        let persons = persons.filter(|person| *person != company);
+        self.out.concerned.extend(persons);
     }
 
     /// A record that comes back regains what its disappearance took, where both ends are still free.
