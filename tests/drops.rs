@@ -567,6 +567,39 @@ fn a_halted_drop_waits_until_it_is_approved_and_a_newer_one_takes_its_place() {
 }
 
 #[test]
+fn a_claimed_drop_is_not_forgotten_while_its_folder_has_gone_away() {
+    let config = CONFIG.replace("max_deletes = \"off\"", "max_deletes = \"20%\"");
+    let exchange = exchange_with(&config);
+    let rows = |count: usize| -> String {
+        let rows = (1..=count).map(|no| format!("C{no},Name {no},Rome\n"));
+        std::iter::once("No.,Name,City\n".to_owned())
+            .chain(rows)
+            .collect()
+    };
+    exchange.put("crm/contacts_2.csv", rows(20));
+    exchange.run(&["reconcile"]);
+    exchange.put("crm/contacts_3.csv", rows(4));
+    assert_eq!(exchange.run(&["reconcile"]).code, 4, "claimed, and halted");
+    fs::rename(exchange.path("crm"), exchange.path("away")).expect("gone away");
+    exchange.run(&["reconcile"]);
+    assert!(
+        !exchange.path("crm").exists(),
+        "nothing is put in its place"
+    );
+    fs::rename(exchange.path("away"), exchange.path("crm")).expect("come back");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    let (_, advised) = ran.out.split_once("couplet approve ").expect("advice");
+    let halt = advised.split_whitespace().next().expect("a halt");
+    exchange.run(&["approve", halt]);
+    assert_eq!(exchange.run(&["reconcile"]).code, 0);
+    let told = answer(&exchange, "crm/answers/contacts_3.csv.answer.json");
+    assert_eq!(told["status"], "accepted");
+    let work = fs::read_dir(exchange.path("crm/work")).expect("a folder");
+    assert_eq!(work.count(), 0);
+}
+
+#[test]
 fn answers_can_be_csv_and_archived_drops_go_when_their_time_is_over() {
     let exchange = exchange_with(&format!(
         "{CONFIG}[exchange]\nanswers = \"csv\"\nkeep = \"1ms\"\n"

@@ -309,6 +309,11 @@ pub fn is_online(folder: &Path, run: &Run, disk: &dyn Disk) -> bool {
     }
 }
 
+/// Whether the folder is there into which a drop came. While it is not, nobody can say what became of the drop.
+pub fn can_tell(row: &DropRow, run: &Run, disk: &dyn Disk) -> bool {
+    is_online(Path::new(&row.inbox), run, disk)
+}
+
 /// What is known of a table's files, for the decision which is read.
 pub fn rules(config: &TableConfig, last: Option<u64>, listing: &Listing) -> Rules {
     let pattern = config.sequence.as_deref().unwrap_or_default();

@@ -15,6 +15,7 @@ use crate::sync::apply::ApplyError;
 use crate::sync::inbox;
 
 use super::answer;
+use super::folder::can_tell;
 
 /// Archives and answers every drop of which it is known what became of it. Returns them.
 ///
@@ -28,7 +29,7 @@ pub fn publish(
     let open = store.open_drops()?;
     let known: Vec<DropRow> = open
         .into_iter()
-        .filter(|row| row.receipt.is_some())
+        .filter(|row| row.receipt.is_some() && can_tell(row, &config.run, disk))
         .collect();
     if known.is_empty() {
         return Ok(known);

@@ -11,6 +11,7 @@ use crate::state::drops::Standing;
 use crate::sync::apply::ApplyError;
 use crate::sync::inbox;
 
+use super::folder::can_tell;
 use super::publish::write_error;
 
 /// Removes what has been kept long enough. The file that a table was read from last is kept as long as it is that.
@@ -26,7 +27,8 @@ pub fn sweep(
     let Some(limit) = config.exchange.keep.and_then(|keep| before(now, keep)) else {
         return Ok(());
     };
-    for row in store.drops_before(&limit)? {
+    let kept = store.drops_before(&limit)?.into_iter();
+    for row in kept.filter(|row| can_tell(row, &config.run, disk)) {
         let is_failed = row
             .receipt
             .as_ref()

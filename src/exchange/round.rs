@@ -18,7 +18,7 @@ use crate::sync::pass::{Effects, Outcome, PassError, Request, finish_last, recon
 use crate::sync::{inbox, requests};
 
 use super::arrival::{Fate, fates};
-use super::folder::{Found, Inbox, Listing, Looks, is_online, rules, tables_with_drops};
+use super::folder::{Found, Inbox, Listing, Looks, can_tell, is_online, rules, tables_with_drops};
 use super::{conflicts, mail, publish, retention};
 
 /// What a round did.
@@ -155,7 +155,8 @@ fn settle_claims(config: &Config, store: &Store, disk: &dyn Disk) -> Result<(), 
         Ok(found.is_some())
     };
     let mut folders = BTreeSet::new();
-    for row in store.open_drops()? {
+    let open = store.open_drops()?.into_iter();
+    for row in open.filter(|row| can_tell(row, &config.run, disk)) {
         let (claimed, dropped) = (inbox::claimed(&row), inbox::dropped(&row));
         let is_claimed = stands(&claimed)?;
         if !is_claimed && !stands(&inbox::archived(&row))? {
