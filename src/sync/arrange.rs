@@ -7,6 +7,7 @@ mod counterparts;
 pub mod documents;
 mod interactions;
 mod links;
+mod marks;
 mod numbers;
 mod primary;
 mod references;
@@ -14,6 +15,7 @@ mod renames;
 mod returns;
 pub mod templates;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, CreateContacts};
@@ -36,6 +38,7 @@ use super::relation_rows::read_relation;
 use crate::disk::Disk;
 
 use documents::{Adoption, PlannedDocument};
+use marks::Marks;
 use references::References;
 use templates::Template;
 
@@ -110,7 +113,7 @@ pub struct Arranged {
     /// The last number given, by the first of its series.
     pub numbered: BTreeMap<String, String>,
     /// Marks to be set.
-    pub marked: Vec<MarkRow>,
+    pub marked: Marks,
     /// Marks that go.
     pub unmarked: Vec<MarkRow>,
     /// What could not be done that a rule asked for.
@@ -455,6 +458,8 @@ struct Arranger<'s, 'a, 'c> {
     fresh: Vec<(usize, Relation)>,
     /// Who names whom, once somebody asked.
     references: References,
+    /// The marks that the state knows, once somebody asked.
+    known_marks: OnceCell<Marks>,
 }
 
 impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
@@ -466,6 +471,7 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
             of_counterpart: PrintMap::default(),
             fresh: Vec::new(),
             references: References::default(),
+            known_marks: OnceCell::new(),
         };
         let relations = arranger.seen(Table::Relations);
         for [contact, counterpart] in scene.couplings.in_force(relations) {
@@ -667,7 +673,7 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
     }
 
     fn mark(&mut self, mark: Mark, table: Table, no: &str, body: String) {
-        self.out.marked.push(MarkRow {
+        self.out.marked.put(MarkRow {
             mark,
             table: table.name().to_owned(),
             no: no.to_owned(),
@@ -675,13 +681,16 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
         });
     }
 
+    /// The marks that earlier passes set.
+    fn known_marks(&self) -> &Marks {
+        self.known_marks.get_or_init(|| Marks::of(self.scene.marks))
+    }
+
     fn unmark(&mut self, mark: Mark, table: Table, no: &str) {
-        let name = table.name();
-        let is_set = |row: &&MarkRow| row.mark == mark && row.table == name && row.no == no;
-        if self.scene.marks.iter().any(|row| is_set(&row)) {
+        if self.known_marks().body(mark, table, no).is_some() {
             self.out.unmarked.push(MarkRow {
                 mark,
-                table: name.to_owned(),
+                table: table.name().to_owned(),
                 no: no.to_owned(),
                 body: String::new(),
             });

@@ -312,7 +312,7 @@ fn history(plan: &Plan) -> Vec<HistoryRow> {
 fn note_arranged(world: &World<'_>, decided: &mut Decided) {
     let memory = &mut decided.memory;
     let arranged = world.arranged;
-    memory.marked.extend(arranged.marked.iter().cloned());
+    memory.marked.extend(arranged.marked.rows());
     memory.unmarked.extend(arranged.unmarked.iter().cloned());
     let numbered = arranged.numbered.iter();
     memory

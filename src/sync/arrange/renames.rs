@@ -142,7 +142,7 @@ impl Arranger<'_, '_, '_> {
                 });
             }
         }
-        self.out.marked.extend(marked);
+        marked.into_iter().for_each(|row| self.out.marked.put(row));
         Ok(())
     }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::merge::coupling::{Relation, kind_of};
 use crate::model::{Kind, Row, Table, form};
 use crate::state::StateError;
-use crate::state::memory::{CreatedRow, Mark, MarkRow, Taken};
+use crate::state::memory::{CreatedRow, Mark, Taken};
 
-use super::super::couple::PRIMARY_CONTACT;
+use super::super::couple::{PRIMARY_CONTACT, Removal};
 use super::super::observe::tagged;
 use super::{Arranger, Birth, NewRelation, canonical, cell, set};
 
@@ -21,17 +21,27 @@ fn taken(relation: &Relation) -> Taken {
     ])
 }
 
-/// Whether a mark says what this record took along.
-fn is_taken_by(row: &MarkRow, table: Table, no: &str) -> bool {
-    row.mark == Mark::Taken && row.table == table.name() && row.no == no
-}
-
 /// The cells of a counterpart that name its primary contact.
 pub(super) const PRIMARY_CELLS: [&str; 2] = [PRIMARY_CONTACT, "Contact"];
 
 impl Arranger<'_, '_, '_> {
     /// Notes what the records that are gone take along: their relations, and where they were the primary contact.
     pub(super) fn take_away(&mut self) -> Result<(), StateError> {
+        // The couplings say which relations go with which of their ends.
+        let mut relations: BTreeMap<(Table, &str), Vec<&Relation>> = BTreeMap::new();
+        for Removal {
+            relation, table, ..
+        } in &self.scene.couplings.removals
+        {
+            let mut goes_with = |table: Table, no| {
+                let of_it = relations.entry((table, no)).or_default();
+                of_it.push(relation);
+            };
+            goes_with(Table::Contacts, relation.contact.as_str());
+            if let Some(table) = table {
+                goes_with(*table, relation.no.as_str());
+            }
+        }
         for seen in self.scene.tables.iter().flatten() {
             if seen.table == Table::Relations {
                 continue;
@@ -42,13 +52,8 @@ impl Arranger<'_, '_, '_> {
                 let Some(no) = base.as_ref().and_then(|row| row.get(0)).map(canonical) else {
                     continue;
                 };
-                // The couplings say which relations go with it.
-                let removals = self.scene.couplings.removals.iter();
-                let of_it = removals.filter(|removal| match seen.table {
-                    Table::Contacts => removal.relation.contact == no,
-                    table => removal.table == Some(table) && removal.relation.no == no,
-                });
-                let mut all: Vec<Taken> = of_it.map(|removal| taken(&removal.relation)).collect();
+                let of_it = relations.get(&(seen.table, no.as_str())).into_iter();
+                let mut all: Vec<Taken> = of_it.flatten().map(|row| taken(row)).collect();
                 if seen.table == Table::Contacts {
                     self.leave_counterparts(&no, &mut all)?;
                     self.leave_persons(key);
@@ -67,16 +72,15 @@ impl Arranger<'_, '_, '_> {
         let new = taken.into_iter().filter(|taken| !known.contains(taken));
         let all: Vec<Taken> = known.iter().cloned().chain(new).collect();
         let body = serde_json::to_string(&all)?;
-        self.out.marked.retain(|row| !is_taken_by(row, table, no));
         self.mark(Mark::Taken, table, no, body);
         Ok(())
     }
 
     /// What a record took along when it disappeared. What was renamed in this pass counts.
     fn taken_by(&self, table: Table, no: &str) -> Result<Vec<Taken>, StateError> {
-        let mut marks = self.out.marked.iter().chain(self.scene.marks);
-        let mark = marks.find(|row| is_taken_by(row, table, no));
-        let taken = mark.map(|mark| serde_json::from_str(&mark.body));
+        let new = self.out.marked.body(Mark::Taken, table, no);
+        let body = new.or_else(|| self.known_marks().body(Mark::Taken, table, no));
+        let taken = body.map(serde_json::from_str);
         Ok(taken.transpose()?.unwrap_or_default())
     }
 
@@ -159,7 +163,7 @@ impl Arranger<'_, '_, '_> {
     /// A record that comes back regains what its disappearance took, where both ends are still free.
     pub(super) fn give_back(&mut self, table: Table, no: &str) -> Result<(), StateError> {
         let taken = self.taken_by(table, no)?;
-        self.out.marked.retain(|row| !is_taken_by(row, table, no));
+        self.out.marked.take_off(Mark::Taken, table, no);
         self.unmark(Mark::Taken, table, no);
         for taken in taken {
             match taken {
