@@ -1,0 +1,244 @@
+//! What must be true after each pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use couplet::sync::Summary;
+
+use super::super::oracle::Cell;
+use super::super::reference::{Expected, Winner};
+use super::super::systems::{FIELDS, System};
+use super::{Check, World, kind, of_state};
+use crate::exchange::path;
+
+impl World<'_> {
+    /// The party and field of a conflict.
+    pub(super) fn place_of(&self, contact: &str, field: &str) -> Result<(usize, usize), String> {
+        let party = self
+            .parties
+            .iter()
+            .position(|numbers| numbers[0].as_deref() == Some(contact));
+        let field = FIELDS.iter().position(|name| *name == field);
+        party
+            .zip(field)
+            .ok_or_else(|| format!("a conflict of {contact} on {field:?}"))
+    }
+
+    pub(super) fn open(&self) -> Result<BTreeSet<(usize, usize)>, String> {
+        let open = self.exchange.store.conflicts().map_err(of_state)?;
+        let places = open
+            .iter()
+            .map(|open| self.place_of(&open.conflict.contact, &open.conflict.field));
+        places.collect()
+    }
+
+    /// Relations go only where one of their ends is gone.
+    pub(super) fn check_relations(&mut self, summary: &Summary) -> Check {
+        for gone in &summary.plan.uncouplings {
+            let is_there = |table: &str, no: &str| {
+                let system = self
+                    .systems
+                    .iter()
+                    .find(|system| system.setup.table == table);
+                system.is_some_and(|system| system.exported.contains_key(no))
+            };
+            if is_there("contacts", &gone.contact) && is_there(&gone.table, &gone.no) {
+                return Err(format!("both ends are there: {gone:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what a pass wrote: files in place are the data of their systems.
+    pub(super) fn take_in(&mut self, summary: &Summary) -> Check {
+        let name = |path: &Path| {
+            path.file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        };
+        let written: Vec<String> = summary.files.iter().filter_map(|path| name(path)).collect();
+        for (at, system) in self.systems.iter_mut().enumerate() {
+            let table = system.setup.table.clone();
+            if written
+                .iter()
+                .any(|file| file.starts_with(&format!("{table}_removed")))
+            {
+                return Err(format!("a deletion reached {table}"));
+            }
+            if !system.setup.in_place {
+                for file in written.iter().filter(|file| file.starts_with(&table)) {
+                    let text = self.exchange.text(&format!("updates/{file}"));
+                    let pass = summary.pass.ok_or("a pass that wrote has no number")?;
+                    system.receive(pass, &text.ok_or("an update file is missing")?)?;
+                }
+                continue;
+            }
+            for change in summary
+                .plan
+                .changes
+                .iter()
+                .filter(|change| change.table == table)
+            {
+                let field = FIELDS.iter().position(|field| *field == change.column);
+                let field = field.ok_or_else(|| format!("another cell was changed: {change:?}"))?;
+                let values = system.records.get_mut(&change.no);
+                let values = values.ok_or_else(|| format!("no such record: {change:?}"))?;
+                values[field].clone_from(&change.to);
+                let cell = Cell {
+                    system: at,
+                    no: change.no.clone(),
+                    field,
+                };
+                self.oracle.written(cell, &change.to);
+            }
+            if self.silent == Some(at) {
+                // What is damaged stays as it is.
+                match self.exchange.disk.bytes(&path(&system.file())) == self.damaged {
+                    true => continue,
+                    false => return Err(format!("a damaged file of {table} was written")),
+                }
+            }
+            // Every other byte is as it was.
+            let text = self.exchange.text(&system.file()).unwrap_or_default();
+            system.exported.clone_from(&system.records);
+            let right = system.rendered();
+            if text != right {
+                return Err(format!("{table} should be\n{right}and is\n{text}"));
+            }
+            system.read.clone_from(&system.exported);
+            system.text.clone_from(&text);
+            system.text_read = text;
+        }
+        Ok(())
+    }
+
+    /// What the reference model says of parties whose systems are all edited in place.
+    pub(super) fn predicted(&mut self) -> Result<BTreeMap<(usize, usize), Expected>, String> {
+        let winner = match self.policy {
+            1 => Winner::Contact,
+            2 => Winner::Counterpart,
+            4 => Winner::First(&["vendors", "contacts"]),
+            // Without dates nobody is the newest.
+            _ => Winner::Hold,
+        };
+        let decided = std::mem::take(&mut self.decided);
+        let mut expected = BTreeMap::new();
+        for (party, numbers) in self.parties.iter().enumerate() {
+            let members = || {
+                self.systems
+                    .iter()
+                    .zip(numbers)
+                    .filter_map(|(system, no)| Some((system, no.as_ref()?)))
+            };
+            let is_gone = |(system, no): (&System, &String)| !system.records.contains_key(no);
+            let is_silent = |(system, _): (&System, &String)| {
+                let silent = self.silent.map(|silent| &self.systems[silent].setup.table);
+                silent == Some(&system.setup.table)
+            };
+            if members().any(is_silent) || members().any(is_gone) {
+                self.disturbed.insert(party);
+            }
+            if self.disturbed.contains(&party)
+                || !members().all(|(system, _)| system.setup.in_place)
+            {
+                continue;
+            }
+            for field in 0..FIELDS.len() {
+                let sides: Vec<(&str, &str)> = members()
+                    .map(|(system, no)| {
+                        (
+                            system.setup.table.as_str(),
+                            system.records[no][field].as_str(),
+                        )
+                    })
+                    .collect();
+                let decided = decided.get(&(party, field)).filter(|(_, on)| {
+                    // Who says something else meanwhile has not been decided on.
+                    on.iter()
+                        .map(String::as_str)
+                        .eq(sides.iter().map(|(_, value)| *value))
+                });
+                let decided = decided.map(|(value, _)| value.as_str());
+                expected.insert(
+                    (party, field),
+                    self.fields[party][field].pass(&sides, decided, winner),
+                );
+            }
+        }
+        Ok(expected)
+    }
+
+    /// Compares what is with what the reference model says.
+    pub(super) fn compare(&mut self, expected: &BTreeMap<(usize, usize), Expected>) -> Check {
+        if expected.is_empty() {
+            return Ok(());
+        }
+        let open = self.open()?;
+        self.tally.count(
+            "fields compared with the reference model",
+            expected.len() as u64,
+        );
+        for (&(party, field), expected) in expected {
+            let values = self.values(party, field);
+            let is_right = match expected {
+                Expected::Held => open.contains(&(party, field)),
+                Expected::All(value) => {
+                    !open.contains(&(party, field)) && values.iter().all(|is| *is == value)
+                }
+            };
+            if !is_right {
+                let name = FIELDS[field];
+                return Err(format!(
+                    "{name} of party {party} should be {expected:?}, and is {values:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the records of a party say of a field.
+    pub(super) fn values(&self, party: usize, field: usize) -> Vec<&str> {
+        let contact = self.parties[party][0].as_ref();
+        if !contact.is_some_and(|no| self.systems[0].records.contains_key(no)) {
+            // Without their contact they are nobody's.
+            return Vec::new();
+        }
+        let members = self.systems.iter().zip(&self.parties[party]);
+        let values = members
+            .filter_map(|(system, no)| Some(system.records.get(no.as_ref()?)?[field].as_str()));
+        values.collect()
+    }
+
+    /// Records for which values are in flight.
+    pub(super) fn flying(&self) -> Result<BTreeSet<(String, String)>, String> {
+        let sent = self.exchange.store.all_sent(&|_| 0).map_err(of_state)?;
+        let in_flight = sent
+            .into_iter()
+            .filter(|(_, values)| values.iter().any(|value| !value.sent.acknowledged));
+        Ok(in_flight.map(|(record, _)| record).collect())
+    }
+
+    /// Whoever is there is coupled as at the beginning, and nobody else.
+    pub(super) fn check_couplings(&self) -> Check {
+        let text = self.exchange.text("relations.csv").unwrap_or_default();
+        let rows: BTreeSet<&str> = text.lines().skip(1).collect();
+        let mut right = BTreeSet::new();
+        for numbers in &self.parties {
+            let mut there = self.systems.iter().zip(numbers).map(|(system, no)| {
+                let no = no.as_ref().filter(|no| system.records.contains_key(*no))?;
+                Some((kind(&system.setup.table), no))
+            });
+            let Some((_, contact)) = there.next().flatten() else {
+                continue;
+            };
+            right.extend(
+                there
+                    .flatten()
+                    .map(|((_, _, code, noun), no)| format!("{contact},{code},{noun},{no}")),
+            );
+        }
+        let is_right = rows.iter().copied().eq(right.iter().map(String::as_str));
+        is_right
+            .then_some(())
+            .ok_or_else(|| format!("relations should be {right:?} and are {rows:?}"))
+    }
+}
