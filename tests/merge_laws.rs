@@ -508,11 +508,14 @@ fn case() -> impl Strategy<Value = Case> {
         })
 }
 
-/// `PROPTEST_CASES` raises the count; a failing seed is kept beside this file.
+/// `PROPTEST_CASES` sets the count; a failing seed is kept beside this file.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig {
-        cases: default.cases.max(4_000),
+        cases: match std::env::var_os("PROPTEST_CASES") {
+            Some(_) => default.cases,
+            None => 4_000,
+        },
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..default
     }

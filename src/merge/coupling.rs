@@ -223,6 +223,15 @@ mod tests {
                 Standing::Carried,
             ),
             (
+                relation("C1", "BANK", Some("Bank_x0020_Account"), "B"),
+                Standing::Carried,
+            ),
+            (
+                relation("C1", "STAFF", Some("Employee"), "E"),
+                Standing::Carried,
+            ),
+            (relation("C1", "X", Some(" "), "E"), Standing::Carried),
+            (
                 relation("C2", "CUST", Some("Customer"), "10"),
                 Standing::SecondOfCounterpart(Kind(0)),
             ),
@@ -310,5 +319,25 @@ mod tests {
             let expected: Vec<Option<Standing>> = expected.into_iter().map(Some).collect();
             prop_assert_eq!(found, expected);
         }
+    }
+
+    #[test]
+    fn what_is_named_once_is_clear_and_what_is_named_again_is_not() {
+        let couples = |contact: u32, counterpart: u32| Ends {
+            kind: Ok(Some(Kind(0))),
+            contact: Stand::At(contact),
+            counterpart: Stand::At(counterpart),
+        };
+        let clear = Some(Standing::Couples(Kind(0)));
+        let relations = [couples(0, 70), couples(1, 71), couples(65, 0)];
+        assert_eq!(clear_standings(&relations), vec![clear.clone(); 3]);
+        // The first contact is named by three, two of which meet at a counterpart.
+        let relations = [
+            couples(0, 70),
+            couples(0, 71),
+            couples(0, 71),
+            couples(2, 72),
+        ];
+        assert_eq!(clear_standings(&relations), [None, None, None, clear]);
     }
 }

@@ -162,3 +162,79 @@ pub fn deliver(
     }
     delivery
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merge::{Capacity, Sent};
+    use crate::model::{Form, Side};
+
+    struct Anything;
+
+    impl Hold for Anything {
+        fn refuses(&self, _: &str) -> Option<String> {
+            None
+        }
+    }
+
+    /// What a side that says nothing new gets while others are in conflict.
+    fn delivered(base: Option<&str>, shown: &str, flight: Flight) -> Delivery {
+        let sent = [Sent {
+            value: "a".to_owned(),
+            acknowledged: false,
+            exports: 0,
+        }];
+        let answers = matches!(flight, Flight::Acknowledged(_));
+        let side = FieldSide {
+            side: Side::Contact,
+            shown: Some(shown),
+            base,
+            sent: if answers { &sent } else { &[] },
+            direction: Direction::Both,
+            capacity: &Capacity {
+                form: Form::Text,
+                length: 30,
+                cut: false,
+            },
+        };
+        let heard = Heard {
+            says: Says::Still,
+            flight,
+        };
+        let (verdict, agreed) = (Verdict::Conflict, Some("a"));
+        deliver(
+            &side,
+            &heard,
+            &verdict,
+            agreed,
+            Route::InPlace,
+            &Anything,
+            2,
+        )
+    }
+
+    #[test]
+    fn in_a_conflict_a_side_that_stands_is_met_unless_it_joins_without_a_word() {
+        let table = [
+            // It has caught up with what is agreed.
+            (Some("b"), "a", Flight::Unheard, Some("a")),
+            (Some("b"), "a", Flight::Acknowledged(1), Some("a")),
+            (None, "a", Flight::Acknowledged(1), Some("a")),
+            (None, "", Flight::Unheard, None),
+        ];
+        for (base, shown, flight, expected) in table {
+            let delivery = delivered(base, shown, flight);
+            let case = format!("{base:?} {shown} {flight:?}");
+            assert_eq!(delivery.base.as_deref(), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_side_must_have_imported_what_it_shows_unless_it_showed_that_before() {
+        let imported = |base, flight| delivered(base, "a", flight).imported;
+        assert_eq!(imported(Some("b"), Flight::Acknowledged(1)), 1);
+        assert_eq!(imported(None, Flight::Acknowledged(1)), 1);
+        assert_eq!(imported(Some("a"), Flight::Acknowledged(1)), 0);
+        assert_eq!(imported(Some("b"), Flight::Unheard), 0);
+    }
+}

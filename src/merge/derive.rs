@@ -122,3 +122,103 @@ pub fn followers_of_name(fields: &Fields<'_>) -> Vec<(FieldId, String)> {
     derived.extend(followers.unwrap_or_default());
     derived
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Side;
+
+    fn field(name: &str, before: Option<&str>, agreed: &str) -> FieldMerge {
+        FieldMerge {
+            field: FieldId::named(name).expect(name),
+            before: before.map(str::to_owned),
+            agreed: Some(agreed.to_owned()),
+            held: false,
+            rule: Rule::Agreed,
+            because: Vec::new(),
+            moved: Vec::new(),
+            deliveries: Vec::new(),
+        }
+    }
+
+    fn moved(name: &str, before: Option<&str>, agreed: &str) -> FieldMerge {
+        FieldMerge {
+            rule: Rule::Moved,
+            moved: vec![Side::Contact],
+            ..field(name, before, agreed)
+        }
+    }
+
+    fn of<D>(is_new: bool, fields: &[FieldMerge], derived: fn(&Fields<'_>) -> D) -> D {
+        let was = Values::new();
+        derived(&Fields {
+            fields,
+            was: &was,
+            is_new,
+        })
+    }
+
+    #[test]
+    fn the_name_of_a_person_is_what_its_parts_make_while_nobody_else_says_what_it_is() {
+        let person = || field("Type", Some("Person"), "Person");
+        let first = || moved("First Name", Some("Ann"), "Eve");
+        let surname = || field("Surname", Some("Lee"), "Lee");
+        let name = || field("Name", Some("Ann Lee"), "Ann Lee");
+        let derived = |is_new: bool, fields: &[FieldMerge]| {
+            of(is_new, fields, name_of_parts).map(|(_, name)| name)
+        };
+        let all = [person(), first(), surname(), name()];
+        assert_eq!(derived(false, &all).as_deref(), Some("Eve Lee"));
+        let company = field("Type", Some("Company"), "Company");
+        assert_eq!(derived(false, &[company, first(), surname(), name()]), None);
+        let created = ["Name", "First Name", "Surname"].map(|name| moved(name, None, "Eve"));
+        let [_, new_first, new_surname] = created;
+        let blank = field("Name", None, "");
+        assert_eq!(
+            derived(true, &[person(), new_first, new_surname, blank]),
+            None
+        );
+        let decided = FieldMerge {
+            rule: Rule::Decided,
+            ..name()
+        };
+        assert_eq!(
+            derived(false, &[person(), first(), surname(), decided]),
+            None
+        );
+        let already = field("Name", Some("Eve Lee"), "Eve Lee");
+        assert_eq!(
+            derived(false, &[person(), first(), surname(), already]),
+            None
+        );
+        let cleared = ["First Name", "Surname"].map(|name| moved(name, Some("Ann"), ""));
+        let [no_first, no_surname] = cleared;
+        assert_eq!(
+            derived(false, &[person(), no_first, no_surname, name()]),
+            None
+        );
+    }
+
+    #[test]
+    fn what_a_new_company_says_itself_does_not_follow_from_its_name() {
+        let name = moved("Name", None, "Acme");
+        let kind = moved("Type", None, "Company");
+        let follows = |company_name: &str| {
+            let company_name = field("Company Name", None, company_name);
+            let fields = [name.clone(), kind.clone(), company_name];
+            of(true, &fields, followers_of_name).len()
+        };
+        assert_eq!(follows(""), 1);
+        assert_eq!(follows("Group"), 0);
+    }
+
+    #[test]
+    fn only_the_name_and_its_parts_lead() {
+        let leading = FieldId::all().filter(|field| leads(*field));
+        let names: Vec<&str> = leading.map(|field| field.def().name).collect();
+        let mut expected = vec!["Name"];
+        expected.extend(PARTS);
+        assert_eq!(names.len(), expected.len());
+        assert!(expected.iter().all(|name| names.contains(name)));
+    }
+}

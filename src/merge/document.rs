@@ -370,3 +370,151 @@ pub fn adopt(
     adopted.version += 1;
     Some(adopted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(pairs: &[(&str, &str)]) -> Fields {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    fn kind(name: &str) -> DocumentKind {
+        DocumentKind::named(name).expect(name)
+    }
+
+    /// A person of a company, with or without a counterpart.
+    fn partner(counterpart: Option<Fields>) -> Partner {
+        Partner {
+            contact: fields(&[("No.", "P1"), ("Type", "Person"), ("Address", "P 1")]),
+            company: Some(fields(&[
+                ("No.", "C1"),
+                ("Type", "Company"),
+                ("Address", "C 1"),
+            ])),
+            counterpart,
+            template: None,
+        }
+    }
+
+    fn composed(name: &str, partner: Partner) -> Document {
+        let draft = Draft {
+            payer: partner.clone(),
+            partner,
+            ..Draft::default()
+        };
+        compose(kind(name), &draft, Vec::new())
+    }
+
+    #[test]
+    fn whose_address_counts_is_this_table() {
+        let plain = || fields(&[("No.", "K1"), ("Address", "K 1")]);
+        let of_person = || {
+            let mut of_person = plain();
+            of_person.insert(
+                "Copy Sell-to Addr. to Qte From".to_owned(),
+                "Person".to_owned(),
+            );
+            of_person
+        };
+        let table = [
+            ("sales-quote", "Sell-to Address", None, "C 1"),
+            ("sales-quote", "Sell-to Address", Some(plain()), "C 1"),
+            ("sales-quote", "Sell-to Address", Some(of_person()), "P 1"),
+            ("sales-quote", "Bill-to Address", Some(of_person()), "K 1"),
+            ("sales-order", "Sell-to Address", Some(of_person()), "K 1"),
+            ("purchase-quote", "Buy-from Address", Some(plain()), "K 1"),
+            ("purchase-order", "Buy-from Address", Some(plain()), "K 1"),
+        ];
+        for (name, field, counterpart, expected) in table {
+            let document = composed(name, partner(counterpart));
+            assert_eq!(document.field(field), expected, "{field} of {name}");
+        }
+    }
+
+    #[test]
+    fn a_document_has_the_groups_of_its_own_side() {
+        let groups = |name: &str| {
+            let document = composed(name, partner(None));
+            let names = document.header.into_iter().map(|(name, _)| name);
+            names
+                .filter(|name| name.ends_with("Group"))
+                .collect::<Vec<_>>()
+        };
+        let of_both = ["Gen. Bus. Posting Group", "VAT Bus. Posting Group"];
+        let of_sales = [
+            "Customer Posting Group",
+            "Customer Price Group",
+            "Customer Disc. Group",
+        ];
+        assert_eq!(groups("sales-order"), [&of_both[..], &of_sales].concat());
+        let of_purchases = ["Vendor Posting Group"];
+        assert_eq!(
+            groups("purchase-order"),
+            [&of_both[..], &of_purchases].concat()
+        );
+    }
+
+    #[test]
+    fn an_address_of_its_own_without_a_contact_is_that_of_the_partners_contact() {
+        let shipped = |contact: &str| {
+            let mut partner = partner(None);
+            partner.contact.insert("Name".to_owned(), "Ann".to_owned());
+            let draft = Draft {
+                partner,
+                ship_to: Some(fields(&[("Code", "DOCK"), ("Contact", contact)])),
+                ..Draft::default()
+            };
+            let document = compose(kind("sales-order"), &draft, Vec::new());
+            document.field("Ship-to Contact").to_owned()
+        };
+        assert_eq!(shipped("Bob"), "Bob");
+        assert_eq!(shipped(""), "Ann");
+    }
+
+    /// A quote of one contact that another one may pay, and what it is adopted to.
+    fn adopted(payer: &str, counterparts: &[(&str, Fields)]) -> Document {
+        let of = |no: &str| Partner {
+            contact: fields(&[("No.", no), ("Type", "Company")]),
+            ..Partner::default()
+        };
+        let draft = Draft {
+            partner: of("C1"),
+            payer: of(payer),
+            operator: "ME".to_owned(),
+            ..Draft::default()
+        };
+        let quote = compose(kind("sales-quote"), &draft, Vec::new());
+        let counterpart_of = |no: &str| {
+            let mut known = counterparts.iter();
+            Some(known.find(|(contact, _)| *contact == no)?.1.clone())
+        };
+        adopt(&quote, &counterpart_of).expect("adopted")
+    }
+
+    #[test]
+    fn who_deals_with_an_adopted_quote_is_the_payers_if_the_payer_is_whom_it_is_for() {
+        let customer =
+            |no: &str, operator: &str| fields(&[("No.", no), ("Salesperson Code", operator)]);
+        let both = [("C1", customer("K1", "AB")), ("C2", customer("K2", "CD"))];
+        let operator = "Salesperson Code";
+        assert_eq!(adopted("C1", &both).field(operator), "AB");
+        assert_eq!(adopted("C2", &both).field(operator), "ME");
+        assert_eq!(
+            adopted("C1", &[("C1", customer("K1", ""))]).field(operator),
+            "ME"
+        );
+    }
+
+    #[test]
+    fn a_quote_is_billed_to_its_payer_alone() {
+        let customer = |no: &str| fields(&[("No.", no)]);
+        let of_partner = adopted("C2", &[("C1", customer("K1"))]);
+        assert_eq!(of_partner.field("Sell-to Customer No."), "K1");
+        assert_eq!(of_partner.field("Bill-to No."), "");
+        let of_payer = adopted("C2", &[("C2", customer("K2"))]);
+        assert_eq!(of_payer.field("Sell-to Customer No."), "");
+        assert_eq!(of_payer.field("Bill-to No."), "K2");
+    }
+}

@@ -200,4 +200,35 @@ mod tests {
         assert_eq!(found, [pair("1", "3"), pair("2", "3")]);
         assert_eq!(duplicates(&three, None, 25).len(), 1);
     }
+
+    #[test]
+    fn contacts_with_the_same_fields_share_all_strings() {
+        let values = FIELDS.map(|field| (field, format!("begin {field} end")));
+        let values: Vec<(&str, &str)> = values
+            .iter()
+            .map(|(field, text)| (*field, text.as_str()))
+            .collect();
+        let two = contacts(&[("1", &values), ("2", &values)]);
+        assert_eq!(duplicates(&two, None, 100)[0].hits, STRINGS);
+    }
+
+    #[test]
+    fn a_pair_is_found_among_many_and_what_many_share_makes_none() {
+        let numbers: Vec<String> = (0..=COMMON).map(|no| no.to_string()).collect();
+        let named = |name_of: &dyn Fn(usize) -> String| {
+            let strings = |name: String| {
+                let value = move |field: &str| match field {
+                    "Name" => name.clone(),
+                    _ => String::new(),
+                };
+                SearchStrings::of(&value)
+            };
+            let contacts = numbers.iter().enumerate();
+            let contacts = contacts.map(|(at, no)| (no.clone(), strings(name_of(at))));
+            duplicates(&contacts.collect(), None, 10).len()
+        };
+        let all_but_one = named(&|at| format!("{:05}{:05}", at.max(1), at.max(1)));
+        assert_eq!(all_but_one, 1);
+        assert_eq!(named(&|_| "Acme".to_owned()), 0);
+    }
 }

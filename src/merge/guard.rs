@@ -321,4 +321,35 @@ mod tests {
             ["configuration"]
         );
     }
+
+    #[test]
+    fn a_halt_says_what_is_allowed() {
+        let reason = |max_deletes| {
+            let counts = Counts {
+                records: 10,
+                gone: 9,
+                ..Counts::default()
+            };
+            let allowed = |table| Limits {
+                max_deletes,
+                ..limits(table)
+            };
+            let halts = check(
+                &Plan::default(),
+                &BTreeMap::from([(CUSTOMERS, counts)]),
+                &allowed,
+            );
+            halts
+                .into_iter()
+                .map(|halt| halt.reason)
+                .collect::<String>()
+        };
+        let gone = "9 of 10 records are gone from the export";
+        assert_eq!(
+            reason(Limit::Percent(12.5)),
+            format!("{gone} (max_deletes = 12.5%)")
+        );
+        assert_eq!(reason(Limit::Count(3)), format!("{gone} (max_deletes = 3)"));
+        assert_eq!(reason(Limit::Off), "");
+    }
 }

@@ -273,4 +273,22 @@ mod tests {
         let taken = on_assignment(none, None, &company, &Values::new());
         assert_eq!(said(&taken), [("Company Name", "Acme")]);
     }
+
+    #[test]
+    fn what_concerns_persons_is_what_they_may_inherit_and_the_name_of_their_company() {
+        let concern = |name: &str| concerns([FieldId::named(name).expect(name)]);
+        for name in [
+            "Name",
+            "City",
+            "County",
+            "Pager",
+            "E-Mail",
+            "Territory Code",
+        ] {
+            assert!(concern(name), "{name}");
+        }
+        for name in ["Search Name", "Company Name", "Surname"] {
+            assert!(!concern(name), "{name}");
+        }
+    }
 }

@@ -595,7 +595,8 @@ fn parts(text: &str) -> i128 {
     let mark = text.rfind(['.', ',']);
     let mark = mark.filter(|at| text.matches(&text[*at..=*at]).count() == 1);
     let (whole, fraction) = match mark {
-        Some(at) => (&text[..at], &text[at + 1..]),
+        // The mark is no digit.
+        Some(at) => text.split_at(at),
         None => (text, ""),
     };
     let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
@@ -709,5 +710,34 @@ mod tests {
         assert_eq!(statistics.count, 7);
         assert_eq!(statistics.cost(), "1001241.06");
         assert_eq!(statistics.duration(), "0");
+    }
+
+    #[test]
+    fn a_type_has_a_name_and_an_account_that_a_mere_number_is_of() {
+        let vendor = AccountOf::Counterpart("vendors");
+        let customer = AccountOf::Counterpart("customers");
+        let table = [
+            ("Sales Inv.", "sales invoice", customer),
+            ("Purch. Orders", "purchase order", vendor),
+            ("Serv Ord Post", "service order posted", customer),
+            ("Cover Sheets", "cover sheet", AccountOf::Contact),
+            (CALLS, "phone call", AccountOf::Contact),
+            (E_MAILS, "e-mail", AccountOf::Contact),
+        ];
+        for (word, name, account) in table {
+            let kind = DocumentType::named(word).expect(word);
+            assert_eq!((kind.name(), kind.default_account()), (name, account));
+            assert_eq!(kind.is_mail(), word == E_MAILS);
+        }
+    }
+
+    #[test]
+    fn why_something_is_not_logged_is_its_reason_without_the_advice() {
+        let reason = || "it is blank".to_owned();
+        assert_eq!(NotLogged::Silent(reason()).reason(), reason());
+        assert_eq!(
+            NotLogged::Wrong(reason(), "fill it".to_owned()).reason(),
+            reason()
+        );
     }
 }

@@ -394,3 +394,206 @@ impl fmt::Display for Because<'_> {
         f.write_str(self.0.rule.sentence())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Kind;
+
+    fn change(contact: &str, no: &str, column: &str, to: &str) -> Change {
+        Change {
+            contact: contact.to_owned(),
+            table: "customers".to_owned(),
+            no: no.to_owned(),
+            column: column.to_owned(),
+            from: String::new(),
+            to: to.to_owned(),
+            rule: Rule::Moved,
+            because: Vec::new(),
+            file: "customers.csv".to_owned(),
+            line: 2,
+        }
+    }
+
+    fn origin(side: Side, no: &str) -> Origin {
+        Origin {
+            side,
+            no: no.to_owned(),
+            file: "some.csv".to_owned(),
+            line: 7,
+        }
+    }
+
+    fn creation(no: &str) -> Creation {
+        Creation {
+            table: "contacts".to_owned(),
+            no: no.to_owned(),
+            contact: no.to_owned(),
+            cells: vec![("City".to_owned(), "Rome".to_owned())],
+            file: "contacts.csv".to_owned(),
+            reason: "a customer has none".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_party_is_named_once_and_so_is_each_of_its_records() {
+        let plan = Plan {
+            changes: vec![
+                change("C1", "K1", "City", "Rome"),
+                change("C1", "K1", "County", "Lazio"),
+                change("C1", "K2", "City", "Rome"),
+                change("C2", "K3", "City", "Oslo"),
+                change("C3", "K4", "City", "Kiel"),
+            ],
+            ..Plan::default()
+        };
+        let because = "      because it is the only new value\n";
+        let whole = format!(
+            "party of contact C1\n  customers K1 (customers.csv:2)\n    City: (blank) -> \"Rome\"\n{because}    \
+             County: (blank) -> \"Lazio\"\n{because}  customers K2 (customers.csv:2)\n    City: (blank) -> \
+             \"Rome\"\n{because}"
+        );
+        assert_eq!(
+            plan.describe(1),
+            format!("{whole}... and 2 more cells of 2 more parties (-v shows all)\n")
+        );
+        assert!(
+            plan.describe(2)
+                .contains("... and 1 more cells of 1 more parties")
+        );
+        assert!(!plan.describe(3).contains("more"));
+    }
+
+    #[test]
+    fn new_records_beyond_the_limit_are_counted() {
+        let plan = Plan {
+            creations: ["C1", "C2", "C3"].map(creation).to_vec(),
+            ..Plan::default()
+        };
+        assert_eq!(
+            plan.describe(1),
+            "new contact C1 (contacts.csv): a customer has none\n    City: \"Rome\"\n... and 2 more new records (-v \
+             shows all)\n"
+        );
+        assert!(!plan.describe(3).contains("more"));
+    }
+
+    #[test]
+    fn everybody_who_brought_a_value_is_named() {
+        let mut change = change("C1", "K1", "City", "Rome");
+        change.because = vec![
+            origin(Side::Contact, "C1"),
+            origin(Side::Counterpart(Kind(1)), "V1"),
+        ];
+        assert_eq!(
+            Because(&change).to_string(),
+            "contact C1 says so (some.csv:7) and vendor V1 says so (some.csv:7); it is the only new value"
+        );
+    }
+
+    #[test]
+    fn a_plan_writes_where_it_changes_creates_couples_or_uncouples() {
+        let coupling = Recoupling {
+            contact: "C1".to_owned(),
+            code: "CUST".to_owned(),
+            table: "customers".to_owned(),
+            no: "K1".to_owned(),
+            file: "relations.csv".to_owned(),
+            reason: String::new(),
+        };
+        let uncoupling = Uncoupling {
+            contact: "C1".to_owned(),
+            code: "CUST".to_owned(),
+            table: "customers".to_owned(),
+            no: "K1".to_owned(),
+            reason: String::new(),
+        };
+        let nothing = Plan::default();
+        assert!(!nothing.writes());
+        let changes = vec![change("C1", "K1", "City", "Rome")];
+        let creations = vec![creation("C1")];
+        for plan in [
+            Plan {
+                changes,
+                ..nothing.clone()
+            },
+            Plan {
+                creations,
+                ..nothing.clone()
+            },
+            Plan {
+                couplings: vec![coupling],
+                ..nothing.clone()
+            },
+            Plan {
+                uncouplings: vec![uncoupling],
+                ..nothing.clone()
+            },
+        ] {
+            assert!(plan.writes(), "{}", plan.describe(1));
+        }
+    }
+
+    #[test]
+    fn a_plan_keeps_its_name_in_another_folder_and_at_another_time() {
+        let named = |file: &str, to: &str, stamp: &str| {
+            let mut changed = change("C1", "K1", "City", to);
+            changed.file = file.to_owned();
+            let mut stamped = change("C1", "K1", "Last Date Modified", stamp);
+            stamped.rule = Rule::Stamped;
+            let plan = Plan {
+                changes: vec![changed, stamped],
+                ..Plan::default()
+            };
+            plan.digest()
+        };
+        let name = named("customers.csv", "Rome", "2026-11-26");
+        assert_eq!(named("/srv/customers.csv", "Rome", "2026-11-27"), name);
+        assert_eq!(named("C:\\data\\customers.csv", "Rome", ""), name);
+        assert_ne!(named("vendors.csv", "Rome", "2026-11-26"), name);
+        assert_ne!(named("customers.csv", "Oslo", "2026-11-26"), name);
+        assert_ne!(
+            named("customers.csv", "a/Rome", ""),
+            named("customers.csv", "b/Rome", "")
+        );
+    }
+
+    #[test]
+    fn a_document_is_told_without_its_blank_fields() {
+        let header = [("No.", "Q1"), ("Sell-to Customer No.", "")];
+        let header = header.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let plan = Plan {
+            documents: vec![Document {
+                kind: crate::model::document::DocumentKind(0),
+                no: "Q1".to_owned(),
+                version: 2,
+                ordered_as: String::new(),
+                header: header.to_vec(),
+                lines: Vec::new(),
+            }],
+            ..Plan::default()
+        };
+        assert_eq!(
+            plan.describe(9),
+            "sales-quote Q1 (version 2)\n    No.: \"Q1\"\n"
+        );
+        assert!(plan.writes());
+    }
+
+    #[test]
+    fn a_conflict_keeps_its_name_whatever_it_says() {
+        let conflict = |contact: &str, field: &str, agreed: &str| Conflict {
+            contact: contact.to_owned(),
+            field: field.to_owned(),
+            agreed: Some(agreed.to_owned()),
+            claims: Vec::new(),
+            why: String::new(),
+        };
+        let first = conflict("C1", "City", "Rome");
+        let later = conflict("C1", "City", "Oslo");
+        assert_eq!(first.id(), later.id());
+        assert_ne!(first.print(), later.print());
+        assert_ne!(first.id(), conflict("C1", "Name", "Rome").id());
+        assert_ne!(first.id(), conflict("C2", "City", "Rome").id());
+    }
+}

@@ -164,6 +164,8 @@ mod tests {
             "2026-08/A"
         );
         assert_eq!(next("CT1", None, 1, Some("X9"), &[]), "CT1");
+        let longest = "CT000000000000000001";
+        assert_eq!(next(longest, Some(longest), 1, None, &[]), longest);
         assert!(next("C1", Some("C2"), 1, Some("C2"), &[]).contains("no number left"));
         assert!(
             next(
@@ -193,5 +195,11 @@ mod tests {
             Series::parse("C00000000000000000001", None, 1),
             Err(SeriesError::TooLong)
         );
+    }
+
+    #[test]
+    fn a_series_is_remembered_by_its_first_number() {
+        let series = Series::parse(" ct1 ", None, 1).expect("a series");
+        assert_eq!(series.first(), "CT1");
     }
 }

@@ -551,9 +551,12 @@ fn mark(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
 mod tests {
     use super::*;
     use crate::disk::RealDisk;
+    use crate::merge::Plan;
     use crate::merge::Rule;
     use crate::merge::plan::Change;
     use crate::model::InteractionLogEntry;
+    use crate::model::document::DocumentKind;
+    use crate::state::memory::{AgreedRow, AnswerRow, TableMemory};
 
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -663,5 +666,183 @@ mod tests {
             .expect("remembered");
         let tables = ["customers", "vendors"].map(str::to_owned);
         assert_eq!(told(&store), (tables.to_vec(), vec![1]));
+    }
+
+    /// Remembers a pass of which only this is known.
+    fn remember(store: &mut Store, memory: Memory<'_>) {
+        let pass = store.last_pass().expect("a pass") + 1;
+        let memory = Memory { pass, ..memory };
+        store
+            .remember(&RealDisk, &memory, "later")
+            .expect("remembered");
+    }
+
+    #[test]
+    fn an_intent_that_was_discarded_is_forgotten() {
+        let (_folder, mut store) = store();
+        store.journal_intent(&RealDisk, &[]).expect("an intent");
+        let intent = Some(Unfinished::Intent(Vec::new()));
+        assert_eq!(store.unfinished().expect("a journal"), intent);
+        store.journal_clear(&RealDisk).expect("cleared");
+        assert_eq!(store.unfinished().expect("no journal"), None);
+    }
+
+    #[test]
+    fn what_is_agreed_moves_with_the_number_of_a_contact_and_of_nobody_else() {
+        let (_folder, mut store) = store();
+        let row = |value: &str| AgreedRow {
+            contact: "X1".to_owned(),
+            field: "City".to_owned(),
+            value: Some(value.to_owned()),
+        };
+        let renamed = |table: &str| RenamedRow {
+            table: table.to_owned(),
+            from: "X1".to_owned(),
+            to: "X2".to_owned(),
+        };
+        remember(
+            &mut store,
+            Memory {
+                agreed: vec![row("Rome")],
+                ..Memory::default()
+            },
+        );
+        for (table, holder) in [("vendors", "X1"), ("contacts", "X2")] {
+            let memory = Memory {
+                renamed: vec![renamed(table)],
+                ..Memory::default()
+            };
+            remember(&mut store, memory);
+            let all = store.all_agreed().expect("what is agreed");
+            assert_eq!(all.keys().collect::<Vec<_>>(), [holder], "{table}");
+        }
+    }
+
+    #[test]
+    fn a_quote_is_open_while_it_is_of_no_counterpart_or_paid_by_none_and_nothing_was_ordered() {
+        let (_folder, mut store) = store();
+        let document = |kind: &str, no: &str, sell_to: &str, bill_to: &str, ordered_as: &str| {
+            let header = [
+                ("Sell-to Customer No.", sell_to),
+                ("Bill-to Customer No.", bill_to),
+            ];
+            let header = header.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Document {
+                kind: DocumentKind::named(kind).expect(kind),
+                no: no.to_owned(),
+                version: 1,
+                ordered_as: ordered_as.to_owned(),
+                header: header.to_vec(),
+                lines: Vec::new(),
+            }
+        };
+        let documents = vec![
+            document("sales-quote", "Q1", "", "", ""),
+            document("sales-quote", "Q2", "K1", "", ""),
+            document("sales-quote", "Q3", "", "K1", ""),
+            document("sales-quote", "Q4", "K1", "K1", ""),
+            document("sales-quote", "Q5", "", "", "O1"),
+            document("sales-order", "O1", "", "", ""),
+        ];
+        let memory = Memory {
+            documents,
+            ..Memory::default()
+        };
+        remember(&mut store, memory);
+        let open = store.open_quotes().expect("quotes").into_iter();
+        let numbers: Vec<String> = open.map(|quote| quote.no).collect();
+        assert_eq!(numbers, ["Q1", "Q2", "Q3"]);
+    }
+
+    #[test]
+    fn a_halt_stays_until_a_plan_is_approved_or_tables_are_remembered() {
+        let approved = Memory {
+            approved: Some("H1".to_owned()),
+            ..Memory::default()
+        };
+        let with_tables = Memory {
+            tables: vec![TableMemory::default()],
+            ..Memory::default()
+        };
+        for (memory, left) in [(Memory::default(), 1), (approved, 0), (with_tables, 0)] {
+            let (_folder, mut store) = store();
+            store.keep_halt(&Plan::default(), "now").expect("halted");
+            remember(&mut store, memory);
+            assert_eq!(store.halts().expect("halts").len(), left);
+        }
+    }
+
+    /// Remembers passes of which only this is known, each after so many exports of the customers; how many values written for one
+    /// are known after each.
+    fn known_after(passes: Vec<(Memory<'static>, u64)>) -> Vec<usize> {
+        let (_folder, mut store) = store();
+        let known = passes.into_iter().map(|(memory, exports)| {
+            let table = TableMemory {
+                table: "customers".to_owned(),
+                exports,
+                ..TableMemory::default()
+            };
+            let tables = vec![table];
+            remember(&mut store, Memory { tables, ..memory });
+            let known = store.sent("customers", "K1", exports);
+            known.expect("values").len()
+        });
+        known.collect()
+    }
+
+    fn written(field: &str, carried: bool) -> Memory<'static> {
+        let sent = SentRow {
+            table: "customers".to_owned(),
+            no: "K1".to_owned(),
+            contact: "C1".to_owned(),
+            field: field.to_owned(),
+            value: "Rome".to_owned(),
+            export: 1,
+            carried,
+        };
+        Memory {
+            sent: vec![sent],
+            ..Memory::default()
+        }
+    }
+
+    fn answered(imported: usize) -> Memory<'static> {
+        let answer = AnswerRow {
+            table: "customers".to_owned(),
+            no: "K1".to_owned(),
+            field: "City".to_owned(),
+            count: 1,
+            imported,
+            export: 2,
+        };
+        Memory {
+            answers: vec![answer],
+            ..Memory::default()
+        }
+    }
+
+    #[test]
+    fn an_answered_value_is_forgotten_once_no_late_import_can_bring_it_back() {
+        let known = known_after(vec![
+            (written("City", false), 1),
+            (answered(1), 2),
+            (Memory::default(), 2 + ECHO_EXPORTS),
+            (Memory::default(), 3 + ECHO_EXPORTS),
+        ]);
+        assert_eq!(known, [1, 1, 1, 0]);
+    }
+
+    #[test]
+    fn what_an_update_carried_along_is_forgotten_with_it_and_not_before() {
+        let known = |imported| {
+            known_after(vec![
+                (written("City", false), 1),
+                (written("Name", true), 1),
+                (answered(imported), 2),
+                (Memory::default(), 3 + ECHO_EXPORTS),
+            ])
+        };
+        assert_eq!(known(1), [1, 2, 2, 0]);
+        assert_eq!(known(0), [1, 2, 2, 2]);
     }
 }
