@@ -4,6 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod aborts;
+#[cfg(unix)]
+mod copy;
 mod corpora;
 mod crash_states;
 mod database;
@@ -20,6 +22,8 @@ mod histories;
 mod memory;
 #[cfg(unix)]
 mod museum;
+#[cfg(unix)]
+mod mutants;
 mod outcome;
 mod platter;
 #[cfg(target_os = "linux")]
@@ -107,6 +111,8 @@ const LAYERS: &[&Layer] = &[
     &traffic::SOAK,
     #[cfg(unix)]
     &museum::MUSEUM,
+    #[cfg(unix)]
+    &mutants::MUTANTS,
 ];
 
 fn main() -> ExitCode {
@@ -115,9 +121,12 @@ fn main() -> ExitCode {
     if let Some(death) = &arguments.die {
         return aborts::die(death);
     }
+    let is_any_asked = arguments.minutes.is_some() || arguments.cases.is_some() || arguments.all;
+    let is_commits = !is_any_asked && !arguments.list;
     let is_asked = |layer: &&&'static Layer| {
         let named = |names: &[String]| names.iter().any(|name| layer.name.contains(name.as_str()));
-        (arguments.layers.is_empty() || named(&arguments.layers)) && !named(&arguments.skip)
+        let is_for_all = arguments.layers.is_empty() && (layer.cases > 0 || !is_commits);
+        (is_for_all || named(&arguments.layers)) && !named(&arguments.skip)
     };
     let asked: Vec<&'static Layer> = LAYERS.iter().filter(is_asked).copied().collect();
     if arguments.list {

@@ -3,11 +3,11 @@
 //! The copy is built once with all of them, each behind a switch; `exhibits` lists them.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
+use crate::copy;
 use crate::run::{Layer, Regressions, Tally};
 
 mod exhibits;
@@ -76,114 +76,25 @@ fn run(binary: &Path, exhibit: &Exhibit, bug: &str) -> (bool, String) {
     }
 }
 
-/// Makes the copy with all bugs, and builds it as this program was built.
+/// Builds the copy with all bugs.
 fn build() -> Result<PathBuf, String> {
-    let told = |error: std::io::Error| error.to_string();
-    let own = std::env::current_exe().map_err(told)?;
-    // target/PROFILE/deps/evidence-HASH
-    let profile = own.ancestors().nth(2).ok_or("no profile")?;
-    let target = own.ancestors().nth(3).ok_or("no target")?;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let copy = target.join("museum");
-    fs::create_dir_all(&copy).map_err(told)?;
-    for name in ["Cargo.toml", "Cargo.lock", "tests", "benches", "fixtures"] {
-        let link = copy.join(name);
-        let _ = fs::remove_file(&link);
-        std::os::unix::fs::symlink(root.join(name), link).map_err(told)?;
-    }
-    let _ = fs::remove_dir_all(copy.join("src"));
-    copy_sources(&root.join("src"), &copy.join("src")).map_err(told)?;
-    for exhibit in EXHIBITS {
-        exhibit.hang(&copy)?;
-    }
-    let library = copy.join("src/lib.rs");
-    let text = fs::read_to_string(&library).map_err(told)?;
-    fs::write(&library, text + SWITCHES).map_err(told)?;
-    lend_dependencies(
-        profile,
-        &copy
-            .join("target")
-            .join(profile.file_name().ok_or("no profile")?),
-    )
-    .map_err(told)?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo
-        .args(["test", "--no-run", "--locked", "--test", "evidence"])
-        .args(["--message-format", "json"])
-        // A target of its own: to cargo the copy is the same package, and would take the place of the real one.
-        .env("CARGO_TARGET_DIR", copy.join("target"))
-        .current_dir(&copy);
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
-    let output = cargo.output().map_err(told)?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let messages = said
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let built = messages
-        .filter(|message| message["target"]["name"] == "evidence")
-        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
-    built.ok_or_else(|| {
-        format!(
-            "the copy does not build: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )
-    })
-}
-
-/// Links what was built of other packages into the copy's target, so that only the program itself is built again. What is built of
-/// the program stays away: it would be written over.
-fn lend_dependencies(from: &Path, to: &Path) -> std::io::Result<()> {
-    if to.exists() {
-        return Ok(());
-    }
-    let is_dependency = |name: &str| !name.contains("couplet");
-    for part in ["deps", "build", ".fingerprint"] {
-        fs::create_dir_all(to.join(part))?;
-        for entry in fs::read_dir(from.join(part))? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            // Of programs nothing is taken: tests are ours, and build scripts have run.
-            let is_lent = part != "deps" || name.starts_with("lib") || name.ends_with(".d");
-            if is_lent && is_dependency(&name) {
-                link(&entry.path(), &to.join(part).join(&name))?;
-            }
+    let change = |file: &str, text: String| {
+        let mut hung = EXHIBITS.iter().filter(|exhibit| exhibit.file == file);
+        let text = hung.try_fold(text, |text, exhibit| exhibit.hang(text))?;
+        match file {
+            "lib.rs" => Ok(text + SWITCHES),
+            _ => Ok(text),
         }
-    }
-    Ok(())
-}
-
-fn link(from: &Path, to: &Path) -> std::io::Result<()> {
-    if !from.is_dir() {
-        return fs::hard_link(from, to);
-    }
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        link(&entry.path(), &to.join(entry.file_name()))?;
-    }
-    Ok(())
-}
-
-fn copy_sources(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        match entry.file_type()?.is_dir() {
-            true => copy_sources(&entry.path(), &to)?,
-            false => drop(fs::copy(entry.path(), to)?),
-        }
-    }
-    Ok(())
+    };
+    let mut built = copy::build("museum", &["evidence"], &change)?;
+    built
+        .remove("evidence")
+        .ok_or_else(|| "the copy has no evidence".to_owned())
 }
 
 impl Exhibit {
-    /// Puts the bug into the copy, behind its switch.
-    fn hang(&self, copy: &Path) -> Result<(), String> {
-        let path = copy.join("src").join(self.file);
-        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", self.file))?;
+    /// Puts the bug into the text of its file, behind its switch.
+    fn hang(&self, text: String) -> Result<String, String> {
         let found = text.matches(self.right).count();
         if found != 1 {
             let name = self.name;
@@ -197,6 +108,6 @@ impl Exhibit {
             true => self.wrong.replace("BUG", &bug),
             false => format!("(if {bug} {{ {} }} else {{ {} }})", self.wrong, self.right),
         };
-        fs::write(&path, text.replacen(self.right, &both, 1)).map_err(|error| error.to_string())
+        Ok(text.replacen(self.right, &both, 1))
     }
 }

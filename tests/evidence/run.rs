@@ -13,7 +13,7 @@ pub struct Layer {
     pub name: &'static str,
     /// What it shows, as a sentence.
     pub about: &'static str,
-    /// How many cases each commit is worth.
+    /// How many cases each commit is worth. Those of a layer that none is worth are tried where it is named: all of them.
     pub cases: u64,
     /// How many cases there are; `None` where each seed is another one.
     pub all: Option<fn() -> u64>,
@@ -57,6 +57,9 @@ pub struct Tally {
     counts: BTreeMap<&'static str, u64>,
     classes: BTreeMap<&'static str, u64>,
     seen: Vec<&'static str>,
+    /// Of each kind, how many there were, and how many of them did well.
+    kinds: BTreeMap<&'static str, [u64; 2]>,
+    remarks: Vec<String>,
     not_tried: Option<String>,
     time: Option<Duration>,
 }
@@ -77,6 +80,18 @@ impl Tally {
         if !self.seen.contains(&class) {
             self.seen.push(class);
         }
+    }
+
+    /// This case is of a kind of which not all need do well; whether it did.
+    pub fn of(&mut self, kind: &'static str, did_well: bool) {
+        let [all, well] = self.kinds.entry(kind).or_default();
+        *all += 1;
+        *well += u64::from(did_well);
+    }
+
+    /// Something that is to be read in the end, and is no failure.
+    pub fn remark(&mut self, what: String) {
+        self.remarks.push(what);
     }
 
     /// For how long all cases together are to be tried, where that was said: a case may last as long then.
@@ -105,6 +120,11 @@ impl Tally {
         for (class, many) in other.classes {
             *self.classes.entry(class).or_default() += many;
         }
+        for (kind, [all, well]) in other.kinds {
+            let known = self.kinds.entry(kind).or_default();
+            *known = [known[0] + all, known[1] + well];
+        }
+        self.remarks.extend(other.remarks);
         self.not_tried = self.not_tried.take().or(other.not_tried);
     }
 }
@@ -156,7 +176,8 @@ impl Layer {
                     cases,
                 },
             ) => {
-                let cases = cases.unwrap_or(self.cases).clamp(1, all);
+                let worth = if self.cases == 0 { all } else { self.cases };
+                let cases = cases.unwrap_or(worth).clamp(1, all);
                 // An odd step, lest it meets the same choice wherever choices come in powers of two.
                 (0, (all / cases) | 1, cases)
             }
@@ -209,7 +230,7 @@ impl Layer {
                 }
                 tally.end_case();
                 cases += 1;
-                self.progress(begun, at, budget.time.is_some());
+                self.progress(begun, at, budget.time.is_some() || budget.all);
             }
             let mut done = done.lock().expect("no panic under this lock");
             done.0.add(tally);
@@ -260,6 +281,10 @@ pub fn attempt(
     })
 }
 
+fn percent(part: u64, whole: u64) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
+}
+
 fn by_clock() -> u64 {
     let nanos = jiff::Timestamp::now().as_nanosecond() as u64;
     // Seeds that a person can type, and ranges that do not meet.
@@ -285,7 +310,7 @@ impl Report {
 
     fn share(&self, class: &str) -> f64 {
         let many = self.tally.classes.get(class).copied().unwrap_or_default();
-        100.0 * many as f64 / self.cases.max(1) as f64
+        percent(many, self.cases)
     }
 
     /// Says what was tried, and what was found.
@@ -311,6 +336,14 @@ impl Report {
         }
         for class in self.tally.classes.keys() {
             println!("  {:5.1}% had {class}", self.share(class));
+        }
+        for (kind, [all, well]) in &self.tally.kinds {
+            println!("  {:5.1}% of {all} {kind}", percent(*well, *all));
+        }
+        let mut remarks: Vec<&String> = self.tally.remarks.iter().collect();
+        remarks.sort();
+        for remark in remarks {
+            println!("  {remark}");
         }
         if self.replayed > 0 {
             println!(
