@@ -571,13 +571,19 @@ impl<'y> Year<'y> {
         if rule == Rule::Policy {
             self.tally.is("a conflict that a policy decided");
             self.edits.excuse(from);
-            self.chosen.insert(cell, to);
+            self.chosen.insert(cell.clone(), to);
         } else if was_chosen {
             // Until it imports that, it shows its own to whatever comes next.
             self.edits.excuse(from);
         }
+        // What a silent side still shows lost against what a policy chose, and so against who came to know that.
+        let was_beaten = self
+            .chosen
+            .get(&cell)
+            .is_some_and(|chosen| from < *chosen && self.edits.knew(to, *chosen));
         let is_allowed = rule == Rule::Decided
             || was_chosen
+            || was_beaten
             || self.edits.knew(to, from)
             || self.edits.excused.contains(from);
         match is_allowed {
