@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use couplet::disk::{Disk, Draft, Entry, Identity, ReadAt, RealDisk};
 
+/// What somebody does to a file that is about to get another name.
+type Renaming = Box<dyn Fn(&Path) -> io::Result<()> + Sync>;
+
 /// The disk.
 #[derive(Default)]
 #[allow(dead_code, reason = "each test binary uses the part that it needs")]
@@ -14,7 +17,7 @@ pub struct Meddled {
     /// What happens before a file is opened.
     pub opening: Option<fn(&Path)>,
     /// What happens before a file gets another name.
-    pub renaming: Option<Box<dyn Fn(&Path) -> io::Result<()> + Sync>>,
+    pub renaming: Option<Renaming>,
 }
 
 impl Meddled {
