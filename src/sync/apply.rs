@@ -193,10 +193,11 @@ pub fn apply(
         }
     }
     for announcement in &mut announcements {
-        files.push(announcement.write(&jobs, pass, disk)?);
+        announcement.write(&jobs, pass, disk)?;
     }
+    // There may be more of them than files can be open.
     for page in &mut pages {
-        files.push(page.write(disk)?);
+        page.write(disk)?;
     }
     finish(files, of_state, disk)?;
     if !leaves_open {
@@ -330,8 +331,8 @@ fn pages(files: &[(PathBuf, Vec<u8>)], pass: u64) -> Vec<Page> {
 }
 
 impl Page {
-    /// Writes its temporary file.
-    fn write(&mut self, disk: &dyn Disk) -> Result<Written, ApplyError> {
+    /// Writes its temporary file, durably.
+    fn write(&mut self, disk: &dyn Disk) -> Result<(), ApplyError> {
         let path = PathBuf::from(&self.target.temporary);
         if let Some(folder) = path.parent() {
             disk.create_folder(folder).map_err(write_error(folder))?;
@@ -341,15 +342,15 @@ impl Page {
     }
 }
 
-/// Writes a new file in the place of one that a pass left which did not finish.
-fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Written> {
+/// Writes a new file, durably, in the place of one that a pass left which did not finish.
+fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     disk.remove(path)?;
     let mut draft = disk.create(path, None)?;
     draft.write_all(bytes)?;
-    Written::new(path, draft)
+    draft.finish()
 }
 
-/// Makes what a pass has written durable: files for others, and those of the state.
+/// Makes what a pass has written durable: files of tables for others, and those of the state.
 fn finish(
     mut files: Vec<Written>,
     of_state: Vec<Written>,
@@ -546,13 +547,8 @@ fn announcements(jobs: &[Job<'_>], pass: u64) -> Vec<Announcement> {
 }
 
 impl Announcement {
-    /// Writes its temporary file, once the files that it announces are written.
-    fn write(
-        &mut self,
-        jobs: &[Job<'_>],
-        pass: u64,
-        disk: &dyn Disk,
-    ) -> Result<Written, ApplyError> {
+    /// Writes its temporary file, durably, once the files that it announces are written.
+    fn write(&mut self, jobs: &[Job<'_>], pass: u64, disk: &dyn Disk) -> Result<(), ApplyError> {
         let path = PathBuf::from(&self.target.temporary);
         let bytes = match self.is_manifest {
             false => Vec::new(),
