@@ -33,7 +33,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "memory = memory.without_table(&target.table);",
         wrong: "if !BUG { memory = memory.without_table(&target.table); }",
         layer: "daemon-years",
-        budget: "6",
+        budget: "20",
     },
     Exhibit {
         name: "a damaged state is read as if it were whole (Syncthing 5785)",

@@ -126,6 +126,8 @@ pub struct Year<'y> {
     pub(super) decisions: u64,
     /// The last pass of which the changes were judged.
     judged: u64,
+    /// A policy chooses among sides that differ.
+    chooses: bool,
     /// What a policy chose last for each field of a contact.
     chosen: BTreeMap<(String, String), Token>,
     /// Complete exports that the daemon has not opened, and when they were complete.
@@ -173,6 +175,7 @@ impl<'y> Year<'y> {
             answered: BTreeMap::new(),
             decisions: 0,
             judged: 0,
+            chooses: policy != "hold",
             chosen: BTreeMap::new(),
             unread: Vec::new(),
             story: VecDeque::new(),
@@ -566,8 +569,10 @@ impl<'y> Year<'y> {
             return Err("a value that nobody typed was merged");
         };
         let cell = (contact.to_owned(), column.to_owned());
-        // A side that was silent when the policy chose takes what was chosen when it speaks.
-        let was_chosen = rule == Rule::Agreed && self.chosen.get(&cell) == Some(&to);
+        // A side that was silent when the policy chose takes what was chosen when it speaks. Where nobody else had to be written to,
+        // no change told what that was.
+        let is_told = || self.chosen.get(&cell) == Some(&to);
+        let was_chosen = rule == Rule::Agreed && (self.chooses || is_told());
         if rule == Rule::Policy {
             self.tally.is("a conflict that a policy decided");
             self.edits.excuse(from);
