@@ -75,7 +75,7 @@ impl Tried {
 static TRIED: LazyLock<Tried> = LazyLock::new(|| Tried(std::array::from_fn(|_| Mutex::default())));
 
 /// One in so many states of a cut in a pass is cut again while it is recovered from.
-const CUT_AGAIN: u64 = 40;
+const CUT_AGAIN: u64 = 160;
 
 fn case(seed: u64, tally: &mut Tally) -> Result<(), String> {
     let number = seed % SCENARIOS;
@@ -91,8 +91,8 @@ fn case(seed: u64, tally: &mut Tally) -> Result<(), String> {
             (
                 part.collect(),
                 Bounds {
-                    namings: 14,
-                    fates: 5,
+                    namings: 40,
+                    fates: 10,
                 },
             )
         }

@@ -33,7 +33,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "memory = memory.without_table(&target.table);",
         wrong: "if !BUG { memory = memory.without_table(&target.table); }",
         layer: "daemon-years",
-        budget: "60",
+        budget: "6",
     },
     Exhibit {
         name: "a damaged state is read as if it were whole (Syncthing 5785)",
@@ -201,7 +201,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         right: "if digest != target.before {",
         wrong: "if digest != target.before && !BUG {",
         layer: "daemon-years",
-        budget: "60",
+        budget: "20",
     },
     Exhibit {
         name: "a request is carried out twice after a power cut (found here)",

@@ -46,6 +46,16 @@ impl Year<'_> {
         Ok(())
     }
 
+    /// People go on while the daemon is dead: their file may be one that it was about to replace.
+    pub(super) fn go_on_without_it(&mut self) -> Result<(), String> {
+        for at in 0..self.systems.len() {
+            if self.systems[at].style == Style::InPlace && self.dice.chance(50) {
+                self.edit(at)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn reload(&mut self, at: usize) -> Result<(), String> {
         let system = &mut self.systems[at];
         match self.memory.bytes(&system.file()) {
@@ -186,7 +196,10 @@ impl Year<'_> {
                     self.end_process(pause);
                 }
             }
-            Fault::Crash => self.around.disk.die_in(self.dice.next() % 60),
+            Fault::Crash => match self.dice.chance(30) {
+                true => self.around.disk.die_at_rename(),
+                false => self.around.disk.die_in(self.dice.next() % 60),
+            },
             Fault::Offline => {
                 let folder = self.systems[at].folder();
                 if !self.around.disk.is_offline(&folder) {

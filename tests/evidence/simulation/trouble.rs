@@ -24,6 +24,8 @@ pub struct TroubledDisk {
 struct Troubles {
     /// Effects until the process dies.
     dies_in: Option<u64>,
+    /// It dies before the next file takes the place of another: a pass is remembered then, and not carried out.
+    dies_at_rename: bool,
     is_dead: bool,
     is_full: bool,
     offline: BTreeSet<PathBuf>,
@@ -53,6 +55,11 @@ impl TroubledDisk {
         self.troubles().dies_in = Some(effects);
     }
 
+    /// The process dies before the next file takes the place of another.
+    pub fn die_at_rename(&self) {
+        self.troubles().dies_at_rename = true;
+    }
+
     /// Whether it has died.
     pub fn is_dead(&self) -> bool {
         self.troubles().is_dead
@@ -62,6 +69,7 @@ impl TroubledDisk {
     pub fn revive(&self) {
         let mut troubles = self.troubles();
         (troubles.is_dead, troubles.dies_in) = (false, None);
+        troubles.dies_at_rename = false;
         troubles.told.clear();
     }
 
@@ -244,6 +252,9 @@ impl Disk for TroubledDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
+        if replace && self.troubles().dies_at_rename {
+            self.die_in(0);
+        }
         self.effect(from, false)?;
         self.effect(to, false)?;
         self.disk.rename(from, to, replace)?;

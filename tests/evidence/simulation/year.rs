@@ -19,7 +19,7 @@ use crate::run::Tally;
 use super::fault::{Fault, Faults};
 use super::system::{Export, Step, Style, System};
 use super::time::{HOUR, MILLI, MINUTE, Nanos, SECOND, Time};
-use super::tokens::{Edits, Token, token};
+use super::tokens::{Edits, Token, Tokens, token};
 use super::trouble::TroubledDisk;
 
 /// Contacts, and the customer and vendor of each.
@@ -128,6 +128,8 @@ pub struct Year<'y> {
     judged: u64,
     /// A policy chooses among sides that differ.
     chooses: bool,
+    /// Edits that complete exports had shown when the last round ended.
+    known: Tokens,
     /// What a policy chose last for each field of a contact.
     chosen: BTreeMap<(String, String), Token>,
     /// Complete exports that the daemon has not opened, and when they were complete.
@@ -176,6 +178,7 @@ impl<'y> Year<'y> {
             decisions: 0,
             judged: 0,
             chooses: policy != "hold",
+            known: Tokens::default(),
             chosen: BTreeMap::new(),
             unread: Vec::new(),
             story: VecDeque::new(),
@@ -403,6 +406,7 @@ impl<'y> Year<'y> {
             self.after_round(is_dead)?;
             if is_dead {
                 self.tally.is("a crash");
+                self.go_on_without_it()?;
                 let pause = self.dice.next() % (3 * HOUR);
                 self.end_process(pause);
                 return Ok(());
@@ -553,6 +557,7 @@ impl<'y> Year<'y> {
                 self.judge(contact, column, [&change.from, &change.to], change.rule)
                     .map_err(|why| format!("{why}: {change:?}"))?;
             }
+            self.known = self.edits.seen.clone();
         }
         Ok(())
     }
@@ -569,10 +574,11 @@ impl<'y> Year<'y> {
             return Err("a value that nobody typed was merged");
         };
         let cell = (contact.to_owned(), column.to_owned());
-        // A side that was silent when the policy chose takes what was chosen when it speaks. Where nobody else had to be written to,
-        // no change told what that was.
+        // A side that was silent when the policy chose takes what was chosen when it speaks. Where nobody had to be written to then, no
+        // change told what that was; but what it chose against was known by then.
         let is_told = || self.chosen.get(&cell) == Some(&to);
-        let was_chosen = rule == Rule::Agreed && (self.chooses || is_told());
+        let may_be_chosen = self.chooses && self.known.contains(from);
+        let was_chosen = rule == Rule::Agreed && (may_be_chosen || is_told());
         if rule == Rule::Policy {
             self.tally.is("a conflict that a policy decided");
             self.edits.excuse(from);
