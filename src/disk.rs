@@ -127,20 +127,20 @@ pub trait Draft: Write + Send {
 }
 
 /// A file that is written, and still to be made durable.
-pub struct Written {
+pub struct Unsynced {
     /// Where it stands.
     pub path: PathBuf,
     draft: Box<dyn Draft>,
 }
 
-impl Written {
+impl Unsynced {
     /// What was written at a path.
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn new(path: &Path, mut draft: Box<dyn Draft>) -> io::Result<Written> {
+    pub fn new(path: &Path, mut draft: Box<dyn Draft>) -> io::Result<Unsynced> {
         draft.flush()?;
-        Ok(Written {
+        Ok(Unsynced {
             path: path.to_owned(),
             draft,
         })
@@ -150,7 +150,7 @@ impl Written {
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn finish(self) -> io::Result<()> {
+    pub fn sync(self) -> io::Result<()> {
         self.draft.finish()
     }
 }
@@ -212,9 +212,9 @@ pub trait Disk: Sync {
         self.append(path, length)
     }
 
-    /// Makes files durable, in whatever order; what became of each is told in theirs.
-    fn finish(&self, files: Vec<Written>) -> Vec<io::Result<()>> {
-        files.into_iter().map(Written::finish).collect()
+    /// Makes files durable, perhaps at once; what became of each stands in its place.
+    fn sync_files(&self, files: Vec<Unsynced>) -> Vec<io::Result<()>> {
+        files.into_iter().map(Unsynced::sync).collect()
     }
 
     /// Puts a file in the place of another, or, without `replace`, where nothing stands.
@@ -428,13 +428,13 @@ impl Disk for RealDisk {
         append_with(for_us_alone(&mut OpenOptions::new()), path, length)
     }
 
-    fn finish(&self, files: Vec<Written>) -> Vec<io::Result<()>> {
+    fn sync_files(&self, files: Vec<Unsynced>) -> Vec<io::Result<()>> {
         if files.len() < 2 {
-            return files.into_iter().map(Written::finish).collect();
+            return files.into_iter().map(Unsynced::sync).collect();
         }
         // A disk that is asked for all of them at once writes them in one go.
         thread::scope(|scope| {
-            let waits = |file: Written| scope.spawn(|| file.finish());
+            let waits = |file: Unsynced| scope.spawn(|| file.sync());
             let threads: Vec<_> = files.into_iter().map(waits).collect();
             let ends = threads.into_iter().map(thread::ScopedJoinHandle::join);
             ends.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))

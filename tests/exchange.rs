@@ -7,7 +7,7 @@ mod party;
 
 use couplet::exports::Export;
 use couplet::sync::Outcome;
-use party::{CONTACT, IN_PLACE, RELATIONS, in_step, put_city, row, store};
+use party::{CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_party, row, store};
 use support::Exchange;
 
 #[test]
@@ -692,24 +692,7 @@ fn a_stale_export_is_not_read_as_news() {
         "\"in/customers_*.csv\"\nsequence = 'customers_(\\d+)'\nwrite_back = \"updates\"",
     );
     let exchange = Exchange::new(&config);
-    exchange
-        .put(
-            "contacts.csv",
-            format!("{CONTACT}C1,Acme,Rome,1,a@x.example,hub\r\n"),
-        )
-        .put(
-            "in/customers_12.csv",
-            format!("{CONTACT}10,Acme,Rome,1,a@x.example,ledger\r\n"),
-        )
-        .put(
-            "vendors.csv",
-            format!("{CONTACT}20,Acme,Rome,1,a@x.example,purchasing\r\n"),
-        )
-        .put(
-            "banks.csv",
-            format!("{CONTACT}B1,Acme,Rome,1,a@x.example,treasury\r\n"),
-        )
-        .put("relations.csv", RELATIONS);
+    put_party(&exchange, "in/customers_12.csv");
     exchange.summary();
     std::fs::remove_file(exchange.path("in/customers_12.csv")).expect("removed");
     exchange.put(

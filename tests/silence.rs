@@ -122,7 +122,7 @@ fn a_blank_of_a_first_meeting_is_filled_once_the_others_are_decided_on_although_
 }
 
 /// Contacts in place, customers as deltas and vendors in place: each a party's rows of a city.
-fn with_delta_customers() -> Exchange {
+fn with_delta_customers([contact, customer, vendor]: [&str; 3]) -> Exchange {
     let config = IN_PLACE.replace(
         "\"customers.csv\"\nwrite_back = \"in-place\"",
         "\"customers.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
@@ -130,15 +130,15 @@ fn with_delta_customers() -> Exchange {
     let exchange = Exchange::new(&config);
     let relations: String = RELATIONS.split_inclusive("\r\n").take(3).collect();
     exchange.put("relations.csv", relations);
+    put_city(&exchange, "contacts.csv", "C1", contact);
+    put_city(&exchange, "customers.csv", "10", customer);
+    put_city(&exchange, "vendors.csv", "20", vendor);
     exchange
 }
 
 #[test]
 fn a_decision_is_carried_out_where_a_record_that_joins_is_listed_by_no_delta() {
-    let exchange = with_delta_customers();
-    put_city(&exchange, "contacts.csv", "C1", "Rome");
-    put_city(&exchange, "customers.csv", "10", "Rome");
-    put_city(&exchange, "vendors.csv", "20", "Rome");
+    let exchange = with_delta_customers(["Rome", "Rome", "Rome"]);
     exchange.summary();
     // The contact goes and comes back: whom it meets again may differ, and the customer is not listed.
     put_city(&exchange, "contacts.csv", "C8", "Rome");
@@ -155,10 +155,7 @@ fn a_decision_is_carried_out_where_a_record_that_joins_is_listed_by_no_delta() {
 
 #[test]
 fn what_a_record_said_in_a_conflict_is_known_after_its_party_ended_although_no_delta_lists_it() {
-    let exchange = with_delta_customers();
-    put_city(&exchange, "contacts.csv", "C1", "Rome");
-    put_city(&exchange, "customers.csv", "10", "Bari");
-    put_city(&exchange, "vendors.csv", "20", "Rome");
+    let exchange = with_delta_customers(["Rome", "Bari", "Rome"]);
     assert_eq!(exchange.summary().plan.conflicts.len(), 1);
     put_city(&exchange, "contacts.csv", "C8", "Rome");
     put_city(&exchange, "customers.csv", "18", "Rome");
@@ -386,10 +383,7 @@ fn what_was_decided_while_a_first_meeting_had_a_silent_side_is_told_to_it_when_i
 
 #[test]
 fn what_was_decided_while_a_delta_was_silent_is_written_although_no_later_delta_lists_it() {
-    let exchange = with_delta_customers();
-    put_city(&exchange, "contacts.csv", "C1", "Rome");
-    put_city(&exchange, "customers.csv", "10", "Bari");
-    put_city(&exchange, "vendors.csv", "20", "Rome");
+    let exchange = with_delta_customers(["Rome", "Bari", "Rome"]);
     assert_eq!(exchange.summary().plan.conflicts.len(), 1);
     let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
     assert_eq!(ran.code, 0, "{ran:?}");

@@ -85,7 +85,7 @@ fn write(rows: &[Row], path: &Path) -> (Vec<u64>, u64) {
     let push = |row| writer.push(row).expect("a row");
     let pointers = rows.iter().map(push).collect();
     let (length, file) = writer.finish().expect("rows");
-    file.finish().expect("durable rows");
+    file.sync().expect("durable rows");
     (pointers, length)
 }
 

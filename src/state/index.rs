@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::disk::{Disk, ReadAt, Written, read_exact_at};
+use crate::disk::{Disk, ReadAt, Unsynced, read_exact_at};
 use crate::model::Table;
 
 use super::error::StateError;
@@ -394,7 +394,7 @@ impl<'i> IndexDraft<'i> {
         folder: &Path,
         table: Table,
         generation: u64,
-    ) -> Result<Written, StateError> {
+    ) -> Result<Unsynced, StateError> {
         // A difference must be read with its whole one, so it stays a fraction of that.
         const FRACTION: usize = 8;
         let difference = self.difference();
@@ -414,13 +414,13 @@ impl<'i> IndexDraft<'i> {
                 whole_bytes(&self.made()),
             ),
         };
-        let write = || -> io::Result<Written> {
+        let write = || -> io::Result<Unsynced> {
             // Whatever has these names is from a pass that did not finish.
             disk.remove(&other)?;
             disk.remove(&path)?;
             let mut draft = disk.create_own(&path)?;
             draft.write_all(&bytes)?;
-            Written::new(&path, draft)
+            Unsynced::new(&path, draft)
         };
         write().map_err(StateError::file(&path))
     }

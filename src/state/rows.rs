@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::disk::{Disk, Draft, ReadAt, Written, read_exact_at};
+use crate::disk::{Disk, Draft, ReadAt, Unsynced, read_exact_at};
 use crate::model::{Row, Table};
 
 use super::error::StateError;
@@ -165,9 +165,9 @@ impl RowWriter {
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn finish(mut self) -> Result<(u64, Written), StateError> {
+    pub fn finish(mut self) -> Result<(u64, Unsynced), StateError> {
         self.write_block()?;
-        let file = Written::new(&self.path, self.draft).map_err(StateError::file(&self.path))?;
+        let file = Unsynced::new(&self.path, self.draft).map_err(StateError::file(&self.path))?;
         Ok((self.length, file))
     }
 }
@@ -241,7 +241,7 @@ mod tests {
         let mut writer = RowWriter::open(&RealDisk, path.clone(), 0).unwrap();
         let pointer = writer.push(&row).unwrap();
         let (length, file) = writer.finish().unwrap();
-        file.finish().unwrap();
+        file.sync().unwrap();
         let rows = Rows::open(&RealDisk, path.clone(), length).unwrap();
         assert_eq!(rows.get(pointer).unwrap(), Some(row));
         assert_eq!(rows.get(0).unwrap(), None);

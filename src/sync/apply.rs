@@ -9,7 +9,7 @@ use tracing::warn;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::config::{Announce, Config, Update, WriteBack};
-use crate::disk::{Disk, Draft, Written};
+use crate::disk::{Disk, Draft, Unsynced};
 use crate::exports::{Edits, Export, UpdateContents};
 use crate::merge::Plan;
 use crate::merge::deliver::Route;
@@ -199,7 +199,7 @@ pub fn apply(
     for page in &mut pages {
         page.write(disk)?;
     }
-    finish(files, of_state, disk)?;
+    sync_files(files, of_state, disk)?;
     if !leaves_open {
         memory.quiet = quiet(doing, tables, &memory, plan, &jobs, disk)?;
     }
@@ -351,15 +351,15 @@ fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Makes what a pass has written durable: files of tables for others, and those of the state.
-fn finish(
-    mut files: Vec<Written>,
-    of_state: Vec<Written>,
+fn sync_files(
+    mut files: Vec<Unsynced>,
+    of_state: Vec<Unsynced>,
     disk: &dyn Disk,
 ) -> Result<(), ApplyError> {
     let others = files.len();
     files.extend(of_state);
     let paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
-    let ends = disk.finish(files).into_iter().zip(&paths).enumerate();
+    let ends = disk.sync_files(files).into_iter().zip(&paths).enumerate();
     for (at, (end, path)) in ends {
         match at < others {
             true => end.map_err(write_error(path))?,
@@ -483,7 +483,7 @@ impl Job<'_> {
     }
 
     /// Writes the temporary file, and returns its content hash with it.
-    fn write(&self, disk: &dyn Disk) -> io::Result<(String, Written)> {
+    fn write(&self, disk: &dyn Disk) -> io::Result<(String, Unsynced)> {
         let path = self.temporary();
         if let Some(folder) = path.parent() {
             disk.create_folder(folder)?;
@@ -504,7 +504,7 @@ impl Job<'_> {
             JobContents::Removed(edits) => self.export.removed_file(edits, &mut out)?,
         }
         let digest = out.hash.digest128();
-        Ok((format!("{digest:032x}"), Written::new(&path, out.draft)?))
+        Ok((format!("{digest:032x}"), Unsynced::new(&path, out.draft)?))
     }
 }
 

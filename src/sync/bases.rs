@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tracing::info;
 
-use crate::disk::{Disk, Written};
+use crate::disk::{Disk, Unsynced};
 use crate::exports::{Edits, Export};
 use crate::merge::deliver::Route;
 use crate::model::{Row, Table};
@@ -37,7 +37,7 @@ pub(super) struct Kept {
     /// Whether records must be looked at again although nothing of them changes.
     pub(super) leaves_open: bool,
     /// Its index and rows, still to be made durable.
-    pub(super) files: Vec<Written>,
+    pub(super) files: Vec<Unsynced>,
 }
 
 /// Writes a table's new index and rows, uncommitted, as if its file stayed what was read.
@@ -50,7 +50,15 @@ pub(super) fn remember_table(
 ) -> Result<Kept, StateError> {
     let old = seen.memory.clone().unwrap_or_default();
     let Some(export) = &seen.export else {
-        return remember_words(seen, old, bases, disk, folder);
+        let words = bases.carried.get(&seen.table);
+        return remember_words(
+            seen,
+            old,
+            words.unwrap_or(&Overrides::new()),
+            bases.seed,
+            disk,
+            folder,
+        );
     };
     let rebased = bases.rebased.get(&seen.table);
     let born = bases.born.get(&seen.table).map_or(&[][..], Vec::as_slice);
@@ -256,37 +264,18 @@ pub(super) fn remember_table(
         memory.rows_count += 1;
         index.push(born.key, print, pointer, link);
     }
-    let (length, rows) = writer.finish()?;
-    memory.rows_length = length;
-    let entries = index.write(disk, folder, seen.table, memory.generation)?;
-    info!(
-        table = seen.table.name(),
-        generation = memory.generation,
-        records = index.len(),
-        "base written"
-    );
-    Ok(Kept {
-        memory,
-        leaves_open: index.has_open(),
-        files: vec![rows, entries],
-    })
+    kept(memory, writer, &index, seen.table, disk, folder)
 }
 
 /// Writes what records of a table that says nothing said in conflicts that are decided now; all else is as it was.
 fn remember_words(
     seen: &Seen<'_>,
     mut memory: TableMemory,
-    bases: &Bases<'_>,
+    words: &Overrides,
+    seed: u64,
     disk: &dyn Disk,
     folder: &Path,
 ) -> Result<Kept, StateError> {
-    let Some(words) = bases.carried.get(&seen.table) else {
-        return Ok(Kept {
-            memory,
-            leaves_open: true,
-            files: Vec::new(),
-        });
-    };
     memory.generation += 1;
     let path = rows_path(folder, seen.table, memory.rows_epoch);
     let mut writer = RowWriter::open(disk, path, memory.rows_length)?;
@@ -301,17 +290,38 @@ fn remember_words(
             continue;
         };
         put_cells(&mut row, cells);
-        let link = link_of(&row, seen.table, bases.seed).unwrap_or(before.links[at]);
+        let link = link_of(&row, seen.table, seed).unwrap_or(before.links[at]);
         index.push(before.keys[at], before.prints[at], writer.push(&row)?, link);
         memory.rows_count += 1;
     }
     index.keep(next, before.len() - next);
-    let (length, rows) = writer.finish()?;
+    Ok(Kept {
+        leaves_open: true,
+        ..kept(memory, writer, &index, seen.table, disk, folder)?
+    })
+}
+
+/// Ends the rows of a table and writes its index.
+fn kept(
+    mut memory: TableMemory,
+    rows: RowWriter,
+    index: &IndexDraft<'_>,
+    table: Table,
+    disk: &dyn Disk,
+    folder: &Path,
+) -> Result<Kept, StateError> {
+    let (length, rows) = rows.finish()?;
     memory.rows_length = length;
-    let entries = index.write(disk, folder, seen.table, memory.generation)?;
+    let entries = index.write(disk, folder, table, memory.generation)?;
+    info!(
+        table = table.name(),
+        generation = memory.generation,
+        records = index.len(),
+        "base written"
+    );
     Ok(Kept {
         memory,
-        leaves_open: true,
+        leaves_open: index.has_open(),
         files: vec![rows, entries],
     })
 }

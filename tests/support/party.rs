@@ -33,13 +33,20 @@ pub const RELATIONS: &str = "Contact No.,Business Relation Code,Link to Table,No
 /// A party with a customer, a vendor and a bank account, in step.
 pub fn in_step(config: &str) -> Exchange {
     let exchange = Exchange::new(config);
+    put_party(&exchange, "customers.csv");
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+    exchange
+}
+
+/// Its exports, in which all sides agree.
+pub fn put_party(exchange: &Exchange, customers: &str) {
     exchange
         .put(
             "contacts.csv",
             format!("{CONTACT}C1,Acme,Rome,1,a@x.example,hub\r\n"),
         )
         .put(
-            "customers.csv",
+            customers,
             format!("{CONTACT}10,Acme,Rome,1,a@x.example,ledger\r\n"),
         )
         .put(
@@ -51,8 +58,6 @@ pub fn in_step(config: &str) -> Exchange {
             format!("{CONTACT}B1,Acme,Rome,1,a@x.example,treasury\r\n"),
         )
         .put("relations.csv", RELATIONS);
-    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
-    exchange
 }
 
 /// The first row of a file.
