@@ -154,9 +154,9 @@ pub(super) fn keep(db: &Connection, pass: u64, changes: &[Change]) -> Result<(),
 pub(super) fn take_back(db: &Connection, pass: u64) -> Result<(), StateError> {
     let of_pass = "SELECT id FROM decision_blocks WHERE pass = ?1";
     let bodies = format!("DELETE FROM decision_bodies WHERE id IN ({of_pass})");
-    db.execute(&bodies, [pass as i64])?;
+    db.prepare_cached(&bodies)?.execute([pass as i64])?;
     let blocks = "DELETE FROM decision_blocks WHERE pass = ?1";
-    db.execute(blocks, [pass as i64])?;
+    db.prepare_cached(blocks)?.execute([pass as i64])?;
     Ok(())
 }
 
@@ -213,13 +213,13 @@ impl Store {
         column: Option<&str>,
     ) -> Result<Vec<Decision>, StateError> {
         let print = print(table, no);
-        let mut blocks = self.db.prepare(
+        let mut blocks = self.db.prepare_cached(
             "SELECT decision_blocks.id, prints, pass, started FROM decision_blocks LEFT JOIN passes USING(pass) \
              ORDER BY decision_blocks.id DESC",
         )?;
         let mut bodies = self
             .db
-            .prepare("SELECT files, body FROM decision_bodies WHERE id = ?1")?;
+            .prepare_cached("SELECT files, body FROM decision_bodies WHERE id = ?1")?;
         let mut decisions = Vec::new();
         let mut rows = blocks.query([])?;
         while let Some(row) = rows.next()? {

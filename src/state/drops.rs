@@ -255,7 +255,8 @@ impl Store {
     /// Forgets a drop: a claim that never came to be, or one whose time to be kept is over.
     pub fn forget_drop(&self, id: u64) -> Result<(), StateError> {
         self.db
-            .execute("DELETE FROM drops WHERE id = ?1", [id as i64])?;
+            .prepare_cached("DELETE FROM drops WHERE id = ?1")?
+            .execute([id as i64])?;
         Ok(())
     }
 

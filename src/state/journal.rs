@@ -59,7 +59,7 @@ impl Store {
     pub fn journal_clear(&mut self, disk: &dyn Disk) -> Result<(), StateError> {
         disk.commit_point()
             .map_err(StateError::file("couplet.db"))?;
-        self.db.execute("DELETE FROM journal", [])?;
+        self.db.prepare_cached("DELETE FROM journal")?.execute([])?;
         Ok(())
     }
 
@@ -67,9 +67,8 @@ impl Store {
     pub fn unfinished(&self) -> Result<Option<Unfinished>, StateError> {
         let row: Option<(String, String, Option<Vec<u8>>)> = self
             .db
-            .query_row("SELECT phase, targets, memory FROM journal", [], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
+            .prepare_cached("SELECT phase, targets, memory FROM journal")?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let Some((_, targets, memory)) = row else {
             return Ok(None);
@@ -414,10 +413,8 @@ fn note_events(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
     }
     if let Some(read) = &memory.events_read {
         let read = serde_json::to_string(read)?;
-        db.execute(
-            "INSERT OR REPLACE INTO meta VALUES('events_read', ?1)",
-            [read],
-        )?;
+        db.prepare_cached("INSERT OR REPLACE INTO meta VALUES('events_read', ?1)")?
+            .execute([read])?;
     }
     Ok(())
 }
@@ -449,13 +446,16 @@ fn keep_documents(db: &Connection, documents: &[Document]) -> Result<(), StateEr
 /// The number of the last interaction that was logged.
 pub(super) fn last_interaction(db: &Connection) -> Result<u64, StateError> {
     let query = "SELECT coalesce(max(entry_no), 0) FROM interactions";
-    let last: i64 = db.query_row(query, [], |row| row.get(0))?;
+    let last: i64 = db.prepare_cached(query)?.query_row([], |row| row.get(0))?;
     if last > 0 {
         return Ok(last as u64);
     }
     // A fresh state continues after the last number of the log's own file.
     let query = "SELECT value FROM meta WHERE name = 'log_continues_after'";
-    let after: Option<String> = db.query_row(query, [], |row| row.get(0)).optional()?;
+    let after: Option<String> = db
+        .prepare_cached(query)?
+        .query_row([], |row| row.get(0))
+        .optional()?;
     Ok(after.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
@@ -497,18 +497,14 @@ fn log(db: &Connection, memory: &Memory<'_>, last: u64) -> Result<(), StateError
 /// Everything that is known of a record under the number that we gave it belongs to the number that its system gave it.
 fn rename(db: &Connection, row: &RenamedRow) -> Result<(), StateError> {
     let values = params![row.to, row.table, row.from];
-    db.execute(
-        "UPDATE history SET no = ?1 WHERE table_name = ?2 AND no = ?3",
-        values,
-    )?;
-    db.execute(
-        "UPDATE OR REPLACE sent SET no = ?1 WHERE table_name = ?2 AND no = ?3",
-        values,
-    )?;
+    db.prepare_cached("UPDATE history SET no = ?1 WHERE table_name = ?2 AND no = ?3")?
+        .execute(values)?;
+    db.prepare_cached("UPDATE OR REPLACE sent SET no = ?1 WHERE table_name = ?2 AND no = ?3")?
+        .execute(values)?;
     if row.table == "contacts" {
         for table in ["sent", "agreed", "conflicts", "debts"] {
             let update = format!("UPDATE OR REPLACE {table} SET contact = ?1 WHERE contact = ?2");
-            db.execute(&update, params![row.to, row.from])?;
+            db.prepare_cached(&update)?.execute([&row.to, &row.from])?;
         }
     }
     Ok(())

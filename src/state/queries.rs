@@ -134,7 +134,7 @@ fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
 impl Store {
     /// All marks on records, in the order of mark, table and number.
     pub fn marks(&self) -> Result<Vec<MarkRow>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT mark, table_name, no, body FROM marks ORDER BY mark, table_name, no",
         )?;
         let rows = query.query_map([], |row| {
@@ -160,7 +160,7 @@ impl Store {
 
     /// What happened to a record as a whole, oldest first.
     pub fn history(&self, table: &str, no: &str) -> Result<Vec<Event>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT history.pass, passes.started, event, reason FROM history JOIN passes USING(pass) \
              WHERE table_name = ?1 AND no = ?2 ORDER BY history.rowid",
         )?;
@@ -180,7 +180,8 @@ impl Store {
         let query = "SELECT last FROM numbers WHERE series = ?1";
         Ok(self
             .db
-            .query_row(query, [series], |row| row.get(0))
+            .prepare_cached(query)?
+            .query_row([series], |row| row.get(0))
             .optional()?)
     }
 
@@ -188,14 +189,20 @@ impl Store {
     pub fn is_logged(&self, no: &str) -> Result<bool, StateError> {
         let query = "SELECT EXISTS(SELECT 1 FROM interactions WHERE contact_no = ?1) \
                      OR EXISTS(SELECT 1 FROM logged_numbers WHERE no = ?1)";
-        Ok(self.db.query_row(query, [no], |row| row.get(0))?)
+        Ok(self
+            .db
+            .prepare_cached(query)?
+            .query_row([no], |row| row.get(0))?)
     }
 
     /// Whether the log of an earlier state told that this record was created.
     pub fn was_created(&self, noun: &str, no: &str) -> Result<bool, StateError> {
         let query = "SELECT EXISTS(SELECT 1 FROM logged_numbers WHERE no = ?1)";
         let record = format!("{noun} {no}");
-        Ok(self.db.query_row(query, [record], |row| row.get(0))?)
+        Ok(self
+            .db
+            .prepare_cached(query)?
+            .query_row([record], |row| row.get(0))?)
     }
 
     /// Notes what a log of an earlier state names: contacts by their numbers, created records with their noun.
@@ -212,14 +219,13 @@ impl Store {
     pub fn last_pass(&self) -> Result<u64, StateError> {
         Ok(self
             .db
-            .query_row("SELECT coalesce(max(pass), 0) FROM passes", [], |row| {
-                number(row, 0)
-            })?)
+            .prepare_cached("SELECT coalesce(max(pass), 0) FROM passes")?
+            .query_row([], |row| number(row, 0))?)
     }
 
     /// The last passes, newest first.
     pub fn passes(&self, limit: u64) -> Result<Vec<PassRow>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT pass, started, finished, cells, interactions FROM passes ORDER BY pass DESC LIMIT ?1",
         )?;
         let rows = query.query_map([limit as i64], |row| {
@@ -236,7 +242,9 @@ impl Store {
 
     /// The tables as they were last read.
     pub fn tables(&self) -> Result<Vec<TableMemory>, StateError> {
-        let mut query = self.db.prepare("SELECT * FROM tables ORDER BY name")?;
+        let mut query = self
+            .db
+            .prepare_cached("SELECT * FROM tables ORDER BY name")?;
         let rows = query.query_map([], |row| {
             Ok(TableMemory {
                 table: row.get(0)?,
@@ -264,7 +272,7 @@ impl Store {
     /// Contacts whose parties have something pending: values in flight, agreed values that no base says, conflicts,
     /// debts. Such a party is looked at in every pass.
     pub fn pending(&self) -> Result<Vec<String>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT contact FROM sent UNION SELECT contact FROM agreed UNION SELECT contact FROM conflicts \
              UNION SELECT contact FROM debts",
         )?;
@@ -274,7 +282,7 @@ impl Store {
 
     /// The records, by table and number, for which this value of a field is in flight.
     pub fn awaiting(&self, field: &str, value: &str) -> Result<Vec<(String, String)>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT DISTINCT table_name, no FROM sent WHERE field = ?1 AND value = ?2 AND acknowledged_export IS NULL \
              ORDER BY table_name, no",
         )?;
@@ -308,7 +316,7 @@ impl Store {
         &self,
         exports: &dyn Fn(&str) -> u64,
     ) -> Result<HashMap<(String, String), Vec<SentValue>>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT table_name, no, field, value, export, acknowledged_export FROM sent ORDER BY table_name, no, field, seq",
         )?;
         let mut rows = query.query([])?;
@@ -332,7 +340,7 @@ impl Store {
     pub fn all_agreed(&self) -> Result<HashMap<String, Vec<(String, String)>>, StateError> {
         let mut query = self
             .db
-            .prepare("SELECT contact, field, value FROM agreed")?;
+            .prepare_cached("SELECT contact, field, value FROM agreed")?;
         let mut rows = query.query([])?;
         let mut all: HashMap<String, Vec<(String, String)>> = HashMap::new();
         while let Some(row) = rows.next()? {
@@ -344,7 +352,7 @@ impl Store {
 
     /// All decisions of persons on conflicts, by contact.
     pub fn all_decided(&self) -> Result<HashMap<String, Vec<DecidedField>>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT contact, field, decided_value, decided_print FROM conflicts WHERE decided_value IS NOT NULL",
         )?;
         let mut rows = query.query([])?;
@@ -358,7 +366,7 @@ impl Store {
 
     /// How many values are in flight, by table.
     pub fn in_flight(&self) -> Result<BTreeMap<String, u64>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT table_name, count(*) FROM sent WHERE acknowledged_export IS NULL GROUP BY table_name",
         )?;
         let rows = query.query_map([], |row| Ok((row.get(0)?, number(row, 1)?)))?;
@@ -367,9 +375,9 @@ impl Store {
 
     /// What is agreed of one field where no base says it, by contact.
     pub fn agreed_on(&self, field: &str) -> Result<Vec<(String, String)>, StateError> {
-        let mut query = self
-            .db
-            .prepare("SELECT contact, value FROM agreed WHERE field = ?1 ORDER BY contact")?;
+        let mut query = self.db.prepare_cached(
+            "SELECT contact, value FROM agreed WHERE field = ?1 ORDER BY contact",
+        )?;
         let rows = query.query_map([field], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -385,7 +393,7 @@ impl Store {
 
     /// The conflict inbox, in the order of contact and field.
     pub fn conflicts(&self) -> Result<Vec<OpenConflict>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT id, body, opened_pass, opened_at, decided_value FROM conflicts ORDER BY contact, field",
         )?;
         let rows = query.query_map([], |row| {
@@ -416,7 +424,7 @@ impl Store {
     /// Conflicts that are settled, and open ones as they stood before a side said something else, newest first, each with the
     /// pass that ended it.
     pub fn settled(&self) -> Result<Vec<(u64, OpenConflict)>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT id, body, opened_pass, opened_at, decided_value, settled_pass FROM settled \
              ORDER BY settled_pass DESC, contact, field",
         )?;
@@ -459,7 +467,7 @@ impl Store {
 
     /// All problems, in the order of table.
     pub fn problems(&self) -> Result<Vec<KnownProblem>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT id, body, first_pass, accepted FROM problems ORDER BY table_name, id",
         )?;
         let rows = query.query_map([], |row| {
@@ -495,7 +503,7 @@ impl Store {
     pub fn debts(&self) -> Result<Vec<Debt>, StateError> {
         let mut query = self
             .db
-            .prepare("SELECT * FROM debts ORDER BY contact, table_name, no, field")?;
+            .prepare_cached("SELECT * FROM debts ORDER BY contact, table_name, no, field")?;
         let rows = query.query_map([], |row| {
             Ok(Debt {
                 contact: row.get(0)?,
@@ -514,7 +522,7 @@ impl Store {
         after: u64,
         contact: Option<&str>,
     ) -> Result<Vec<InteractionLogEntry>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT body FROM interactions WHERE entry_no > ?1 AND (?2 IS NULL OR contact_no = ?2) ORDER BY entry_no",
         )?;
         let rows = query.query_map(params![after as i64, contact], |row| {
@@ -533,7 +541,7 @@ impl Store {
         pass: u64,
     ) -> Result<Vec<InteractionLogEntry>, StateError> {
         let query = "SELECT body FROM interactions WHERE pass = ?1 ORDER BY entry_no";
-        let mut query = self.db.prepare(query)?;
+        let mut query = self.db.prepare_cached(query)?;
         let rows = query.query_map([pass as i64], |row| row.get::<_, String>(0))?;
         let mut entries = Vec::new();
         for row in rows {
@@ -549,9 +557,9 @@ impl Store {
 
     /// Interactions up to an entry number, in order.
     pub fn interactions_until(&self, last: u64) -> Result<Vec<InteractionLogEntry>, StateError> {
-        let mut query = self
-            .db
-            .prepare("SELECT body FROM interactions WHERE entry_no <= ?1 ORDER BY entry_no")?;
+        let mut query = self.db.prepare_cached(
+            "SELECT body FROM interactions WHERE entry_no <= ?1 ORDER BY entry_no",
+        )?;
         let rows = query.query_map([last as i64], |row| row.get::<_, String>(0))?;
         let mut entries = Vec::new();
         for row in rows {
@@ -568,7 +576,7 @@ impl Store {
         each: &mut dyn FnMut(InteractionLogEntry),
     ) -> Result<(), StateError> {
         let query = "SELECT body FROM interactions WHERE is_current = 1 AND (?1 IS NULL OR contact_no = ?1) ORDER BY known_as";
-        let mut query = self.db.prepare(query)?;
+        let mut query = self.db.prepare_cached(query)?;
         let rows = query.query_map([contact], |row| row.get::<_, String>(0))?;
         for row in rows {
             each(serde_json::from_str(&row?)?);
@@ -584,7 +592,8 @@ impl Store {
         let query = "SELECT body FROM interactions WHERE is_current = 1 AND known_as = ?1";
         let body: Option<String> = self
             .db
-            .query_row(query, [known_as as i64], |row| row.get(0))
+            .prepare_cached(query)?
+            .query_row([known_as as i64], |row| row.get(0))
             .optional()?;
         Ok(match body {
             Some(body) => Some(serde_json::from_str(&body)?),
@@ -597,7 +606,7 @@ impl Store {
         &self,
         contact: &str,
     ) -> Result<Vec<(InteractionLogEntry, InteractionLogEntry)>, StateError> {
-        let mut query = self.db.prepare(
+        let mut query = self.db.prepare_cached(
             "SELECT now.body, (SELECT before.body FROM interactions before WHERE before.known_as = now.known_as \
              AND before.entry_no < now.entry_no ORDER BY before.entry_no DESC LIMIT 1) \
              FROM gone JOIN interactions now ON now.pass = gone.pass \
@@ -630,7 +639,8 @@ impl Store {
         let query = "SELECT body FROM documents WHERE kind = ?1 AND no = ?2";
         let body: Option<String> = self
             .db
-            .query_row(query, [kind.def().noun, no], |row| row.get(0))
+            .prepare_cached(query)?
+            .query_row([kind.def().noun, no], |row| row.get(0))
             .optional()?;
         Ok(match body {
             Some(body) => Some(serde_json::from_str(&body)?),
@@ -641,7 +651,7 @@ impl Store {
     /// Quotes that wait for a counterpart of their contact.
     pub fn open_quotes(&self) -> Result<Vec<Document>, StateError> {
         let query = "SELECT body FROM documents WHERE is_open = 1 ORDER BY kind, no";
-        let mut query = self.db.prepare(query)?;
+        let mut query = self.db.prepare_cached(query)?;
         let rows = query.query_map([], |row| row.get::<_, String>(0))?;
         let mut quotes = Vec::new();
         for row in rows {
@@ -659,7 +669,8 @@ impl Store {
         let query = "SELECT no FROM documents WHERE kind = ?1 AND opportunity = ?2";
         let found = self
             .db
-            .query_row(query, [kind.def().noun, opportunity], |row| row.get(0));
+            .prepare_cached(query)?
+            .query_row([kind.def().noun, opportunity], |row| row.get(0));
         Ok(found.optional()?)
     }
 
@@ -692,7 +703,7 @@ impl Store {
     pub fn halts(&self) -> Result<Vec<HaltedPlan>, StateError> {
         let mut query = self
             .db
-            .prepare("SELECT id, plan, at, approved_at FROM halts ORDER BY at, id")?;
+            .prepare_cached("SELECT id, plan, at, approved_at FROM halts ORDER BY at, id")?;
         let rows = query.query_map([], |row| {
             Ok((
                 row.get::<_, String>(0)?,
@@ -727,7 +738,8 @@ impl Store {
         let query = "SELECT id FROM halts WHERE digest = ?1 AND approved_at IS NOT NULL";
         Ok(self
             .db
-            .query_row(query, [digest], |row| row.get(0))
+            .prepare_cached(query)?
+            .query_row([digest], |row| row.get(0))
             .optional()?)
     }
 
@@ -735,7 +747,7 @@ impl Store {
     pub fn gone(&self) -> Result<Vec<GoneRow>, StateError> {
         let mut query = self
             .db
-            .prepare("SELECT table_name, no FROM gone ORDER BY table_name, no")?;
+            .prepare_cached("SELECT table_name, no FROM gone ORDER BY table_name, no")?;
         let rows = query.query_map([], |row| {
             Ok(GoneRow {
                 table: row.get(0)?,

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use crate::disk::{Disk, create_own_folder, for_us_alone};
 
@@ -118,6 +118,8 @@ ALTER TABLE sent ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
 UPDATE sent SET imported = 1 WHERE acknowledged_export IS NOT NULL;
 "),
 ];
+
+const SET_META: &str = "INSERT OR REPLACE INTO meta(name, value) VALUES(?1, ?2)";
 
 impl Store {
     /// Opens the state for work, creating or migrating it. The caller holds the lock.
@@ -236,16 +238,14 @@ impl Store {
         let query = "SELECT value FROM meta WHERE name = ?1";
         Ok(self
             .db
-            .query_row(query, [name], |row| row.get(0))
+            .prepare_cached(query)?
+            .query_row([name], |row| row.get(0))
             .optional()?)
     }
 
     /// Sets a value of the state's own.
     pub fn set_meta(&self, name: &str, value: &str) -> Result<(), StateError> {
-        self.db.execute(
-            "INSERT OR REPLACE INTO meta(name, value) VALUES(?1, ?2)",
-            params![name, value],
-        )?;
+        self.db.prepare_cached(SET_META)?.execute([name, value])?;
         Ok(())
     }
 
@@ -253,10 +253,9 @@ impl Store {
     pub fn set_metas(&mut self, values: &[(&str, String)]) -> Result<(), StateError> {
         let transaction = self.db.transaction()?;
         for (name, value) in values {
-            transaction.execute(
-                "INSERT OR REPLACE INTO meta(name, value) VALUES(?1, ?2)",
-                params![name, value],
-            )?;
+            transaction
+                .prepare_cached(SET_META)?
+                .execute([*name, value])?;
         }
         transaction.commit()?;
         Ok(())

@@ -49,6 +49,7 @@ use run::{Budget, Layer};
 /// Tries to lose an edit.
 ///
 /// Without arguments, what a commit is worth: the same cases each time. With --minutes, other cases each time, on all cores.
+/// Ctrl-C ends it early, and it says what was tried.
 #[derive(Parser)]
 #[command(bin_name = "cargo test --release --test evidence --")]
 struct Arguments {
@@ -149,6 +150,7 @@ fn main() -> ExitCode {
         seed: arguments.seed,
         all: arguments.all,
     };
+    run::hear_interrupts();
     let mut is_clean = true;
     for layer in asked {
         let report = layer.run(budget);

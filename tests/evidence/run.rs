@@ -161,6 +161,26 @@ const ENOUGH: usize = 5;
 /// So many characters of each are.
 const LONGEST: usize = 4_000;
 
+/// Whether somebody wants to know what was tried so far.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From here on, Ctrl-C ends what is tried after the cases that have begun, and what was tried is said; a second one ends everything.
+pub fn hear_interrupts() {
+    let listen = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.expect("a runtime that waits");
+        while runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            if INTERRUPTED.swap(true, Ordering::Relaxed) {
+                std::process::exit(1);
+            }
+        }
+    };
+    // It listens as long as the process lives.
+    drop(std::thread::spawn(listen));
+}
+
 impl Layer {
     /// Tries what the budget allows.
     pub fn run(&'static self, budget: Budget) -> Report {
@@ -213,6 +233,7 @@ impl Layer {
             let (mut tally, mut cases, mut failures) = (Tally::default(), 0, Vec::new());
             tally.time = budget.time;
             while !failed.load(Ordering::Relaxed)
+                && !INTERRUPTED.load(Ordering::Relaxed)
                 && budget.time.is_none_or(|time| begun.elapsed() < time)
             {
                 let at = next.fetch_add(1, Ordering::Relaxed);
