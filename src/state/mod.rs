@@ -7,6 +7,7 @@ pub mod drops;
 pub mod error;
 pub mod index;
 pub mod journal;
+pub mod links;
 pub mod lock;
 pub mod memory;
 pub mod queries;
@@ -15,6 +16,7 @@ pub mod store;
 
 pub use error::StateError;
 pub use index::{Index, IndexDraft};
+pub use links::Links;
 pub use lock::Lock;
 pub use memory::{Memory, TableMemory};
 pub use rows::{RowWriter, Rows};

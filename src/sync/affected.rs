@@ -97,10 +97,10 @@ fn naming(seen: &Seen<'_>, contacts: &Wanted) -> Vec<u64> {
     if contacts.is_empty() {
         return Vec::new();
     }
-    let links = seen.index.links.iter().zip(&seen.index.keys);
+    let links = seen.index.links.firsts();
     links
-        .filter(|(link, _)| link[0] != 0 && contacts.contains(link[0]))
-        .map(|(_, key)| *key)
+        .filter(|(_, contact)| contacts.contains(*contact))
+        .map(|(at, _)| seen.index.keys[at])
         .collect()
 }
 
@@ -112,7 +112,7 @@ fn companies(seen: Option<&Seen<'_>>, seed: u64) -> Vec<u64> {
     };
     let olds = seen.diff.touched.iter();
     let olds = olds.filter_map(|at| (seen.diff.olds[*at as usize] as usize).checked_sub(1));
-    let before = olds.map(|old| seen.index.links[old][0]);
+    let before = olds.map(|old| seen.index.links.at(old)[0]);
     let mut companies = companies_shown(seen, seed);
     companies.extend(before.filter(|key| *key != 0));
     companies
@@ -132,15 +132,13 @@ fn family(seen: Option<&Seen<'_>>, contacts: &Wanted, with_companies: &Wanted) -
     let Some(seen) = seen.filter(|_| !with_companies.is_empty()) else {
         return family;
     };
-    for (key, link) in seen.index.keys.iter().zip(&seen.index.links) {
-        if link[0] == 0 {
-            continue;
+    for (at, company) in seen.index.links.firsts() {
+        let key = seen.index.keys[at];
+        if with_companies.contains(company) {
+            family.persons.push(key);
         }
-        if with_companies.contains(link[0]) {
-            family.persons.push(*key);
-        }
-        if contacts.contains(*key) {
-            family.companies.push(link[0]);
+        if contacts.contains(key) {
+            family.companies.push(company);
         }
     }
     family

@@ -74,7 +74,8 @@ pub(super) fn remember_table(
         && born.is_empty()
         && seen.index.len() == export.records.len() + carried.len();
     let of_relations = || bases.links.filter(|_| seen.table == Table::Relations);
-    let same_links = of_relations().is_none_or(|links| links == seen.index.links);
+    let same_links =
+        of_relations().is_none_or(|links| seen.index.links.iter().eq(links.iter().copied()));
     let same_order = seen
         .diff
         .olds
@@ -156,7 +157,7 @@ pub(super) fn remember_table(
         let key = seen.diff.keys[at];
         let print = export.records[at].print;
         let old = (seen.diff.olds[at] as usize).checked_sub(1);
-        let old_link = old.map_or([0, 0], |old| seen.index.links[old]);
+        let old_link = old.map_or([0, 0], |old| seen.index.links.at(old));
         let link =
             of_relations().map_or(old_link, |links| links.get(at).copied().unwrap_or_default());
         let new_cells = edits.cells.get(&at);
@@ -227,7 +228,7 @@ pub(super) fn remember_table(
     for at in carried {
         let old = unlisted[at];
         let mut pointer = seen.index.rows[old];
-        let mut link = of_relations().map_or(seen.index.links[old], |links| {
+        let mut link = of_relations().map_or(seen.index.links.at(old), |links| {
             links[export.records.len() + at]
         });
         let cells = moved.and_then(|moved| moved.get(&old));
@@ -290,7 +291,7 @@ fn remember_words(
             continue;
         };
         put_cells(&mut row, cells);
-        let link = link_of(&row, seen.table, seed).unwrap_or(before.links[at]);
+        let link = link_of(&row, seen.table, seed).unwrap_or(before.links.at(at));
         index.push(before.keys[at], before.prints[at], writer.push(&row)?, link);
         memory.rows_count += 1;
     }
@@ -369,7 +370,7 @@ fn keep(
     if let Some(links) = links {
         for at in range {
             let (old, link) = (seen.diff.olds[at] as usize - 1, links[at]);
-            match link == seen.index.links[old] {
+            match link == seen.index.links.at(old) {
                 true => index.keep(old, 1),
                 false => index.push(
                     seen.index.keys[old],

@@ -127,7 +127,7 @@ impl Couplings {
     /// Contact and tagged counterpart in force at the last pass.
     fn before<'a>(&'a self, relations: &'a Seen<'_>) -> impl Iterator<Item = [u64; 2]> + 'a {
         let links = relations.index.links.iter().filter(|link| link[1] != 0);
-        links.map(|link| self.now_called(*link))
+        links.map(|link| self.now_called(link))
     }
 
     /// Who came back under another number was coupled under the one that we gave it.
@@ -368,7 +368,7 @@ fn connected(
     }
     let relations = rows.seen;
     let left = relations.diff.gone.iter();
-    let left = left.map(|at| relations.index.links[*at as usize]);
+    let left = left.map(|at| relations.index.links.at(*at as usize));
     let changed = touched.iter().map(|row| links[row.at as usize]);
     ends.extend(left.chain(changed).flatten().filter(|end| *end != 0));
     with_companies(tables, &mut ends, seed);
@@ -397,10 +397,10 @@ fn with_companies(tables: &[Option<Seen<'_>>], ends: &mut Wanted, seed: u64) {
         return;
     };
     ends.extend(companies_shown(seen, seed));
-    let persons = seen.index.keys.iter().zip(&seen.index.links);
+    let persons = seen.index.links.firsts();
     let persons: Vec<u64> = persons
-        .filter(|(_, link)| link[0] != 0 && ends.contains(link[0]))
-        .map(|(key, _)| *key)
+        .filter(|(_, company)| ends.contains(*company))
+        .map(|(at, _)| seen.index.keys[at])
         .collect();
     ends.extend(persons);
 }
@@ -611,7 +611,7 @@ fn settle(
     couplings.statuses.sort_by_key(|(contact, _)| *contact);
     // What a relation referred to before counts as well: its old contact, and couplings that came or went.
     let left = seen.diff.gone.iter();
-    let left = left.map(|at| seen.index.links[*at as usize][0]);
+    let left = left.map(|at| seen.index.links.at(*at as usize)[0]);
     couplings.changed_contacts.extend(left);
     for (at, old) in olds {
         let new = links[at];

@@ -223,10 +223,10 @@ pub(super) fn follow_names(
         ) else {
             continue;
         };
-        let known = seen.index.links.iter().zip(&seen.index.keys);
+        let known = seen.index.links.firsts();
         let keys: Vec<u64> = known
-            .filter(|(link, _)| renamed.contains_key(&link[0]))
-            .map(|(_, key)| *key)
+            .filter(|(_, contact)| renamed.contains_key(contact))
+            .map(|(at, _)| seen.index.keys[at])
             .collect();
         let mut done = PrintSet::default();
         for key in keys

@@ -240,7 +240,7 @@ pub(super) fn links_before(
     unlisted: impl IntoIterator<Item = usize>,
 ) -> impl Iterator<Item = [u64; 2]> {
     let olds = old_positions(seen, unlisted);
-    olds.map(|old| old.map_or([0, 0], |old| seen.index.links[old]))
+    olds.map(|old| old.map_or([0, 0], |old| seen.index.links.at(old)))
 }
 
 /// A relation row by its position among the listed and the unlisted ones.

@@ -45,7 +45,7 @@ pub(super) fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Resul
         let key = seen.diff.keys[at];
         let company = (seen.diff.olds[at] as usize)
             .checked_sub(1)
-            .map_or(0, |old| seen.index.links[old][0]);
+            .map_or(0, |old| seen.index.links.at(old)[0]);
         let due = is_touched
             || world.couplings.changed_contacts.contains(&key)
             || (company != 0 && world.couplings.changed_contacts.contains(&company));

@@ -61,7 +61,7 @@ pub(super) fn has_persons(
         export
             .zip(column)
             .is_none_or(|(export, column)| export.columns.has(column))
-            || seen.index.links.iter().any(|link| link[0] != 0)
+            || seen.index.links.firsts().next().is_some()
     };
     is_asked || contacts.is_none_or(may_show)
 }
@@ -119,7 +119,7 @@ impl<'w> World<'w> {
         let company = match (self.arranged.birth(Table::Contacts, contact), touched) {
             (Some(birth), _) => company_of(&birth.row, self.seed),
             (None, Some(at)) => notes.peek(seen, at, |view| company_shown(view, self.seed))?,
-            (None, None) => seen.index.links[seen.old_position(contact)?][0],
+            (None, None) => seen.index.links.at(seen.old_position(contact)?)[0],
         };
         let given = self.arranged.given.contains_key(&contact);
         (company != 0 && company != contact || given).then_some(company)

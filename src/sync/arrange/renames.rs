@@ -68,7 +68,7 @@ impl Arranger<'_, '_, '_> {
         let listed = listed.map(|old| (*old as usize).checked_sub(1));
         let olds = listed.chain(seen.unlisted().into_iter().map(Some));
         let before: Vec<u64> = olds
-            .map(|old| old.map_or(0, |old| seen.index.links[old][1]))
+            .map(|old| old.map_or(0, |old| seen.index.links.at(old)[1]))
             .collect();
         let links = self.scene.couplings.links(seen).enumerate();
         let named = links
