@@ -91,8 +91,8 @@ fn case(seed: u64, tally: &mut Tally) -> Result<(), String> {
             (
                 part.collect(),
                 Bounds {
-                    namings: 40,
-                    fates: 10,
+                    namings: 64,
+                    fates: 16,
                 },
             )
         }
