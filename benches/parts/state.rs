@@ -154,7 +154,8 @@ fn pass_remembered(bencher: Bencher<'_, '_>, changes: usize) {
         .counter(ItemsCount::new(changes))
         .with_inputs(&mut next)
         .bench_local_values(|mut memory| {
-            let committed = store.journal_commit(&RealDisk, &[], &mut memory);
+            let commit = store.journal_commit(&memory).expect("a journal");
+            let committed = commit.finish(&RealDisk, &[], &mut memory);
             committed.expect("a journal");
             let remembered = store.remember(&RealDisk, &memory, "2026-11-23T09:30:01Z");
             remembered.expect("a memory");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::disk::Disk;
 use crate::merge::plan::Debt;
@@ -24,6 +24,27 @@ pub enum Unfinished {
     Commit(Vec<Target>, Box<Memory<'static>>),
 }
 
+/// A commit of the journal that has begun.
+pub struct Commit<'s>(Transaction<'s>);
+
+impl Commit<'_> {
+    /// From here on the pass will be finished, whatever happens.
+    pub fn finish(
+        self,
+        disk: &dyn Disk,
+        targets: &[Target],
+        memory: &mut Memory<'_>,
+    ) -> Result<(), StateError> {
+        disk.commit_point()
+            .map_err(StateError::file("couplet.db"))?;
+        memory.kept = Kept::All;
+        let body = serde_json::to_vec(memory)?;
+        journal(&self.0, "commit", targets, Some(body))?;
+        self.0.commit()?;
+        Ok(())
+    }
+}
+
 impl Store {
     /// Names the files that are about to be written.
     pub fn journal_intent(
@@ -36,23 +57,12 @@ impl Store {
         journal(&self.db, "intent", targets, None)
     }
 
-    /// From here on the pass will be finished, whatever happens. Its decisions and interactions are kept in their places already, so
-    /// that they are written once.
-    pub fn journal_commit(
-        &mut self,
-        disk: &dyn Disk,
-        targets: &[Target],
-        memory: &mut Memory<'_>,
-    ) -> Result<(), StateError> {
-        disk.commit_point()
-            .map_err(StateError::file("couplet.db"))?;
+    /// Begins a commit with the decisions and interactions of a pass, which are kept in their places already, so that they are written
+    /// once. Nothing stays of it before it is finished.
+    pub fn journal_commit(&mut self, memory: &Memory<'_>) -> Result<Commit<'_>, StateError> {
         let transaction = self.db.transaction()?;
         keep(&transaction, memory)?;
-        memory.kept = Kept::All;
-        let body = serde_json::to_vec(memory)?;
-        journal(&transaction, "commit", targets, Some(body))?;
-        transaction.commit()?;
-        Ok(())
+        Ok(Commit(transaction))
     }
 
     /// Forgets an intent whose temporary files are gone.
@@ -608,9 +618,7 @@ mod tests {
     fn a_pass_that_is_finished_from_its_journal_tells_everything_once() {
         let (_folder, mut store) = store();
         let mut before = memory();
-        store
-            .journal_commit(&RealDisk, &[], &mut before)
-            .expect("committed");
+        commit(&mut store, &mut before);
         let memory = unfinished(&store);
         assert_eq!(memory.changes, before.changes);
         assert_eq!(memory.interactions.len(), before.interactions.len());
@@ -628,9 +636,7 @@ mod tests {
     fn cells_of_a_file_that_somebody_else_wrote_are_owed_and_leave_no_decision() {
         let (_folder, mut store) = store();
         let mut before = memory();
-        store
-            .journal_commit(&RealDisk, &[], &mut before)
-            .expect("committed");
+        commit(&mut store, &mut before);
         for memory in [before, unfinished(&store)] {
             let left = memory.without_table("vendors");
             assert_eq!(left.kept, Kept::Interactions);
@@ -662,6 +668,21 @@ mod tests {
             .expect("remembered");
         let tables = ["customers", "vendors"].map(str::to_owned);
         assert_eq!(told(&store), (tables.to_vec(), vec![1]));
+    }
+
+    /// Commits a pass without files.
+    fn commit(store: &mut Store, memory: &mut Memory<'_>) {
+        let commit = store.journal_commit(memory).expect("begun");
+        commit.finish(&RealDisk, &[], memory).expect("committed");
+    }
+
+    #[test]
+    fn a_commit_that_is_not_finished_leaves_nothing() {
+        let (_folder, mut store) = store();
+        let memory = memory();
+        drop(store.journal_commit(&memory).expect("begun"));
+        assert_eq!(told(&store), (Vec::new(), Vec::new()));
+        assert_eq!(store.unfinished().expect("no journal"), None);
     }
 
     /// Remembers a pass of which only this is known.

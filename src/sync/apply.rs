@@ -13,10 +13,11 @@ use crate::disk::{Disk, Draft, Unsynced};
 use crate::exports::{Edits, Export, UpdateContents};
 use crate::merge::Plan;
 use crate::merge::deliver::Route;
+use crate::state::journal::Commit;
 use crate::state::memory::{Memory, Target};
 use crate::state::{StateError, Store};
 
-use super::bases::{Bases, remember_table};
+use super::bases::{Bases, Kept, remember_table};
 use super::decide::Decided;
 use super::inbox::folder_and_name;
 use super::observe::Seen;
@@ -120,15 +121,6 @@ pub fn apply(
         store.journal_intent(disk, &targets)?;
     }
     let sized = |seen: &Seen<'_>| seen.identity.map_or(0, |identity| identity.size);
-    let write_files = || {
-        let jobs = jobs.iter().map(|job| (sized(job.seen), job)).collect();
-        side_by_side(jobs, |job: &Job<'_>| {
-            job.write(disk).map_err(|source| ApplyError::Write {
-                path: job.temporary(),
-                source,
-            })
-        })
-    };
     let bases = Bases {
         overrides: &overrides,
         carried: &carried,
@@ -140,23 +132,36 @@ pub fn apply(
         seed: doing.seed,
     };
     let base_folder = store.base_folder();
-    let keep_bases = || {
-        let moves = |seen: &&Seen<'_>| seen.export.is_some() || carried.contains_key(&seen.table);
-        let moved = tables.iter().flatten().filter(moves);
-        side_by_side(
-            moved.map(|seen| (sized(seen), seen)).collect(),
-            |seen: &Seen<'_>| {
-                let edits = edits
-                    .get(&seen.table)
-                    .filter(|_| seen.route() == Route::InPlace)
-                    .unwrap_or(&nothing);
-                remember_table(seen, edits, &bases, disk, &base_folder)
-            },
-        )
+    let write_file = |job: &Job<'_>| {
+        job.write(disk).map_err(|source| ApplyError::Write {
+            path: job.temporary(),
+            source,
+        })
     };
-    // A disk at work leaves the cores time for the bases, which nothing names before the pass is remembered.
+    let keep_base = |seen: &Seen<'_>| {
+        let edits = edits
+            .get(&seen.table)
+            .filter(|_| seen.route() == Route::InPlace)
+            .unwrap_or(&nothing);
+        remember_table(seen, edits, &bases, disk, &base_folder)
+    };
+    // Bases are kept beside the files, since nothing names them before the pass is remembered.
+    let moves = |seen: &&Seen<'_>| seen.export.is_some() || carried.contains_key(&seen.table);
+    let moved = tables.iter().flatten().filter(moves);
+    let tasks = jobs.iter().map(|job| (sized(job.seen), Task::Write(job)));
+    let tasks = tasks.chain(moved.map(|seen| (sized(seen), Task::Keep(seen))));
+    let done = side_by_side(tasks.collect(), |task| match task {
+        Task::Write(job) => Done::Written(write_file(job)),
+        Task::Keep(seen) => Done::Kept(keep_base(seen)),
+    });
     let size = jobs.iter().map(|job| sized(job.seen)).sum();
-    let (written, remembered) = together(size, write_files, keep_bases);
+    let (mut written, mut remembered) = (Vec::new(), Vec::new());
+    for done in done {
+        match done {
+            Done::Written(file) => written.push(file),
+            Done::Kept(base) => remembered.push(base),
+        }
+    }
     if written.iter().any(Result::is_err) {
         // A file that was rewritten while it was copied is no failure: the pass is planned again.
         let overtaken = tables
@@ -199,7 +204,16 @@ pub fn apply(
     for page in &mut pages {
         page.write(disk)?;
     }
-    sync_files(files, of_state, disk)?;
+    // While the disk writes, the database takes in what was decided.
+    let (commit, synced) = together(
+        size,
+        || match targets.is_empty() {
+            true => Ok(None),
+            false => store.journal_commit(&memory).map(Some),
+        },
+        || sync_files(files, of_state, disk),
+    );
+    let (commit, ()) = (commit?, synced?);
     if !leaves_open {
         memory.quiet = quiet(doing, tables, &memory, plan, &jobs, disk)?;
     }
@@ -208,6 +222,7 @@ pub fn apply(
             .iter()
             .any(|job| job.in_place && job.seen.table == seen.table);
         if !still_as_read(seen, is_target, disk, doing.read_at)? {
+            drop(commit);
             discard(&targets, disk)?;
             if !targets.is_empty() {
                 store.journal_clear(disk)?;
@@ -217,17 +232,14 @@ pub fn apply(
     }
     stage("publishing");
     let targets = self::targets(&jobs, &announcements, &pages);
-    if !targets.is_empty() {
-        let folders: BTreeSet<PathBuf> = targets
-            .iter()
-            .filter_map(|target| parent(&target.path))
-            .collect();
-        sync(&folders, disk)?;
-        sync(&BTreeSet::from([store.base_folder()]), disk)?;
-        store.journal_commit(disk, &targets, &mut memory)?;
-    } else {
-        sync(&BTreeSet::from([store.base_folder()]), disk)?;
-    }
+    let folders: BTreeSet<PathBuf> = targets
+        .iter()
+        .filter_map(|target| parent(&target.path))
+        .collect();
+    sync(&folders, disk)?;
+    sync(&BTreeSet::from([base_folder]), disk)?;
+    let finish = |commit: Commit<'_>| commit.finish(disk, &targets, &mut memory);
+    commit.map(finish).transpose()?;
     // RACE: another program's write between this look and the rename is lost; no file API closes that window.
     let check = |target: &Target| -> Result<Standing, ApplyError> {
         let seen = jobs
@@ -248,6 +260,18 @@ pub fn apply(
     store.remember(disk, &memory, &stamp(clock))?;
     store.sweep_base(disk)?;
     Ok(Applied::Done(published))
+}
+
+/// One of the things that a pass writes side by side.
+enum Task<'t> {
+    Write(&'t Job<'t>),
+    Keep(&'t Seen<'t>),
+}
+
+/// What became of it.
+enum Done {
+    Written(Result<(String, Unsynced), ApplyError>),
+    Kept(Result<Kept, StateError>),
 }
 
 /// What the pass leaves, where it leaves nothing open.

@@ -203,7 +203,8 @@ pub fn decide<'w>(
     plan.inputs = inputs(world);
     let order = |name: &str| Table::all().position(|table| table.name() == name);
     plan.changes.sort_by(|a, b| {
-        (&a.contact, order(&a.table), &a.no).cmp(&(&b.contact, order(&b.table), &b.no))
+        let by_record = || (order(&a.table), &a.no).cmp(&(order(&b.table), &b.no));
+        a.contact.cmp(&b.contact).then_with(by_record)
     });
     plan.conflicts
         .sort_by(|a, b| (&a.contact, &a.field).cmp(&(&b.contact, &b.field)));

@@ -1,7 +1,9 @@
 //! Both cores for work on large tables; none of it for small ones, where starting a thread costs more.
 
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::available_parallelism;
+use std::sync::{Mutex, PoisonError};
+use std::thread::{ScopedJoinHandle, available_parallelism};
 
 /// From this size on, in bytes, a table is worth a thread.
 const LARGE: u64 = 4 << 20;
@@ -35,19 +37,14 @@ pub fn in_parts<T: Sync, R: Send>(
         }
         done
     };
-    let mut results = std::thread::scope(|scope| {
+    in_order(std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
         let mut results = take();
         for thread in others {
-            match thread.join() {
-                Ok(further) => results.extend(further),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+            results.extend(joined_thread(thread));
         }
         results
-    });
-    results.sort_by_key(|(at, _)| *at);
-    results.into_iter().map(|(_, result)| result).collect()
+    }))
 }
 
 /// Does the same to several things of the given sizes, side by side where that pays; results are in their order.
@@ -59,35 +56,48 @@ pub fn side_by_side<T: Send, R: Send>(
     if large < 2 {
         return items.into_iter().map(|(_, item)| work(item)).collect();
     }
-    // The largest has a core of its own, and the others share the second.
-    let largest = items
-        .iter()
-        .enumerate()
-        .max_by_key(|(at, (size, _))| (*size, std::cmp::Reverse(*at)));
-    let largest = largest.map_or(0, |(at, _)| at);
-    let mut others: Vec<(usize, T)> = items
+    // The largest first, so that the last ones, which somebody waits for, are small.
+    let mut waiting: Vec<(u64, usize, T)> = items
         .into_iter()
-        .map(|(_, item)| item)
         .enumerate()
+        .map(|(at, (size, item))| (size, at, item))
         .collect();
-    let (at, alone) = others.remove(largest);
-    let mut results: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            others
-                .into_iter()
-                .map(|(at, item)| (at, work(item)))
-                .collect::<Vec<_>>()
-        });
-        let result = work(alone);
-        let mut results = match thread.join() {
-            Ok(results) => results,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
-        results.push((at, result));
+    waiting.sort_by_key(|(size, at, _)| (*size, Reverse(*at)));
+    let cores = available_parallelism().map_or(1, usize::from);
+    let workers = cores.min(waiting.len());
+    let waiting = Mutex::new(waiting);
+    let take = || {
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.pop()
+    };
+    let work_off = || {
+        let mut done = Vec::new();
+        while let Some((_, at, item)) = take() {
+            done.push((at, work(item)));
+        }
+        done
+    };
+    in_order(std::thread::scope(|scope| {
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work_off)).collect();
+        let mut results = work_off();
+        for thread in others {
+            results.extend(joined_thread(thread));
+        }
         results
-    });
+    }))
+}
+
+/// What became of each, in the order of their places.
+fn in_order<R>(mut results: Vec<(usize, R)>) -> Vec<R> {
     results.sort_by_key(|(at, _)| *at);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// What a thread made; its panic is ours.
+fn joined_thread<R>(thread: ScopedJoinHandle<'_, R>) -> R {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// What was made of parts, as one.
@@ -100,8 +110,9 @@ pub fn joined<T>(parts: Vec<Vec<T>>) -> Vec<T> {
     whole
 }
 
-/// Does two things at once where the size of the work, in bytes, pays for that, and otherwise one after the other.
-pub fn together<A: Send, B: Send>(
+/// Does two things at once, the first of them on this thread, where the size of the work, in bytes, pays for that, and otherwise one
+/// after the other.
+pub fn together<A, B: Send>(
     size: u64,
     one: impl FnOnce() -> A,
     other: impl FnOnce() -> B + Send,
@@ -111,11 +122,7 @@ pub fn together<A: Send, B: Send>(
     }
     std::thread::scope(|scope| {
         let thread = scope.spawn(other);
-        let one = one();
-        match thread.join() {
-            Ok(other) => (one, other),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        (one(), joined_thread(thread))
     })
 }
 
