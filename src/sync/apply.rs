@@ -1,7 +1,7 @@
 //! Carry out: all files of a pass behind one journal, each the old or the new one at any instant (`product.md` §7).
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use crate::disk::{Disk, Draft, Unsynced};
 use crate::exports::{Edits, Export, UpdateContents};
 use crate::merge::Plan;
 use crate::merge::deliver::Route;
+use crate::model::Table;
 use crate::state::journal::Commit;
 use crate::state::memory::{Memory, Target};
 use crate::state::{StateError, Store};
@@ -72,11 +73,11 @@ pub struct Doing<'d> {
     pub seed: u64,
 }
 
-/// Carries out what was decided and its plan, and writes the files of its documents.
+/// Carries out what was decided and its plan, writes the files of its documents, and lets go of the tables.
 pub fn apply(
     decided: Decided,
     plan: &Plan,
-    tables: &[Option<Seen<'_>>],
+    tables: Vec<Option<Seen<'_>>>,
     documents: &[(PathBuf, Vec<u8>)],
     effects: &Effects<'_>,
     store: &mut Store,
@@ -120,7 +121,6 @@ pub fn apply(
         room_for(&jobs, disk)?;
         store.journal_intent(disk, &targets)?;
     }
-    let sized = |seen: &Seen<'_>| seen.identity.map_or(0, |identity| identity.size);
     let bases = Bases {
         overrides: &overrides,
         carried: &carried,
@@ -132,36 +132,7 @@ pub fn apply(
         seed: doing.seed,
     };
     let base_folder = store.base_folder();
-    let write_file = |job: &Job<'_>| {
-        job.write(disk).map_err(|source| ApplyError::Write {
-            path: job.temporary(),
-            source,
-        })
-    };
-    let keep_base = |seen: &Seen<'_>| {
-        let edits = edits
-            .get(&seen.table)
-            .filter(|_| seen.route() == Route::InPlace)
-            .unwrap_or(&nothing);
-        remember_table(seen, edits, &bases, disk, &base_folder)
-    };
-    // Bases are kept beside the files, since nothing names them before the pass is remembered.
-    let moves = |seen: &&Seen<'_>| seen.export.is_some() || carried.contains_key(&seen.table);
-    let moved = tables.iter().flatten().filter(moves);
-    let tasks = jobs.iter().map(|job| (sized(job.seen), Task::Write(job)));
-    let tasks = tasks.chain(moved.map(|seen| (sized(seen), Task::Keep(seen))));
-    let done = side_by_side(tasks.collect(), |task| match task {
-        Task::Write(job) => Done::Written(write_file(job)),
-        Task::Keep(seen) => Done::Kept(keep_base(seen)),
-    });
-    let size = jobs.iter().map(|job| sized(job.seen)).sum();
-    let (mut written, mut remembered) = (Vec::new(), Vec::new());
-    for done in done {
-        match done {
-            Done::Written(file) => written.push(file),
-            Done::Kept(base) => remembered.push(base),
-        }
-    }
+    let (written, remembered) = write_files(&jobs, &tables, &edits, &bases, disk, &base_folder);
     if written.iter().any(Result::is_err) {
         // A file that was rewritten while it was copied is no failure: the pass is planned again.
         let overtaken = tables
@@ -206,7 +177,7 @@ pub fn apply(
     }
     // While the disk writes, the database takes in what was decided.
     let (commit, synced) = together(
-        size,
+        jobs.iter().map(|job| sized(job.seen)).sum(),
         || match targets.is_empty() {
             true => Ok(None),
             false => store.journal_commit(&memory).map(Some),
@@ -215,7 +186,7 @@ pub fn apply(
     );
     let (commit, ()) = (commit?, synced?);
     if !leaves_open {
-        memory.quiet = quiet(doing, tables, &memory, plan, &jobs, disk)?;
+        memory.quiet = quiet(doing, &tables, &memory, plan, &jobs, disk)?;
     }
     for seen in tables.iter().flatten().filter(|seen| seen.export.is_some()) {
         let is_target = jobs
@@ -257,9 +228,14 @@ pub fn apply(
     };
     let (memory, published) = publish(&targets, memory, disk, &check)?;
     stage("remembering");
-    store.remember(disk, &memory, &stamp(clock))?;
-    store.sweep_base(disk)?;
+    drop(jobs);
+    remember(&memory, &stamp(clock), tables, store, disk)?;
     Ok(Applied::Done(published))
+}
+
+/// How large a table's file is, in bytes.
+fn sized(seen: &Seen<'_>) -> u64 {
+    seen.identity.map_or(0, |identity| identity.size)
 }
 
 /// One of the things that a pass writes side by side.
@@ -268,10 +244,74 @@ enum Task<'t> {
     Keep(&'t Seen<'t>),
 }
 
-/// What became of it.
+/// A file, with its content hash.
+type Written = Result<(String, Unsynced), ApplyError>;
+
+/// What became of a task.
 enum Done {
-    Written(Result<(String, Unsynced), ApplyError>),
+    Written(Written),
     Kept(Result<Kept, StateError>),
+}
+
+/// Writes the temporary files, and beside them the bases, which nothing names before the pass is remembered.
+fn write_files(
+    jobs: &[Job<'_>],
+    tables: &[Option<Seen<'_>>],
+    edits: &BTreeMap<Table, Edits>,
+    bases: &Bases<'_>,
+    disk: &dyn Disk,
+    base_folder: &Path,
+) -> (Vec<Written>, Vec<Result<Kept, StateError>>) {
+    let nothing = Edits::default();
+    let write = |job: &Job<'_>| {
+        job.write(disk).map_err(|source| ApplyError::Write {
+            path: job.temporary(),
+            source,
+        })
+    };
+    let keep = |seen: &Seen<'_>| {
+        let edits = edits
+            .get(&seen.table)
+            .filter(|_| seen.route() == Route::InPlace)
+            .unwrap_or(&nothing);
+        remember_table(seen, edits, bases, disk, base_folder)
+    };
+    let moves = |seen: &&Seen<'_>| seen.export.is_some() || bases.carried.contains_key(&seen.table);
+    let moved = tables.iter().flatten().filter(moves);
+    let tasks = jobs.iter().map(|job| (sized(job.seen), Task::Write(job)));
+    let tasks = tasks.chain(moved.map(|seen| (sized(seen), Task::Keep(seen))));
+    let done = side_by_side(tasks.collect(), |task| match task {
+        Task::Write(job) => Done::Written(write(job)),
+        Task::Keep(seen) => Done::Kept(keep(seen)),
+    });
+    let (mut written, mut kept) = (Vec::new(), Vec::new());
+    for done in done {
+        match done {
+            Done::Written(file) => written.push(file),
+            Done::Kept(base) => kept.push(base),
+        }
+    }
+    (written, kept)
+}
+
+/// Remembers a pass, and meanwhile lets go of its tables: files that were replaced are freed by whoever closes them last, which takes as
+/// long as they are large.
+fn remember(
+    memory: &Memory<'_>,
+    finished: &str,
+    tables: Vec<Option<Seen<'_>>>,
+    store: &mut Store,
+    disk: &dyn Disk,
+) -> Result<(), StateError> {
+    let tables = tables.into_iter().flatten();
+    let tables: Vec<_> = tables.map(|seen| (sized(&seen), seen)).collect();
+    let remember = || {
+        store.remember(disk, memory, finished)?;
+        store.sweep_base(disk)
+    };
+    let size = tables.iter().map(|(size, _)| size).sum();
+    let (remembered, _) = together(size, remember, || side_by_side(tables, drop));
+    remembered
 }
 
 /// What the pass leaves, where it leaves nothing open.

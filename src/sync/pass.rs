@@ -28,7 +28,7 @@ use super::observe::{self, Known, Seen, observe};
 use super::orders::Order;
 use super::pending::Pending;
 use super::requests::{self, RequestRow, RowAnswer};
-use super::spread::{let_go, side_by_side};
+use super::spread::side_by_side;
 use super::words::Words;
 use super::world::{World, has_persons};
 use super::{documents, interactions, log, quiet, receipts, recover};
@@ -662,12 +662,7 @@ fn attempt(
         seed,
     };
     let plan = &summary.plan;
-    let applied = apply(decided, plan, &tables, &files, effects, store, &doing);
-    // Files that were replaced are freed by whoever closes them last.
-    let size = |seen: &Seen<'_>| seen.identity.map_or(0, |identity| identity.size);
-    let tables = tables.into_iter().flatten();
-    let_go(tables.map(|seen| (size(&seen), seen)).collect());
-    match applied? {
+    match apply(decided, plan, tables, &files, effects, store, &doing)? {
         Applied::Overtaken(path) => Ok(Attempt::Overtaken(path)),
         Applied::Done(files) => {
             stage("logging");

@@ -126,11 +126,6 @@ pub fn together<A, B: Send>(
     })
 }
 
-/// Lets go of tables and files, which takes as long as they are large, on both cores where that pays.
-pub fn let_go<T: Send>(items: Vec<(u64, T)>) {
-    side_by_side(items, drop);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,7 +27,8 @@ use crate::scenarios::{Scenario, scenarios};
 pub const ABORTS: Layer = Layer {
     name: "aborts",
     about: "a real process dies before and after every operation and commit, and the next start finishes what it began",
-    cases: 400,
+    // More than there are: all of them.
+    cases: 10_000,
     all: Some(how_many),
     parallel: true,
     regressions: Regressions::NONE,

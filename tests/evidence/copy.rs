@@ -7,6 +7,7 @@ use std::process::Command;
 
 /// What the copy is made of beside its sources, which are changed.
 const LINKED: &[&str] = &[
+    ".cargo",
     "Cargo.toml",
     "Cargo.lock",
     "config.toml",
