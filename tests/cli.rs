@@ -149,6 +149,41 @@ fn what_is_sniffed_is_a_configuration_that_reads_the_file() {
 }
 
 #[test]
+fn who_is_coupled_with_nobody_because_a_code_is_missing_is_told() {
+    let exchange = Exchange::new("");
+    let config = |setup: &str| {
+        let tables = ["contacts", "customers", "relations"];
+        let tables: String = tables
+            .map(|table| format!("[tables.{table}]\nexport = \"{table}.csv\"\n"))
+            .concat();
+        format!("state = \"state\"\n{setup}{tables}")
+    };
+    exchange
+        .put("contacts.csv", "No.,Name\r\nC1,Acme\r\n")
+        .put("customers.csv", "No.,Name\r\n10,Acme\r\n")
+        .put(
+            "relations.csv",
+            "Contact No.,Business Relation Code,Link to Table,No.\r\nC1,CUST,Customer,10\r\n",
+        )
+        .put("config.toml", config(""));
+    let told = "customers are coupled with nobody: [setup] has no `bus_rel_code_for_customers`";
+    let (code, out, _) = couplet(&exchange, &["check"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains(told), "{out}");
+    let (_, out, _) = couplet(&exchange, &["reconcile"]);
+    assert!(out.contains("`couplet check` says"), "{out}");
+    exchange.put(
+        "config.toml",
+        config("[setup]\nbus_rel_code_for_customers = \"CUST\"\n"),
+    );
+    let (_, out, _) = couplet(&exchange, &["check"]);
+    assert!(!out.contains("coupled with nobody"), "{out}");
+    let (_, out, _) = couplet(&exchange, &["reconcile"]);
+    assert!(out.contains("1 coupling,"), "{out}");
+    assert!(!out.contains("`couplet check`"), "{out}");
+}
+
+#[test]
 fn a_file_whose_key_is_called_otherwise_is_sniffed_with_a_proposed_key() {
     let exchange = Exchange::new("");
     exchange.copy(

@@ -48,6 +48,10 @@ pub fn run(context: &Context<'_>) -> Answer {
     for finding in &findings {
         let _ = writeln!(text, "  {finding}");
     }
+    let uncoupled = uncoupled(&config);
+    for reason in &uncoupled {
+        let _ = writeln!(text, "  {reason}");
+    }
     if is_root() {
         let _ = writeln!(
             text,
@@ -115,6 +119,7 @@ pub fn run(context: &Context<'_>) -> Answer {
         "problems": summary.unaccepted,
         "templates": reasons,
         "halts": summary.plan.halts,
+        "uncoupled": uncoupled,
         "folders": findings.iter().map(ToString::to_string).collect::<Vec<String>>(),
     }));
     Ok(
@@ -127,6 +132,21 @@ pub fn run(context: &Context<'_>) -> Answer {
             (true, true) => Exit::Done,
         },
     )
+}
+
+/// Tables whose records are coupled with nobody, since the configuration lacks the code of their relations (`product.md` §2).
+fn uncoupled(config: &Config) -> Vec<String> {
+    let kinds = Kind::all().filter(|kind| {
+        let is_there = config.table(Table::Counterparts(*kind)).is_some();
+        is_there && config.setup.code(*kind).is_none()
+    });
+    let reason = |kind: Kind| {
+        let (table, key) = (Table::Counterparts(kind), kind.def().setup_code);
+        format!(
+            "{table} are coupled with nobody: [setup] has no `{key}`, the business relation code that stands in their relations."
+        )
+    };
+    kinds.map(reason).collect()
 }
 
 /// The tables that interactions are logged with, as far as they are configured: how much each holds, or why it cannot be used.

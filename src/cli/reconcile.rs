@@ -485,8 +485,19 @@ fn in_step(summary: &Summary) -> String {
         count(summary.couplings, "coupling", "couplings"),
     );
     let _ = writeln!(text, "{}", waits(summary, false));
+    text.push_str(uncoupled(summary));
     text.push_str(&logged(&summary.plan));
     text
+}
+
+/// Where to look when nobody is coupled with anybody; blank where somebody is.
+fn uncoupled(summary: &Summary) -> &'static str {
+    match summary.couplings {
+        0 => {
+            "  Nobody is coupled with anybody; `couplet check` says whether the configuration is why.\n"
+        }
+        _ => "",
+    }
 }
 
 /// How many interactions are logged; blank where none is.
@@ -590,7 +601,7 @@ fn tables(summary: &Summary) -> String {
         "  {} in force",
         count(summary.couplings, "coupling", "couplings")
     );
-    text
+    text + uncoupled(summary)
 }
 
 /// Cells by table and column.
