@@ -97,7 +97,7 @@ fn case(seed: u64, tally: &mut Tally) -> Result<(), String> {
             )
         }
         false => (
-            (0..12).map(|_| dice.below(moments)).collect(),
+            random_moments(&rehearsal.history, &mut dice),
             Bounds {
                 namings: 16 << dice.below(4),
                 fates: 6 << dice.below(3),
@@ -120,6 +120,23 @@ fn case(seed: u64, tally: &mut Tally) -> Result<(), String> {
         )?;
     }
     Ok(())
+}
+
+/// Moments of a history by chance. There are few between commit and done, so that is where every fourth is.
+fn random_moments(history: &History, dice: &mut Dice) -> Vec<usize> {
+    let commits = history.effects.iter().enumerate();
+    let commits = commits.filter(|(_, effect)| matches!(effect, Effect::Committed { .. }));
+    let commits: Vec<usize> = commits.map(|(at, _)| at).collect();
+    // Intent, commit and done.
+    let (from, to) = match commits[..] {
+        [.., commit, done] => (commit + 1, done + 1),
+        _ => (0, history.effects.len() + 1),
+    };
+    let moment = |number: u64| match number % 4 {
+        0 => from + dice.below(to - from),
+        _ => dice.below(history.effects.len() + 1),
+    };
+    (0..12).map(moment).collect()
 }
 
 /// A walk through states of a scenario.
