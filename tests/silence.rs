@@ -169,6 +169,24 @@ fn what_a_record_said_in_a_conflict_is_known_after_its_party_ended_although_no_d
 }
 
 #[test]
+fn a_record_whose_party_ended_while_its_export_said_nothing_keeps_all_that_is_known_of_it() {
+    let exchange = with_delta_customers(["Rome", "Bari", "Rome"]);
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let customers = exchange.text("customers.csv");
+    put_city(&exchange, "contacts.csv", "C8", "Rome");
+    exchange.put("customers.csv", "");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    exchange.put("customers.csv", customers);
+    exchange.summary();
+    put_city(&exchange, "customers.csv", "18", "Rome");
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    let plan = exchange.summary().plan;
+    let says = plan.conflicts[0].claims.iter();
+    let says: Vec<_> = says.map(|claim| claim.shows.as_deref()).collect();
+    assert_eq!(says, [Some("Rome"), Some("Bari"), Some("Rome")]);
+}
+
+#[test]
 fn what_returns_while_its_contact_says_nothing_is_merged_once_that_speaks() {
     let exchange = in_step(IN_PLACE);
     let contacts = exchange.text("contacts.csv");

@@ -316,8 +316,10 @@ fn part<'w>(
     let left = seat(world, Side::Counterpart(kind), key, true, notes)?;
     if let Some(seat) = &left {
         if let Some(shown) = &seat.shown {
-            let cells = shown.cells().map(|cell| cell.map(str::to_owned));
-            record_base(seat, cells.enumerate().collect(), decided);
+            // Whose export says nothing shows what it said in conflicts, and nothing of the rest.
+            let cells = shown.cells().enumerate();
+            let known = cells.filter_map(|(column, cell)| Some((column, Some(cell?.to_owned()))));
+            record_base(seat, known.collect(), decided);
         }
         let table = seat.side.table();
         decided.memory.parted.push(parted(table, seat.no.clone()));
