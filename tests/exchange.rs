@@ -649,6 +649,43 @@ fn nothing_waits_for_a_counterpart_whose_contact_is_gone_and_its_late_import_is_
 }
 
 #[test]
+fn what_an_update_carried_along_is_no_news_when_it_is_imported_into_a_contact_that_came_back() {
+    let config = IN_PLACE.replace(
+        "\"contacts.csv\"\nwrite_back = \"in-place\"",
+        "\"contacts.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = Exchange::new(&config);
+    let contacts = |rows: &str| {
+        let other = "C2,Beta,Kiel,7,b@x.example,hub";
+        exchange.put("contacts.csv", format!("{CONTACT}{rows}{other}\r\n"));
+    };
+    let customer = |city: &str, phone: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
+        exchange.put("customers.csv", text);
+    };
+    put_party(&exchange, "customers.csv");
+    let coupled: String = RELATIONS.split_inclusive("\r\n").take(2).collect();
+    exchange.put("relations.csv", coupled);
+    contacts("C1,Acme,Rome,1,a@x.example,hub\r\n");
+    exchange.summary();
+    // The update with the new phone number carries the city as well.
+    customer("Rome", "2");
+    exchange.summary();
+    contacts("");
+    customer("", "");
+    exchange.summary();
+    contacts("C1,Acme,Bari,1,a@x.example,hub\r\n");
+    exchange.summary();
+    let met = "10,Acme,Bari,1,a@x.example,ledger";
+    assert_eq!(row(&exchange, "customers.csv"), met);
+    contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    let conflicts = exchange.summary().plan.conflicts;
+    let fields: Vec<&str> = conflicts.iter().map(|held| held.field.as_str()).collect();
+    assert_eq!(fields, ["City", "Phone No."]);
+    assert_eq!(row(&exchange, "customers.csv"), met);
+}
+
+#[test]
 fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
     let config = IN_PLACE.replace(
         "\"customers.csv\"\nwrite_back = \"in-place\"",

@@ -106,16 +106,36 @@ fn note_carried(
             .get(column)
             .filter(|shown| is_written && field.held && now != Some(*shown));
         for value in earlier.into_iter().chain(held) {
-            decided.memory.sent.push(SentRow {
-                table: seat.side.table().name().to_owned(),
-                no: seat.no.clone(),
-                contact: contact.to_owned(),
-                field: name.to_owned(),
-                value: value.to_owned(),
-                export: seat.seen.exports,
-                carried: true,
-            });
+            decided
+                .memory
+                .sent
+                .push(carried(contact, seat, name, value));
         }
+    }
+}
+
+/// The same of a record that leaves its party, by its base: when it is met again, nobody knows that any more.
+pub(super) fn note_carried_away(contact: &str, seat: &Seat<'_>, decided: &mut Decided) {
+    if seat.sent.is_empty() {
+        return;
+    }
+    for field in FieldId::all() {
+        if let Some(value) = seat.base_of(field) {
+            let row = carried(contact, seat, field.def().name, value);
+            decided.memory.sent.push(row);
+        }
+    }
+}
+
+fn carried(contact: &str, seat: &Seat<'_>, field: &str, value: &str) -> SentRow {
+    SentRow {
+        table: seat.side.table().name().to_owned(),
+        no: seat.no.clone(),
+        contact: contact.to_owned(),
+        field: field.to_owned(),
+        value: value.to_owned(),
+        export: seat.seen.exports,
+        carried: true,
     }
 }
 

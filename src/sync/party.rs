@@ -9,7 +9,7 @@ use crate::state::StateError;
 use crate::state::memory::{AgreedRow, GoneRow};
 use crate::state::queries::SentValue;
 
-use super::consequences::{conflict, dispute, record_base, record_party};
+use super::consequences::{conflict, dispute, note_carried_away, record_base, record_party};
 use super::couple::Counterparts;
 use super::decide::Decided;
 use super::family::{Families, company_of, given};
@@ -78,7 +78,7 @@ pub(super) fn decide_party<'w>(
         return Ok(None);
     };
     if hub.seen.export.is_some() && !hub.is_new && !hub.seen.exists(contact) {
-        end(world, &hub.no, before, decided, notes)?;
+        end(world, &hub, before, decided, notes)?;
         return Ok(None);
     }
     miss_company(world, contact, &hub, notes);
@@ -87,7 +87,7 @@ pub(super) fn decide_party<'w>(
     for kind in Kind::all() {
         let key = now[kind.0 as usize];
         if let Some(was) = before[kind.0 as usize].filter(|was| Some(*was) != key) {
-            left.extend(part(world, kind, was, decided, notes)?);
+            left.extend(part(world, kind, was, &seats[0].no, decided, notes)?);
         }
         if let Some(key) = key {
             let met = before[kind.0 as usize] == Some(key);
@@ -277,19 +277,21 @@ fn miss_company(world: &World<'_>, contact: u64, hub: &Seat<'_>, notes: &mut Not
 /// A party whose contact is gone: nothing waits for those who are left, and nothing is agreed among them.
 fn end<'w>(
     world: &World<'w>,
-    no: &str,
+    hub: &Seat<'w>,
     before: [Option<u64>; Kind::COUNT],
     decided: &mut Decided,
     notes: &mut Notes<'w>,
 ) -> Result<(), StateError> {
+    let no = hub.no.as_str();
     looked_at(world, no, decided);
+    note_carried_away(no, hub, decided);
     decided
         .memory
         .parted
         .push(parted(Table::Contacts, no.to_owned()));
     for kind in Kind::all() {
         if let Some(left) = before[kind.0 as usize] {
-            part(world, kind, left, decided, notes)?;
+            part(world, kind, left, no, decided, notes)?;
         }
     }
     let agreed = world.pending.agreed(no).iter();
@@ -310,6 +312,7 @@ fn part<'w>(
     world: &World<'w>,
     kind: Kind,
     key: u64,
+    contact: &str,
     decided: &mut Decided,
     notes: &mut Notes<'w>,
 ) -> Result<Option<Seat<'w>>, StateError> {
@@ -321,6 +324,7 @@ fn part<'w>(
             let known = cells.filter_map(|(column, cell)| Some((column, Some(cell?.to_owned()))));
             record_base(seat, known.collect(), decided);
         }
+        note_carried_away(contact, seat, decided);
         let table = seat.side.table();
         decided.memory.parted.push(parted(table, seat.no.clone()));
     }
