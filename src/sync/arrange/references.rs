@@ -41,10 +41,10 @@ pub(super) struct References {
     used: OnceCell<PrintSet>,
 }
 
-/// Whom each record of a table named when it was last read.
+/// Whom the records of a table named when it was last read.
 fn named_before(seen: &Seen<'_>) -> impl Iterator<Item = [u64; 2]> {
-    let links = seen.index.links.iter().zip(&seen.index.keys);
-    links.map(|(link, key)| [link[0], *key])
+    let links = seen.index.links.firsts();
+    links.map(|(at, named)| [named, seen.index.keys[at]])
 }
 
 impl<'a> Arranger<'_, 'a, '_> {
@@ -115,7 +115,7 @@ impl<'a> Arranger<'_, 'a, '_> {
         let (Some(column), Some(export)) = (column, &seen.export) else {
             return;
         };
-        named.extend(seen.index.links.iter().map(|link| link[0]));
+        named.extend(seen.index.links.firsts().map(|(_, link)| link));
         for at in &seen.diff.touched {
             if let Ok(record) = export.record(*at as usize) {
                 named.insert(company_key(record.value(column), self.scene.seed));
