@@ -37,14 +37,7 @@ pub fn in_parts<T: Sync, R: Send>(
         }
         done
     };
-    in_order(std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
-        let mut results = take();
-        for thread in others {
-            results.extend(joined_thread(thread));
-        }
-        results
-    }))
+    by_workers(threads, take)
 }
 
 /// Does the same to several things of the given sizes, side by side where that pays; results are in their order.
@@ -77,18 +70,19 @@ pub fn side_by_side<T: Send, R: Send>(
         }
         done
     };
-    in_order(std::thread::scope(|scope| {
-        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work_off)).collect();
+    by_workers(workers, work_off)
+}
+
+/// Works off what waits, on this thread and on others; what each item became stands in its place.
+fn by_workers<R: Send>(workers: usize, work_off: impl Fn() -> Vec<(usize, R)> + Sync) -> Vec<R> {
+    let mut results = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(&work_off)).collect();
         let mut results = work_off();
         for thread in others {
             results.extend(joined_thread(thread));
         }
         results
-    }))
-}
-
-/// What became of each, in the order of their places.
-fn in_order<R>(mut results: Vec<(usize, R)>) -> Vec<R> {
+    });
     results.sort_by_key(|(at, _)| *at);
     results.into_iter().map(|(_, result)| result).collect()
 }
