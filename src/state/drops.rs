@@ -173,19 +173,20 @@ impl Store {
     pub fn claim_drops(&mut self, rows: &mut [DropRow]) -> Result<(), StateError> {
         let transaction = self.db.transaction()?;
         for row in rows {
-            transaction.execute(
-                "INSERT INTO drops(table_name, inbox, name, sequence, is_part, claimed_at, pass, receipt, published) \
-                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, NULL, ?7, 0)",
-                params![
-                    row.table,
-                    row.inbox,
-                    row.name,
-                    row.sequence.map(|sequence| sequence as i64),
-                    row.is_part,
-                    row.claimed_at,
-                    row.receipt.as_ref().map(serde_json::to_string).transpose()?,
-                ],
-            )?;
+            let claim = "INSERT INTO drops(table_name, inbox, name, sequence, is_part, claimed_at, pass, receipt, published) \
+                         VALUES(?1, ?2, ?3, ?4, ?5, ?6, NULL, ?7, 0)";
+            transaction.prepare_cached(claim)?.execute(params![
+                row.table,
+                row.inbox,
+                row.name,
+                row.sequence.map(|sequence| sequence as i64),
+                row.is_part,
+                row.claimed_at,
+                row.receipt
+                    .as_ref()
+                    .map(serde_json::to_string)
+                    .transpose()?,
+            ])?;
             row.id = transaction.last_insert_rowid() as u64;
         }
         transaction.commit()?;

@@ -653,8 +653,9 @@ mod tests {
         [10, 20]
             .into_iter()
             .for_each(|key| draft.push(key, key + 1, key + 2, [0, 0]));
-        let written = draft.write(&RealDisk, folder.path(), Table::Contacts, 3);
-        drop(written.unwrap());
+        draft
+            .write(&RealDisk, folder.path(), Table::Contacts, 3)
+            .unwrap();
         let path = index_path(folder.path(), Table::Contacts, 3);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[..8].copy_from_slice(WHOLE_OLD);
