@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::exports::json::MAX_DEPTH;
 use crate::exports::{Bounds, ColumnPin, Encoding, FileFormat, Newline, Settings, TooLong};
 use crate::merge::guard::{Limit, Limits};
 use crate::merge::series::Series;
@@ -369,6 +370,12 @@ fn read_bounds(reader: &Reader<'_, '_>) -> (Bounds, usize) {
         let count = reader.number(key, 1).map(usize::try_from);
         count.map_or(default, |count| count.unwrap_or(usize::MAX))
     };
+    let depth = reader.number("depth", 1).map(u32::try_from);
+    let depth = depth.map_or(default.depth, |depth| depth.unwrap_or(u32::MAX));
+    if depth > MAX_DEPTH {
+        let message = format!("JSON is read {MAX_DEPTH} levels deep at most");
+        reader.error("depth", message);
+    }
     let any = u64::MAX;
     let bounds = Bounds {
         // The length of a record is kept in four bytes.
@@ -376,6 +383,9 @@ fn read_bounds(reader: &Reader<'_, '_>) -> (Bounds, usize) {
         file: size("file", any, default.file),
         whole: size("whole", any, default.whole),
         columns: count("columns", default.columns),
+        header: size("header", 1 << 30, default.header as u64) as usize,
+        depth,
+        manifest: size("manifest", any, default.manifest),
         ..default
     };
     let most_problems = count("problems", MOST_PROBLEMS);

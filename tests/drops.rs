@@ -458,11 +458,18 @@ fn a_manifest_holds_files_until_all_have_come_whole_and_says_what_they_are() {
         .put("relations.csv", RELATIONS)
         .put("crm/set.manifest.json", manifest)
         .put("crm/contacts_1.csv", CONTACTS)
-        .put("crm/customers.csv", &CUSTOMERS[..30]);
+        .put("crm/customers.csv", &CUSTOMERS[..30])
+        .put("crm/long.manifest.json", " ".repeat((1 << 20) + 1));
     exchange.run(&["reconcile"]);
     assert!(
         exchange.path("crm/contacts_1.csv").exists() && exchange.path("crm/customers.csv").exists()
     );
+    let listed = exchange.run(&["problems", "list"]).out;
+    assert!(
+        listed.contains("long.manifest.json") && listed.contains("limits.manifest"),
+        "{listed}"
+    );
+    exchange.put("crm/long.manifest.json", "{\"files\":[]}");
     exchange.put("crm/customers.csv", CUSTOMERS);
     let ran = exchange.run(&["reconcile"]);
     assert_eq!(ran.code, 0, "{ran:?}");

@@ -218,6 +218,7 @@ fn dialect(shape: Shape) -> JsonDialect {
         sparse: false,
         ascii: false,
         newline: "\n",
+        depth: 64,
     }
 }
 
@@ -290,10 +291,10 @@ proptest! {
     #[test]
     fn the_shape_of_a_document_is_detected_from_any_head((layout, file) in document()) {
         prop_assume!(unmarked(&file).contains(&b'{'));
-        let detected = json::detect(&file, true).map(|d| d.shape);
+        let detected = json::detect(&file, true, 64).map(|d| d.shape);
         prop_assert_eq!(detected, Some(layout.shape));
         for end in 0..file.len() {
-            json::detect(&file[..end], false);
+            json::detect(&file[..end], false, 64);
         }
     }
 
@@ -306,7 +307,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(file in prop::collection::vec(any::<u8>(), 0..60), at in 0_usize..80) {
-        json::detect(&file, true);
+        json::detect(&file, true, 64);
         for shape in [Shape::Array, Shape::Lines, Shape::OData] {
             let d = dialect(shape);
             let _ = read(&d, &file, 1);
@@ -410,7 +411,7 @@ fn the_cronus_exports_are_read_as_serde_json_reads_them() {
         for table in TABLES {
             let (path, file) = cronus(company, table);
             let (head, whole) = head(&file);
-            let d = json::detect(head, whole).expect("a JSON file");
+            let d = json::detect(head, whole, 64).expect("a JSON file");
             assert_eq!(d.shape, shape, "{}", path.display());
             assert!(!d.ascii);
             assert_eq!(d.newline, "\n");
@@ -425,7 +426,7 @@ fn the_cronus_exports_are_read_as_serde_json_reads_them() {
         }
         let contacts = cronus(company, "contacts").1;
         let (head, whole) = head(&contacts);
-        let sparse = json::detect(head, whole).map(|d| d.sparse);
+        let sparse = json::detect(head, whole, 64).map(|d| d.sparse);
         assert_eq!(sparse, Some(company == "dk"), "{company}");
     }
 }
@@ -439,7 +440,7 @@ fn a_changed_phone_number_changes_its_token_and_nothing_else() {
     ] {
         let (_, file) = cronus(company, "contacts");
         let (head, whole) = head(&file);
-        let d = json::detect(head, whole).expect("a JSON file");
+        let d = json::detect(head, whole, 64).expect("a JSON file");
         let records = read(&d, &file, 4000).expect("a whole file");
         let (start, record) = &records[records.len() / 2];
         let members = json::members(record).expect("a valid record");
@@ -471,7 +472,7 @@ fn a_changed_phone_number_changes_its_token_and_nothing_else() {
 fn a_phone_number_that_a_sparse_record_lacks_is_added_at_its_end() {
     let (_, file) = cronus("dk", "contacts");
     let (head, whole) = head(&file);
-    let d = json::detect(head, whole).expect("a JSON file");
+    let d = json::detect(head, whole, 64).expect("a JSON file");
     let records = read(&d, &file, 4000).expect("a whole file");
     let (_, record) = &records[0];
     let members = json::members(record).expect("a valid record");
@@ -491,7 +492,7 @@ fn a_phone_number_that_a_sparse_record_lacks_is_added_at_its_end() {
 #[test]
 fn a_new_record_of_a_page_has_every_member_but_the_annotations() {
     let (_, file) = cronus("is", "bank_accounts");
-    let d = json::detect(&file, true).expect("a JSON file");
+    let d = json::detect(&file, true, 64).expect("a JSON file");
     let records = read(&d, &file, 4000).expect("a whole file");
     let (_, sample) = &records[0];
     let number = [("No".to_owned(), b"\"NEW\"".to_vec())];

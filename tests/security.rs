@@ -151,6 +151,16 @@ fn each_limit_is_configured_in_one_table_and_named_where_it_stops_a_file() {
             "limits.columns",
             b"[{\"No.\":\"SECRET\",\"Name\":\"\",\"City\":\"\"}]".to_vec(),
         ),
+        (
+            "header = \"1KB\"",
+            "limits.header",
+            format!("No.,Name,{}\n20,SECRET\n", "x".repeat(1024)).into_bytes(),
+        ),
+        (
+            "depth = 2",
+            "limits.depth",
+            b"[{\"No.\":\"SECRET\",\"Name\":[{}]}]".to_vec(),
+        ),
     ] {
         let exchange = exchange("").configured(&format!(
             "{}[limits]\n{limit}\n",
@@ -180,8 +190,9 @@ fn each_limit_is_configured_in_one_table_and_named_where_it_stops_a_file() {
 
 #[test]
 fn check_knows_the_limits_and_refuses_those_that_are_none() {
-    let exchange =
-        exchange("[limits]\nrecord = \"2GB\"\nfile = \"many\"\ncolums = 3\nproblems = 0\n");
+    let exchange = exchange(
+        "[limits]\nrecord = \"2GB\"\nfile = \"many\"\ncolums = 3\nproblems = 0\ndepth = 128\n",
+    );
     let ran = exchange.run(&["check"]);
     assert_eq!(ran.code, 78, "{ran:?}");
     for key in [
@@ -189,6 +200,7 @@ fn check_knows_the_limits_and_refuses_those_that_are_none() {
         "limits.file",
         "limits.colums",
         "limits.problems",
+        "limits.depth",
         "did you mean \"columns\"",
     ] {
         assert!(ran.err.contains(key), "{key} in {}", ran.err);

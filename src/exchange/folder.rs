@@ -8,6 +8,7 @@ use regex_lite::Regex;
 
 use crate::config::{Arrival, Config, Contents, Ready, Run, TableConfig, Update, WriteBack};
 use crate::disk::{Disk, Entry, Identity};
+use crate::exports::source::read_range;
 use crate::model::{Place, Problem, Table};
 use crate::state::drops::DropRow;
 use crate::sync::inbox;
@@ -117,11 +118,12 @@ impl<'c> Inbox<'c> {
     /// Those of looking into the folder.
     pub fn list(
         &self,
-        run: &Run,
+        config: &Config,
         disk: &dyn Disk,
         open: &[DropRow],
         looks: &dyn Looks,
     ) -> io::Result<Listing> {
+        let run = &config.run;
         let mut listing = Listing {
             is_online: is_online(&self.folder, run, disk),
             ..Listing::default()
@@ -151,7 +153,12 @@ impl<'c> Inbox<'c> {
             return Ok(listing);
         }
         let entries = disk.entries(&self.folder)?;
-        let manifests = self.manifests(&entries, disk, &mut listing.problems)?;
+        let manifests = self.manifests(
+            &entries,
+            config.bounds.manifest,
+            disk,
+            &mut listing.problems,
+        )?;
         for (path, entry) in &entries {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
                 continue;
@@ -228,6 +235,7 @@ impl<'c> Inbox<'c> {
     fn manifests(
         &self,
         entries: &[(PathBuf, Entry)],
+        longest: u64,
         disk: &dyn Disk,
         problems: &mut Vec<Problem>,
     ) -> io::Result<Vec<(PathBuf, Manifest)>> {
@@ -237,17 +245,19 @@ impl<'c> Inbox<'c> {
             if *entry != Entry::File || !is_manifest {
                 continue;
             }
-            const MOST: u64 = 1 << 20;
             let (source, identity) = disk.open(path)?;
-            let mut bytes = vec![0; identity.size.min(MOST) as usize];
-            let mut read = 0;
-            while read < bytes.len() {
-                match source.read_at(&mut bytes[read..], read as u64)? {
-                    0 => break,
-                    count => read += count,
-                }
-            }
-            match Manifest::parse(&bytes[..read]) {
+            let manifest = match identity.size > longest {
+                true => Err(format!(
+                    "it is longer than the {longest} bytes of `limits.manifest`"
+                )),
+                false => match read_range(&*source, 0..identity.size) {
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                        Err("it became shorter while it was read".to_owned())
+                    }
+                    read => Manifest::parse(&read?),
+                },
+            };
+            match manifest {
                 Ok(manifest) => manifests.push((path.clone(), manifest)),
                 Err(reason) => problems.push(self.problem(
                     path,

@@ -115,7 +115,7 @@ pub fn preview(
     for (table, table_config) in tables_with_drops(config) {
         let inbox = Inbox::of_table(table, table_config);
         let listing = inbox
-            .list(&config.run, disk, &open, looks)
+            .list(config, disk, &open, looks)
             .map_err(cannot_look(&inbox.folder))?;
         let choice = choose(table, &inbox, table_config, &listing, store)?;
         intake.problems.extend(listing.problems);
@@ -275,7 +275,7 @@ fn take_tables(
     for (table, table_config) in tables_with_drops(config) {
         let inbox = Inbox::of_table(table, table_config);
         let mut listing = inbox
-            .list(&config.run, disk, &open, looks)
+            .list(config, disk, &open, looks)
             .map_err(cannot_look(&inbox.folder))?;
         if !listing.is_online {
             taken.offline.push(inbox.folder.clone());
@@ -551,7 +551,7 @@ fn take_requests(
     }
     for inbox in places {
         let mut listing = inbox
-            .list(&config.run, disk, &open, looks)
+            .list(config, disk, &open, looks)
             .map_err(cannot_look(&inbox.folder))?;
         if !listing.is_online {
             taken.offline.push(inbox.folder.clone());

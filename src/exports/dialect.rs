@@ -8,9 +8,6 @@ use super::grammar::Step;
 use super::json::{self, JsonDialect, Shape};
 use super::settings::{FileFormat, Newline, Settings};
 
-/// How many bytes of a file are looked at.
-pub const HEAD: usize = 256 << 10;
-
 /// The bytes that separate columns in the files that people have.
 const DELIMITERS: &[u8] = b",;\t|";
 
@@ -177,7 +174,7 @@ fn json_dialect(
     }
     let opens = head.iter().find(|byte| !byte.is_ascii_whitespace());
     let mut found = match opens {
-        Some(b'[' | b'{') => json::detect(head, whole),
+        Some(b'[' | b'{') => json::detect(head, whole, settings.bounds.depth),
         _ => None,
     };
     let shape = match settings.format {

@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::columns::{Columns, fold};
 use super::csv::{self, CellSpan, CsvDialect};
-use super::dialect::{Dialect, Grammar, HEAD};
+use super::dialect::{Dialect, Grammar};
 use super::encoding::{self, Encoding, Opening};
 use super::grammar::Fault;
 use super::json::{self, Member};
@@ -261,7 +261,7 @@ impl Export {
             });
         }
         let io = |error: io::Error| Refusal::unreadable(&error);
-        let head = read_range(&*source, 0..length.min(HEAD as u64)).map_err(io)?;
+        let head = read_range(&*source, 0..length.min(bounds.header as u64)).map_err(io)?;
         let opening = opening(settings, &head)?;
         too_large(length, opening.encoding.is_utf16(), bounds)?;
         let mut digest = None;
@@ -281,7 +281,7 @@ impl Export {
                         }
                     }
                 })?;
-                let head = text[..text.len().min(HEAD)].to_vec();
+                let head = text[..text.len().min(bounds.header)].to_vec();
                 (Box::new(text) as Box<dyn ReadAt>, head)
             }
         };

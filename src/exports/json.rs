@@ -43,24 +43,27 @@ pub struct JsonDialect {
     pub ascii: bool,
     /// The line end, `"\n"` or `"\r\n"`.
     pub newline: &'static str,
+    /// How many levels a record nests at most, up to [`MAX_DEPTH`]; the record itself is the first.
+    pub depth: u32,
 }
 
 /// The dialect of a file that begins with `head`; `None` when that is no JSON. `whole`: the head is all there is.
 ///
 /// What begins like JSON and is broken, cut short or holds no records gets a dialect all the same, so that [`body`] or
-/// [`step`] refuse it with a reason instead of somebody reading it as CSV.
-pub fn detect(head: &[u8], whole: bool) -> Option<JsonDialect> {
+/// [`step`] refuse it with a reason instead of somebody reading it as CSV. `depth` is how far its records may nest.
+pub fn detect(head: &[u8], whole: bool, depth: u32) -> Option<JsonDialect> {
     let mut dialect = JsonDialect {
-        shape: shape(head)?,
+        shape: shape(head, depth)?,
         sparse: false,
         ascii: head.is_ascii() && escapes_beyond_ascii(head),
         newline: newline(head),
+        depth,
     };
     dialect.sparse = member_sets_differ(&dialect, head, whole);
     Some(dialect)
 }
 
-fn shape(head: &[u8]) -> Option<Shape> {
+fn shape(head: &[u8], depth: u32) -> Option<Shape> {
     let start = blanks(head, bom(head));
     let inner = blanks(head, start + 1);
     match (head.get(start)?, head.get(inner)) {
@@ -68,7 +71,7 @@ fn shape(head: &[u8]) -> Option<Shape> {
         // Some databases write a CSV header as `[No.],[Name]`.
         (b'[', Some(b']')) => Some(Shape::Array),
         (b'[', Some(_)) => begins_a_value(&head[inner..]).then_some(Shape::Array),
-        (b'{', None | Some(b'"' | b'}')) => Some(match outline(head, start) {
+        (b'{', None | Some(b'"' | b'}')) => Some(match outline(head, start, depth) {
             Outline::Value { .. } => Shape::OData,
             Outline::Complete { end: at } | Outline::Broken { at, .. } => one_line(head, start, at),
             Outline::Open => one_line(head, start, head.len()),
@@ -152,7 +155,7 @@ mod tests {
     use super::*;
 
     fn shape_of(text: &str) -> Option<Shape> {
-        detect(text.as_bytes(), true).map(|dialect| dialect.shape)
+        detect(text.as_bytes(), true, 64).map(|dialect| dialect.shape)
     }
 
     #[test]
@@ -193,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_file_is_sparse_when_its_records_have_different_members() {
-        let sparse = |text: &str| detect(text.as_bytes(), true).is_some_and(|d| d.sparse);
+        let sparse = |text: &str| detect(text.as_bytes(), true, 64).is_some_and(|d| d.sparse);
         assert!(sparse("{\"a\":1}\n{\"a\":1,\"b\":2}\n"));
         assert!(!sparse("{\"a\":1,\"b\":2}\n{\"b\":1,\"a\":2}\n"));
         assert!(!sparse(
@@ -204,7 +207,7 @@ mod tests {
 
     #[test]
     fn line_ends_and_escapes_are_part_of_the_dialect() {
-        let of = |text: &str| detect(text.as_bytes(), true).map(|d| (d.newline, d.ascii));
+        let of = |text: &str| detect(text.as_bytes(), true, 64).map(|d| (d.newline, d.ascii));
         assert_eq!(of("{\"a\":\"\\u00e9\"}\r\n"), Some(("\r\n", true)));
         assert_eq!(of("{\"a\":\"\\u0009\"}\n"), Some(("\n", false)));
         assert_eq!(of("{\"a\":\"\\\\u00e9\"}\n"), Some(("\n", false)));

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::columns::{Columns, Unmatched};
 use super::csv::{self, Absent};
-use super::dialect::{self, Dialect, Grammar, HEAD, Unreadable};
+use super::dialect::{self, Dialect, Grammar, Unreadable};
 use super::encoding::{BOM, Checker, Opening};
 use super::export::RecordAt;
 use super::grammar::Step;
@@ -138,8 +138,11 @@ impl Reading<'_> {
             )),
             Step::More => Err(Stop::At(
                 start as u64,
-                format!("the header does not end within {HEAD} bytes"),
-                "check `quote` and the file".to_owned(),
+                format!(
+                    "the header does not end within {} bytes",
+                    self.bounds.header
+                ),
+                "check `quote` and the file, or raise `limits.header`".to_owned(),
             )),
         }
     }

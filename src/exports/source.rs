@@ -19,6 +19,12 @@ pub struct Bounds {
     pub is_held: bool,
     /// The most columns, or names of members.
     pub columns: usize,
+    /// Within how many bytes a CSV header ends. As many show how a file is written.
+    pub header: usize,
+    /// How many levels a JSON record nests.
+    pub depth: u32,
+    /// The longest manifest.
+    pub manifest: u64,
 }
 
 impl Bounds {
@@ -40,6 +46,9 @@ impl Default for Bounds {
             whole: 512 << 20,
             is_held: false,
             columns: 4096,
+            header: 256 << 10,
+            depth: 64,
+            manifest: 1 << 20,
         }
     }
 }

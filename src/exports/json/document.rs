@@ -6,8 +6,8 @@ use super::record::{members, text};
 use super::{JsonDialect, Shape};
 use crate::exports::grammar::Step;
 
-/// A record nested deeper than this is refused; the record itself is the first level.
-pub const MAX_DEPTH: u32 = u64::BITS;
+/// The most levels that a record may be allowed to nest, itself the first of them: `serde_json` reads no more.
+pub const MAX_DEPTH: u32 = 127;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -53,7 +53,7 @@ fn find_body(d: &JsonDialect, head: &[u8]) -> Result<usize, (usize, String)> {
         Shape::Lines => return Ok(bom(head)),
         Shape::Array if head.get(start) == Some(&b'[') => start + 1,
         Shape::Array => return Err((start, "the document does not begin with `[`".into())),
-        Shape::OData => page_opening(head, start)?,
+        Shape::OData => page_opening(d, head, start)?,
     };
     // After this, no step has to know whether a comma is the first thing in the array.
     let first = blanks(head, records);
@@ -64,8 +64,8 @@ fn find_body(d: &JsonDialect, head: &[u8]) -> Result<usize, (usize, String)> {
     }
 }
 
-fn page_opening(head: &[u8], start: usize) -> Result<usize, (usize, String)> {
-    let records = match outline(head, start) {
+fn page_opening(d: &JsonDialect, head: &[u8], start: usize) -> Result<usize, (usize, String)> {
+    let records = match outline(head, start, d.depth) {
         Outline::Value { records } => records,
         Outline::Complete { .. } => {
             return Err((start, "the document has no \"value\" array".into()));
@@ -90,8 +90,8 @@ fn page_opening(head: &[u8], start: usize) -> Result<usize, (usize, String)> {
 /// record is only reported once that is certain. In JSON Lines it is the beginning of the next line.
 pub fn step(d: &JsonDialect, window: &[u8], at: usize, last: bool) -> Step {
     match d.shape {
-        Shape::Array | Shape::OData => element(window, at, last),
-        Shape::Lines => line(window, at, last),
+        Shape::Array | Shape::OData => element(window, at, last, d.depth),
+        Shape::Lines => line(window, at, last, d.depth),
     }
 }
 
@@ -105,7 +105,7 @@ fn broken(at: usize, reason: impl Into<String>) -> Step {
     }
 }
 
-fn element(window: &[u8], at: usize, last: bool) -> Step {
+fn element(window: &[u8], at: usize, last: bool, depth: u32) -> Step {
     let mut start = blanks(window, at);
     let comma = window.get(start) == Some(&b',');
     if comma {
@@ -120,7 +120,7 @@ fn element(window: &[u8], at: usize, last: bool) -> Step {
         None if last => return broken(start, "the file ends before the `]` after its records"),
         None => return Step::More,
     }
-    let end = match nested(window, start) {
+    let end = match nested(window, start, depth) {
         Extent::Ends(end) => end,
         Extent::Open if last => return broken(window.len(), CUT_RECORD),
         Extent::Open => return Step::More,
@@ -141,7 +141,7 @@ fn element(window: &[u8], at: usize, last: bool) -> Step {
     }
 }
 
-fn line(window: &[u8], at: usize, last: bool) -> Step {
+fn line(window: &[u8], at: usize, last: bool, depth: u32) -> Step {
     let start = blanks(window, at);
     match window.get(start) {
         Some(b'{') => {}
@@ -152,7 +152,7 @@ fn line(window: &[u8], at: usize, last: bool) -> Step {
     }
     let newline = memchr(b'\n', &window[start..]).map(|length| start + length);
     let line = &window[..newline.unwrap_or(window.len())];
-    let end = match (nested(line, start), newline) {
+    let end = match (nested(line, start, depth), newline) {
         (Extent::Ends(end), _) => end,
         (Extent::Broken(at, reason), _) => return broken(at, reason),
         (Extent::Open, Some(at)) => return broken(at, "the line ends in the middle of a record"),
@@ -216,9 +216,9 @@ pub(super) enum Outline {
     Broken { at: usize, reason: String },
 }
 
-/// Looks for the "value" array of the object that begins at `start`.
-pub(super) fn outline(bytes: &[u8], start: usize) -> Outline {
-    match walk(bytes, start) {
+/// Looks for the "value" array of the object that begins at `start`; its other members nest at most `depth` levels.
+pub(super) fn outline(bytes: &[u8], start: usize, depth: u32) -> Outline {
+    match walk(bytes, start, depth) {
         Ok(found) => found,
         Err(None) => Outline::Open,
         Err(Some((at, reason))) => Outline::Broken { at, reason },
@@ -226,7 +226,7 @@ pub(super) fn outline(bytes: &[u8], start: usize) -> Outline {
 }
 
 /// `Err(None)` is the end of the bytes.
-fn walk(bytes: &[u8], start: usize) -> Result<Outline, Option<(usize, String)>> {
+fn walk(bytes: &[u8], start: usize, depth: u32) -> Result<Outline, Option<(usize, String)>> {
     let expect = |at: usize, what: u8| match bytes.get(at) {
         Some(&byte) if byte == what => Ok(at),
         Some(_) => Err(Some((at, format!("`{}` expected", char::from(what))))),
@@ -248,7 +248,7 @@ fn walk(bytes: &[u8], start: usize) -> Result<Outline, Option<(usize, String)>> 
         if opens_records && text(&bytes[name]).is_ok_and(|name| name == "value") {
             return Ok(Outline::Value { records: value + 1 });
         }
-        let end = match value_extent(bytes, value) {
+        let end = match value_extent(bytes, value, depth) {
             Extent::Ends(end) => end,
             Extent::Open => return Err(None),
             Extent::Broken(at, reason) => return Err(Some((at, reason))),
@@ -271,10 +271,10 @@ enum Extent {
     Broken(usize, String),
 }
 
-fn value_extent(bytes: &[u8], at: usize) -> Extent {
+fn value_extent(bytes: &[u8], at: usize, depth: u32) -> Extent {
     match bytes.get(at) {
         Some(b'"') => string_end(bytes, at).map_or(Extent::Open, Extent::Ends),
-        Some(b'{' | b'[') => nested(bytes, at),
+        Some(b'{' | b'[') => nested(bytes, at, depth),
         _ => bytes
             .get(at..)
             .unwrap_or_default()
@@ -284,13 +284,13 @@ fn value_extent(bytes: &[u8], at: usize) -> Extent {
     }
 }
 
-/// The extent of the object or array that opens at `from`: brackets in pairs, strings skipped.
+/// The extent of the object or array that opens at `from`: brackets in pairs, at most `most` of them open, strings skipped.
 ///
 /// The finer syntax is left to [`members`]. But a byte that JSON has only inside strings means that a quote is lost,
 /// and everything after it would be read inside out: that breaks the file here, and not only at its end.
-fn nested(bytes: &[u8], from: usize) -> Extent {
-    // One bit for each open level, set for an object: MAX_DEPTH is the width of this word.
-    let mut objects = 0_u64;
+fn nested(bytes: &[u8], from: usize, most: u32) -> Extent {
+    // One bit for each open level, set for an object: this word has room for MAX_DEPTH.
+    let mut objects = 0_u128;
     let mut depth = 0_u32;
     let mut at = from;
     while let Some(&byte) = bytes.get(at) {
@@ -302,12 +302,13 @@ fn nested(bytes: &[u8], from: usize) -> Extent {
                 }
                 None => return Extent::Open,
             },
-            b'{' | b'[' if depth == MAX_DEPTH => {
-                let reason = format!("a record nested deeper than {MAX_DEPTH} levels");
+            b'{' | b'[' if depth >= most.min(MAX_DEPTH) => {
+                let reason =
+                    format!("a record nested deeper than {most} levels, see `limits.depth`");
                 return Extent::Broken(at, reason);
             }
             b'{' | b'[' => {
-                objects = objects << 1 | u64::from(byte == b'{');
+                objects = objects << 1 | u128::from(byte == b'{');
                 depth += 1;
             }
             b'}' | b']' if (objects & 1 == 1) != (byte == b'}') => {
@@ -372,6 +373,7 @@ mod tests {
             sparse: false,
             ascii: false,
             newline: "\n",
+            depth: 64,
         }
     }
 
@@ -477,7 +479,7 @@ mod tests {
         let reason = count(Shape::Array, &of(65));
         assert_eq!(
             reason,
-            Err("a record nested deeper than 64 levels".to_owned())
+            Err("a record nested deeper than 64 levels, see `limits.depth`".to_owned())
         );
         assert!(count(Shape::Array, &format!("[{{\"a\":{}", "[".repeat(1_000_000))).is_err());
         let page = format!("{{\"a\":{}", "{\"a\":".repeat(100_000));

@@ -279,12 +279,14 @@ mod tests {
         sparse: false,
         ascii: false,
         newline: "\n",
+        depth: 64,
     };
     const SPARSE: JsonDialect = JsonDialect {
         shape: Shape::Lines,
         sparse: true,
         ascii: false,
         newline: "\r\n",
+        depth: 64,
     };
 
     fn written(d: &JsonDialect, value: &str, form: Form, old: Option<&str>) -> String {
