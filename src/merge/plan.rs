@@ -147,13 +147,10 @@ pub struct Conflict {
 }
 
 impl Conflict {
-    /// Stays the same for the party and field.
+    /// Stays the same for the party and field. A decision is found by it alone, so it is long enough that no two of millions have the same.
     pub fn id(&self) -> String {
         let text = format!("{}\u{1f}{}", self.contact, self.field);
-        format!(
-            "K{:08X}",
-            xxhash_rust::xxh3::xxh3_64(text.as_bytes()) as u32
-        )
+        format!("K{:016X}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
     }
 
     /// Changes when anything that a person would decide on changes; a decision on another print is stale.
@@ -595,5 +592,19 @@ mod tests {
         assert_ne!(first.print(), later.print());
         assert_ne!(first.id(), conflict("C1", "Name", "Rome").id());
         assert_ne!(first.id(), conflict("C2", "City", "Rome").id());
+    }
+
+    #[test]
+    fn no_two_of_many_conflicts_have_the_same_name() {
+        let conflict = |number: u32| Conflict {
+            contact: format!("CT{number:06}"),
+            field: "City".to_owned(),
+            agreed: None,
+            claims: Vec::new(),
+            why: String::new(),
+        };
+        let names: std::collections::BTreeSet<String> =
+            (0..200_000).map(|number| conflict(number).id()).collect();
+        assert_eq!(names.len(), 200_000);
     }
 }

@@ -89,10 +89,7 @@ impl Problem {
             self.place.column.as_deref().unwrap_or(""),
             self.reason
         );
-        format!(
-            "P{:08X}",
-            xxhash_rust::xxh3::xxh3_64(text.as_bytes()) as u32
-        )
+        format!("P{:016X}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
     }
 }
 

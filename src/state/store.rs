@@ -7,6 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use crate::disk::{Disk, create_own_folder, for_us_alone};
+use crate::merge::plan::Conflict;
+use crate::model::Problem;
 
 use super::decisions;
 use super::error::StateError;
@@ -117,7 +119,28 @@ CREATE TABLE events(a INTEGER NOT NULL, b INTEGER NOT NULL, PRIMARY KEY(a, b)) W
 ALTER TABLE sent ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
 UPDATE sent SET imported = 1 WHERE acknowledged_export IS NOT NULL;
 "),
+    Migration::Program(name_anew),
 ];
+
+/// Names of conflicts and problems had 32 bits, so that two of many thousands could be taken for one; the last of them had its place.
+fn name_anew(db: &Connection) -> Result<(), StateError> {
+    let rename = |table: &str, name: &dyn Fn(&str) -> serde_json::Result<String>| {
+        let mut rows = db.prepare(&format!("SELECT DISTINCT id, body FROM {table}"))?;
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows: Vec<(String, String)> = rows.collect::<Result<_, _>>()?;
+        let mut rename = db.prepare(&format!("UPDATE {table} SET id = ?1 WHERE id = ?2"))?;
+        for (old, body) in rows {
+            rename.execute([&name(&body)?, &old])?;
+        }
+        Ok::<_, StateError>(())
+    };
+    let of_conflict = |body: &str| Ok(serde_json::from_str::<Conflict>(body)?.id());
+    rename("conflicts", &of_conflict)?;
+    rename("settled", &of_conflict)?;
+    rename("problems", &|body| {
+        Ok(serde_json::from_str::<Problem>(body)?.id())
+    })
+}
 
 const SET_META: &str = "INSERT OR REPLACE INTO meta(name, value) VALUES(?1, ?2)";
 
@@ -336,6 +359,51 @@ mod tests {
         drop(store);
         let looked = Store::look(folder.path()).expect("a look");
         assert!(looked.is_some(), "what was migrated can be looked at");
+    }
+
+    #[test]
+    fn a_decision_and_an_accepted_problem_outlive_longer_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = Connection::open(folder.path().join("couplet.db")).expect("a database");
+        for step in &MIGRATIONS[..7] {
+            step.run(&db).expect("a migration");
+        }
+        db.pragma_update(None, "user_version", 7)
+            .expect("a version");
+        let conflict =
+            r#"{"contact":"CT1","field":"City","agreed":"Rome","claims":[],"why":"both"}"#;
+        db.execute(
+            "INSERT INTO conflicts VALUES('K1', 'CT1', 'City', '0', ?1, 1, 'then', 'Oslo', '0', 'now')",
+            [conflict],
+        )
+        .expect("a row");
+        let problem = Problem {
+            place: crate::model::Place::default(),
+            kind: "unreadable".to_owned(),
+            reason: "it is cut".to_owned(),
+            advice: "export it again".to_owned(),
+        };
+        let body = serde_json::to_string(&problem).expect("a body");
+        db.execute(
+            "INSERT INTO problems VALUES('P1', 'vendors', ?1, 1, 1)",
+            [body],
+        )
+        .expect("a row");
+        drop(db);
+        let store = Store::open(folder.path()).expect("it opens");
+        let conflict: Conflict = serde_json::from_str(conflict).expect("a conflict");
+        let id = |query: &str| {
+            let id = store.db.query_row(query, [], |row| row.get::<_, String>(0));
+            id.expect("a name")
+        };
+        assert_eq!(
+            id("SELECT id FROM conflicts WHERE decided_value = 'Oslo'"),
+            conflict.id()
+        );
+        assert_eq!(
+            id("SELECT id FROM problems WHERE accepted = 1"),
+            problem.id()
+        );
     }
 
     #[test]
