@@ -1023,6 +1023,15 @@ mod tests {
     }
 
     #[test]
+    fn a_key_below_a_value_that_is_broken_is_an_error_in_its_line() {
+        let found = errors("state = = x\n[state.more]\n");
+        assert!(
+            found.iter().any(|error| error.contains("1:9:")),
+            "{found:#?}"
+        );
+    }
+
+    #[test]
     fn a_wrong_word_names_the_right_ones() {
         for (line, right) in [
             ("contents = \"half\"", "\"full\" or \"delta\""),
