@@ -62,7 +62,9 @@ struct Run {
 const WHOLE: &[u8; 8] = b"CPLTIDX2";
 /// As written before prints were made otherwise: they say nothing any more.
 const WHOLE_OLD: &[u8; 8] = b"CPLTIDX1";
-const DIFFERENCE: &[u8; 8] = b"CPLTDIF1";
+const DIFFERENCE: &[u8; 8] = b"CPLTDIF2";
+/// As written before its checksum was that of its counts, too.
+const DIFFERENCE_OLD: &[u8; 8] = b"CPLTDIF1";
 /// Words of 64 bits of a record.
 const WORDS: usize = 5;
 
@@ -164,10 +166,10 @@ impl Index {
             return Ok(vec![index_path(folder, table, generation)]);
         }
         let (file, _) = disk.open(&path).map_err(StateError::file(&path))?;
-        let mut head = [0; 16];
+        let mut head = [0; DIFFERENCE_HEAD];
         read_exact_at(file.as_ref(), &mut head, 0).map_err(StateError::file(&path))?;
-        let whole = index_path(folder, table, word(&head, 1));
-        Ok(vec![path, whole])
+        let [generation, ..] = difference_counts(&head);
+        Ok(vec![path, index_path(folder, table, generation)])
     }
 }
 
@@ -259,6 +261,18 @@ fn read_words(
     Ok(words)
 }
 
+/// Of a difference: what it is, its checksum, the generation that it follows from, and how many runs and new records it has.
+const DIFFERENCE_HEAD: usize = 40;
+
+/// Generation, runs and new records, as its head says. The checksum was the last of the words once.
+fn difference_counts(head: &[u8]) -> [u64; 3] {
+    let first = match head.starts_with(DIFFERENCE_OLD) {
+        true => 1,
+        false => 2,
+    };
+    [0, 1, 2].map(|at| word(head, first + at))
+}
+
 /// What makes another index of one that was written whole.
 struct Difference {
     origin: Origin,
@@ -271,15 +285,18 @@ impl Difference {
         let (file, _) = disk.open(path).map_err(StateError::file(path))?;
         let mut bytes = vec![0; file.len() as usize];
         read_exact_at(file.as_ref(), &mut bytes, 0).map_err(StateError::file(path))?;
-        if bytes.get(..8) != Some(DIFFERENCE) {
-            return Err(damaged(path, "it does not begin as a difference does"));
-        }
-        let [generation, runs, new, sum] = [1, 2, 3, 4].map(|at| word(&bytes, at));
-        let body = bytes.get(40..).unwrap_or_default();
+        let sum = |from: usize| xxh3_64(bytes.get(from..).unwrap_or_default());
+        let is_sound = match bytes.get(..8) {
+            Some(magic) if magic == DIFFERENCE => sum(16) == word(&bytes, 1),
+            Some(magic) if magic == DIFFERENCE_OLD => sum(DIFFERENCE_HEAD) == word(&bytes, 4),
+            _ => return Err(damaged(path, "it does not begin as a difference does")),
+        };
+        let [generation, runs, new] = difference_counts(&bytes);
+        let body = bytes.get(DIFFERENCE_HEAD..).unwrap_or_default();
         let words = runs
             .saturating_mul(2)
             .saturating_add(new.saturating_mul(WORDS as u64));
-        if body.len() as u64 != words.saturating_mul(8) || xxh3_64(body) != sum {
+        if body.len() as u64 != words.saturating_mul(8) || !is_sound {
             return Err(damaged(path, "its checksum differs"));
         }
         let (runs, new) = (runs as usize, new as usize);
@@ -527,14 +544,13 @@ impl Difference {
             let (key, print, row) = (self.new.keys[at], self.new.prints[at], self.new.rows[at]);
             [key, print, row, first, second]
         });
-        let body = bytes_of(runs.chain(new));
         let counts = [
             self.origin.generation,
             self.origin.runs.len() as u64,
             self.new.len() as u64,
         ];
-        let head = bytes_of(counts.into_iter().chain([xxh3_64(&body)]));
-        [&DIFFERENCE[..], &head, &body].concat()
+        let body = bytes_of(counts.into_iter().chain(runs).chain(new));
+        [&DIFFERENCE[..], &xxh3_64(&body).to_le_bytes(), &body].concat()
     }
 }
 
@@ -620,6 +636,8 @@ mod tests {
         let mut draft = IndexDraft::new(&empty);
         (0..100).for_each(|key| draft.push(key, key, key, [key, key]));
         draft.write(disk, folder.path(), table, 1).unwrap();
+        // An older one of as many records, which a damaged difference could name.
+        draft.write(disk, folder.path(), table, 0).unwrap();
         let first = Index::read(disk, folder.path(), table, 1).unwrap();
         let mut draft = IndexDraft::new(&first);
         draft.keep(0, 50);
@@ -643,6 +661,30 @@ mod tests {
             std::fs::write(&path, sound).unwrap();
         }
         assert!(Index::read(disk, folder.path(), table, 2).is_ok());
+    }
+
+    #[test]
+    fn a_difference_of_the_first_form_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, table) = (&RealDisk, Table::Contacts);
+        let empty = Index::default();
+        let mut draft = IndexDraft::new(&empty);
+        (0..100).for_each(|key| draft.push(key, key, key, [key, key]));
+        draft.write(disk, folder.path(), table, 1).unwrap();
+        let first = Index::read(disk, folder.path(), table, 1).unwrap();
+        let mut draft = IndexDraft::new(&first);
+        draft.push(7, 7, 7, [7, 7]);
+        draft.keep(1, 99);
+        draft.write(disk, folder.path(), table, 2).unwrap();
+        let written = Index::read(disk, folder.path(), table, 2).unwrap();
+        let path = difference_path(folder.path(), table, 2);
+        let bytes = std::fs::read(&path).unwrap();
+        let (counts, body) = bytes[16..].split_at(24);
+        let old = [DIFFERENCE_OLD, counts, &xxh3_64(body).to_le_bytes(), body].concat();
+        std::fs::write(&path, old).unwrap();
+        assert_eq!(Index::read(disk, folder.path(), table, 2).unwrap(), written);
+        let files = Index::files(disk, folder.path(), table, 2).unwrap();
+        assert_eq!(files, [path, index_path(folder.path(), table, 1)]);
     }
 
     #[test]
