@@ -214,6 +214,7 @@ impl<'d> Daemon<'d> {
                 Told::Closed(_) => {}
                 // Whoever closed it may have told of the version before: events wait while a round is made.
                 Told::Written(path) => self.tracker.withdraw(path),
+                Told::Missed => self.tracker.withdraw_all(),
             }
         }
         // A marker says by being there what it has to say.

@@ -70,6 +70,13 @@ impl Tracker {
         }
     }
 
+    /// Any file may have been written after it was announced.
+    pub fn withdraw_all(&mut self) {
+        for known in self.files.values_mut() {
+            known.is_announced = false;
+        }
+    }
+
     /// Whether a version of a file is complete.
     pub fn is_settled(&self, path: &Path, identity: &Identity) -> bool {
         self.files.get(path).is_some_and(|known| {
@@ -220,11 +227,15 @@ mod tests {
         let path = Path::new("c");
         tracker.look(&found(&[("c", 1)]), at(0));
         tracker.announce(path);
-        tracker.withdraw(path);
-        assert!(!tracker.is_settled(path, &version(1)) && !tracker.has_news());
-        assert_eq!(tracker.next_due(), Some(at(2)));
-        tracker.announce(path);
-        assert!(tracker.is_settled(path, &version(1)));
+        let withdrawals: [fn(&mut Tracker, &Path); 2] =
+            [Tracker::withdraw, |tracker, _| tracker.withdraw_all()];
+        for withdraw in withdrawals {
+            withdraw(&mut tracker, path);
+            assert!(!tracker.is_settled(path, &version(1)) && !tracker.has_news());
+            assert_eq!(tracker.next_due(), Some(at(2)));
+            tracker.announce(path);
+            assert!(tracker.is_settled(path, &version(1)));
+        }
     }
 
     #[test]

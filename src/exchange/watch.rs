@@ -24,6 +24,8 @@ pub enum Told {
     Closed(PathBuf),
     /// Somebody has written into it.
     Written(PathBuf),
+    /// Events were lost: anything may have been written since it was said to be complete.
+    Missed,
 }
 
 /// The folders in which exports, requests and decisions are expected.
@@ -94,7 +96,7 @@ pub fn is_marker(config: &Config, path: &Path) -> bool {
 pub struct Watch {
     watcher: Option<RecommendedWatcher>,
     folders: BTreeMap<PathBuf, Armed>,
-    events: mpsc::UnboundedReceiver<Option<Event>>,
+    events: mpsc::UnboundedReceiver<Vec<Told>>,
 }
 
 /// How a folder stands.
@@ -113,11 +115,13 @@ impl Watch {
     pub fn new() -> Watch {
         let (wake, events) = mpsc::unbounded_channel();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            if event.as_ref().is_ok_and(is_a_look) {
-                return;
-            }
-            // Nobody listens any more only while the daemon stops. An error, such as an overflow, wakes like an event.
-            let _ = wake.send(event.ok());
+            let told = match event {
+                Ok(event) if is_a_look(&event) => return,
+                Ok(event) => tells(&event),
+                Err(_) => vec![Told::Missed],
+            };
+            // Nobody listens any more only while the daemon stops. An event that says nothing of a file wakes all the same.
+            let _ = wake.send(told);
         });
         if let Err(error) = &watcher {
             let fix = fix(&error.kind);
@@ -206,7 +210,7 @@ impl Watch {
     pub async fn woken(&mut self) -> Vec<Told> {
         let mut told = Vec::new();
         match self.events.recv().await {
-            Some(event) => told.extend(event.iter().flat_map(tells)),
+            Some(news) => told.extend(news),
             // Without a watcher only the regular look wakes us.
             None => std::future::pending::<()>().await,
         }
@@ -217,8 +221,8 @@ impl Watch {
     /// Takes the events that are there.
     pub fn pending(&mut self) -> Vec<Told> {
         let mut told = Vec::new();
-        while let Ok(event) = self.events.try_recv() {
-            told.extend(event.iter().flat_map(tells));
+        while let Ok(news) = self.events.try_recv() {
+            told.extend(news);
         }
         told
     }
@@ -247,6 +251,10 @@ fn is_a_look(event: &Event) -> bool {
 
 /// What an event says of files.
 fn tells(event: &Event) -> Vec<Told> {
+    // The queue of the system was full.
+    if event.need_rescan() {
+        return vec![Told::Missed];
+    }
     let told: Option<fn(PathBuf) -> Told> = match event.kind {
         EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Told::RenamedIn),
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Told::Closed),
@@ -324,6 +332,8 @@ mod tests {
             tells(&event(renamed)).as_slice(),
             [Told::RenamedIn(_)]
         ));
+        let overflow = Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
+        assert_eq!(tells(&overflow), [Told::Missed]);
         assert!(matches!(
             tells(&event(closed)).as_slice(),
             [Told::Closed(_)]

@@ -476,7 +476,9 @@ impl<'y> Year<'y> {
         }
         self.around.time.go_on_to(ended);
         let is_watched = |told: &Told| {
-            let (Told::RenamedIn(path) | Told::Closed(path) | Told::Written(path)) = told;
+            let (Told::RenamedIn(path) | Told::Closed(path) | Told::Written(path)) = told else {
+                return true;
+            };
             path.parent().and_then(|folder| self.armed.get(folder)) == Some(&true)
         };
         told.retain(is_watched);
@@ -688,6 +690,11 @@ impl<'y> Year<'y> {
             return;
         }
         let soon = self.now() + MILLI;
+        if self.faults.has(Fault::Overflow) && self.dice.chance(10) {
+            self.tally.is("an overflow");
+            self.at(soon, Happening::Hear(Some(Told::Missed)));
+            return;
+        }
         // What is lost of a write is lost of its close too: a queue that is full takes nothing more.
         if let Some(Told::Written(_)) = told {
             self.at(soon, Happening::Hear(told));
@@ -695,11 +702,6 @@ impl<'y> Year<'y> {
         }
         if self.faults.has(Fault::LostEvents) && self.dice.chance(30) {
             self.tally.is("lost events");
-            return;
-        }
-        if self.faults.has(Fault::Overflow) && self.dice.chance(10) {
-            self.tally.is("an overflow");
-            self.at(soon, Happening::Hear(None));
             return;
         }
         if self.faults.has(Fault::TwiceToldEvents) && self.dice.chance(30) {
