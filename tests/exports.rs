@@ -6,8 +6,8 @@ use couplet::disk::{Disk, RealDisk};
 use couplet::exports::csv::{CsvDialect, cells, step, unquote};
 use couplet::exports::grammar::Step;
 use couplet::exports::{
-    Bounds, CHANGED, ColumnPin, Edits, Encoding, Export, Grammar, KeyPrint, NewRow, Refusal,
-    Settings, TooLong, Unheld, UpdateContents, sniff,
+    Bounds, CHANGED, ColumnPin, Edits, Encoding, Export, Extent, Grammar, KeyPrint, Last, NewRow,
+    Refusal, Settings, TooLong, Unheld, UpdateContents, sniff,
 };
 use couplet::model::{Row, Table};
 use proptest::prelude::*;
@@ -662,6 +662,63 @@ fn hashes(prints: &[KeyPrint]) -> Vec<u64> {
         .collect()
 }
 
+/// Reads a file with what is remembered of its last version.
+fn read_after(old: &Export, raw: &[u8], settings: &Settings) -> Result<Export, Refusal> {
+    let mut reader = old.reader();
+    let mut extent = |at| match reader.read(at) {
+        Ok(view) => Extent::of(view.bytes()).bits(),
+        Err(_) => 0,
+    };
+    let extents: Vec<u32> = (0..old.records.len()).map(&mut extent).collect();
+    let prints: Vec<u64> = old.records.iter().map(|record| record.print).collect();
+    let last = Last {
+        shape: old.shape(),
+        prints: &prints,
+        extents: &|at| extents[at],
+    };
+    let source = Box::new(raw.to_vec());
+    Export::read_again(source, old.table, settings, "f", SEED, Some(last))
+}
+
+/// All that a look at a file tells of it.
+fn seen_of(export: &Export) -> impl PartialEq + std::fmt::Debug + use<> {
+    (
+        export.records.clone(),
+        export.digest,
+        export.dialect.encoding_proven,
+        export.ends_with_newline(),
+        export.shape(),
+    )
+}
+
+#[test]
+fn a_record_of_the_last_version_ends_where_it_did() {
+    let vendors = table("vendors");
+    let raw = b"No.,Name\n1,\"A\nB\"\n2,C\n3,D\n";
+    let old = read(raw, vendors, &Settings::default()).expect("an export");
+    let lines: Vec<u32> = old.records.iter().map(|record| record.line).collect();
+    let changed = b"No.,Name\n1,\"A\nB\"\n2,E\n3,D\n";
+    let again = read_after(&old, changed, &Settings::default()).expect("an export");
+    assert_eq!(lines, [2, 4, 5]);
+    assert_eq!(
+        again.records[..2]
+            .iter()
+            .map(|r| r.line)
+            .collect::<Vec<_>>(),
+        [2, 4]
+    );
+    // That it is believed, and not looked for again, shows where it is wrong.
+    let both = &raw[9..20];
+    let last = Last {
+        shape: old.shape(),
+        prints: &[old.print_of(both)],
+        extents: &|_| Extent::of(both).bits(),
+    };
+    let source = Box::new(raw.to_vec());
+    let misled = Export::read_again(source, vendors, &Settings::default(), "f", SEED, Some(last));
+    assert_eq!(misled.map(|export| export.records.len()), Ok(2));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -685,6 +742,37 @@ proptest! {
             }
             prop_assert_eq!(prints[at].sound(), Some(export.key_print(&record)));
         }
+    }
+
+    #[test]
+    fn what_is_remembered_of_the_last_version_changes_nothing_that_is_read(
+        made in made(),
+        window in 1_usize..64,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..3, "[a-z,;\t\"\r\n\x1a é]{0,3}"), 0..4),
+        doubled in any::<Option<prop::sample::Index>>(),
+    ) {
+        let vendors = table("vendors");
+        let old = read(&made.raw(), vendors, &made.settings()).expect("an export");
+        let mut text = made.text.clone();
+        for (place, cut, put) in changes {
+            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+            let at = place.index(places.len());
+            text.replace_range(places[at]..places[(at + cut).min(places.len() - 1)], &put);
+        }
+        if let Some(place) = doubled {
+            let lines: Vec<&str> = text.split_inclusive('\n').collect();
+            let at = place.index(lines.len().max(1)).min(lines.len());
+            text = [&lines[..at], &lines[at.saturating_sub(1)..]].concat().concat();
+        }
+        let raw = Made { text, ..made.clone() }.raw();
+        let settings = Settings {
+            bounds: Bounds { window, record: 4096, ..Bounds::default() },
+            ..made.settings()
+        };
+        prop_assert_eq!(
+            read_after(&old, &raw, &settings).map(|export| seen_of(&export)),
+            read(&raw, vendors, &settings).map(|export| seen_of(&export))
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What changed in an export since it was last read.
 
-use couplet::state::Index;
+use couplet::state::{Entry, Index};
 use couplet::sync::diff::compare;
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -40,7 +40,11 @@ fn against_index(bencher: Bencher<'_, '_>, changed: usize) {
     let (keys, prints) = records(0);
     let mut index = Index::default();
     for (key, print) in keys.iter().zip(&prints) {
-        index.push(*key, *print, 0, [0, 0]);
+        index.push(Entry {
+            key: *key,
+            print: *print,
+            ..Entry::default()
+        });
     }
     bench(bencher, &index, changed);
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use couplet::disk::RealDisk;
 use couplet::merge::{Change, Rule};
 use couplet::model::{Row, Table};
-use couplet::state::{Index, IndexDraft, Memory, RowWriter, Rows, Store};
+use couplet::state::{Entry, Index, IndexDraft, Memory, RowWriter, Rows, Store};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use tempfile::TempDir;
@@ -19,7 +19,12 @@ fn draft(records: usize, before: &Index) -> IndexDraft<'_> {
     let mut chance = data::Chance::of(7);
     let mut draft = IndexDraft::new(before);
     for at in 0..records {
-        draft.push(chance.next(), chance.next(), at as u64 * 300 + 1, [0, 0]);
+        draft.push(Entry {
+            key: chance.next(),
+            print: chance.next(),
+            row: at as u64 * 300 + 1,
+            ..Entry::default()
+        });
     }
     draft
 }
@@ -57,7 +62,11 @@ fn index_written_as_difference(bencher: Bencher<'_, '_>, records: usize) {
     let before = read_index(&folder);
     let mut draft = IndexDraft::new(&before);
     for at in (0..records).step_by(50) {
-        draft.push(before.keys[at], !before.prints[at], 1, [0, 0]);
+        draft.push(Entry {
+            print: !before.prints[at],
+            row: 1,
+            ..before.entry(at)
+        });
         draft.keep(at + 1, 49);
     }
     bencher

@@ -203,7 +203,7 @@ fn base_row(
     )?;
     let key = plain(key_print(&[no], store.seed(0)?));
     match index.keys.iter().position(|known| *known == key) {
-        Some(at) => Ok(rows.get(index.rows[at])?),
+        Some(at) => Ok(rows.get(index.row(at))?),
         None => Ok(None),
     }
 }

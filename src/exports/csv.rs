@@ -10,7 +10,7 @@ use super::grammar::{Fault, Step};
 use super::settings::Newline;
 
 /// 0x1A, with which DOS and CP/M programs end a text file.
-const DOS_END: u8 = 0x1A;
+pub(super) const DOS_END: u8 = 0x1A;
 
 /// How a CSV file is written.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ use super::dialect::{Dialect, Grammar};
 use super::encoding::{self, Encoding, Opening};
 use super::grammar::Fault;
 use super::json::{self, Member};
+use super::last::Last;
 use super::print::Printer;
 use super::reader::ambiguous;
 use super::reading::{Reading, Stop, digest_of};
@@ -237,6 +238,22 @@ impl Export {
         Export::read_within(source, table, settings, file, seed, settings.bounds)
     }
 
+    /// [`read`](Export::read), with what is remembered of the file's last version: the result is the same, and sooner there.
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`.
+    pub fn read_again(
+        source: Box<dyn ReadAt>,
+        table: Table,
+        settings: &Settings,
+        file: &str,
+        seed: u64,
+        last: Option<Last<'_>>,
+    ) -> Result<Export, Refusal> {
+        Export::read_like(source, table, settings, file, seed, settings.bounds, last)
+    }
+
     /// [`read`](Export::read), with the given share of the file in memory at once.
     ///
     /// # Errors
@@ -249,6 +266,18 @@ impl Export {
         file: &str,
         seed: u64,
         bounds: Bounds,
+    ) -> Result<Export, Refusal> {
+        Export::read_like(source, table, settings, file, seed, bounds, None)
+    }
+
+    fn read_like(
+        source: Box<dyn ReadAt>,
+        table: Table,
+        settings: &Settings,
+        file: &str,
+        seed: u64,
+        bounds: Bounds,
+        last: Option<Last<'_>>,
     ) -> Result<Export, Refusal> {
         let length = source.len();
         if length == 0 {
@@ -293,6 +322,7 @@ impl Export {
             head: &head,
             bounds,
             seed,
+            last,
         };
         let read = match reading.read(opening) {
             // Only a file that nothing has shown to be UTF-8 may be something else.
@@ -359,31 +389,8 @@ impl Export {
     /// Changes when columns or keys do, or when the same bytes come to mean other values: records whose hash is what
     /// it was must then be read again.
     pub fn shape(&self) -> u64 {
-        let mut hash = xxhash_rust::xxh3::Xxh3::new();
-        let mut add = |part: &str| {
-            hash.update(part.as_bytes());
-            hash.update(b"\x1f");
-        };
-        add(self.table.name());
-        add(self.dialect.grammar.format().name());
-        if self.dialect.encoding_proven {
-            add(&self.dialect.encoding.name());
-        }
-        match &self.dialect.grammar {
-            Grammar::Csv(csv) => {
-                add(&format!(
-                    "{}/{:?}/{}",
-                    csv.delimiter, csv.quote, csv.columns
-                ));
-                self.columns.names().iter().for_each(|name| add(name));
-            }
-            Grammar::Json(json) => add(if json.sparse { "sparse" } else { "whole" }),
-        }
-        for column in 0..self.table.columns().len() {
-            let name = self.columns.has(column).then(|| self.columns.name(column));
-            add(name.as_deref().unwrap_or("\0"));
-        }
-        hash.digest()
+        let proven = self.dialect.encoding_proven;
+        shape(self.table, &self.dialect, proven, &self.columns)
     }
 
     /// Whether the last record has its line end; without it a file may still be in the middle of being written.
@@ -804,6 +811,35 @@ fn opening(settings: &Settings, head: &[u8]) -> Result<Opening, Refusal> {
             proven: true,
         }),
     }
+}
+
+/// What [`Export::shape`] is of a file that is written so, whose encoding is proven or not.
+pub(super) fn shape(table: Table, dialect: &Dialect, proven: bool, columns: &Columns) -> u64 {
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    let mut add = |part: &str| {
+        hash.update(part.as_bytes());
+        hash.update(b"\x1f");
+    };
+    add(table.name());
+    add(dialect.grammar.format().name());
+    if proven {
+        add(&dialect.encoding.name());
+    }
+    match &dialect.grammar {
+        Grammar::Csv(csv) => {
+            add(&format!(
+                "{}/{:?}/{}",
+                csv.delimiter, csv.quote, csv.columns
+            ));
+            columns.names().iter().for_each(|name| add(name));
+        }
+        Grammar::Json(json) => add(if json.sparse { "sparse" } else { "whole" }),
+    }
+    for column in 0..table.columns().len() {
+        let name = columns.has(column).then(|| columns.name(column));
+        add(name.as_deref().unwrap_or("\0"));
+    }
+    hash.digest()
 }
 
 /// Refuses a file that is longer than the bounds allow. One in UTF-16 is held in memory.

@@ -3,19 +3,19 @@
 use std::io;
 use std::ops::Range;
 
-use memchr::memchr2;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::columns::{Columns, Unmatched};
-use super::csv::{self, Absent};
+use super::csv;
 use super::dialect::{self, Dialect, Grammar, Unreadable};
 use super::encoding::{BOM, Checker, Opening};
-use super::export::RecordAt;
+use super::export::{RecordAt, shape};
 use super::grammar::Step;
 use super::json;
-use super::print::Printer;
+use super::last::{Expected, Last};
+use super::scan::Body;
 use super::settings::Settings;
-use super::source::{Bounds, ReadAt, Stuck, Window, each_piece, read_range};
+use super::source::{Bounds, ReadAt, each_piece};
 use crate::model::{Place, Problem, Table};
 
 /// Why an attempt stopped early.
@@ -53,6 +53,7 @@ pub(super) struct Reading<'a> {
     pub(super) head: &'a [u8],
     pub(super) bounds: Bounds,
     pub(super) seed: u64,
+    pub(super) last: Option<Last<'a>>,
 }
 
 /// What an attempt found.
@@ -97,15 +98,16 @@ impl Reading<'_> {
         let (columns, problems) =
             Columns::matched(self.table, names.clone(), self.settings, sparse, &place)
                 .map_err(|unmatched| Stop::NoKey(header.start as u64, unmatched, names))?;
-        let scan = scan(
-            self.text,
-            &dialect.grammar,
-            &checker,
-            self.head.get(..body_start).unwrap_or_default(),
-            beyond_ascii,
-            self.bounds,
-            self.seed,
-        )?;
+        let expected = self.expected(&dialect, &columns);
+        let body = Body {
+            text: self.text,
+            grammar: &dialect.grammar,
+            checker: &checker,
+            head: self.head.get(..body_start).unwrap_or_default(),
+            bounds: self.bounds,
+            seed: self.seed,
+        };
+        let scan = body.scan(beyond_ascii, expected)?;
         dialect.encoding_proven |= scan.beyond_ascii;
         Ok(Read {
             dialect,
@@ -117,6 +119,20 @@ impl Reading<'_> {
             body_start: body_start as u64,
             tail_start: scan.tail_start,
         })
+    }
+
+    /// What the records of the last version lead to expect, where the same bytes are the same record still.
+    fn expected(&self, dialect: &Dialect, columns: &Columns) -> Option<Expected<'_>> {
+        let has_lines_alone = match &dialect.grammar {
+            Grammar::Csv(csv) => csv.footer.is_none(),
+            Grammar::Json(json) => json.shape == json::Shape::Lines,
+        };
+        let last = self.last.filter(|_| has_lines_alone)?;
+        // Whether its encoding is proven shows once all of it is read; what is ASCII alone is the same in each.
+        let is_same = [dialect.encoding_proven, true]
+            .into_iter()
+            .any(|proven| shape(self.table, dialect, proven, columns) == last.shape);
+        is_same.then(|| Expected::new(last))
     }
 
     /// The header's span and where the records begin.
@@ -215,14 +231,19 @@ impl Reading<'_> {
     }
 }
 
-fn check(checker: &Checker, bytes: &[u8], start: u64, after_others: bool) -> Result<(), Stop> {
+pub(super) fn check(
+    checker: &Checker,
+    bytes: &[u8],
+    start: u64,
+    after_others: bool,
+) -> Result<(), Stop> {
     checker.check(bytes).map_err(|fault| Stop::Undecodable {
         at: start + fault.at as u64,
         after_others: after_others || !bytes[..fault.at].is_ascii(),
     })
 }
 
-fn broken(at: u64, reason: String) -> Stop {
+pub(super) fn broken(at: u64, reason: String) -> Stop {
     Stop::At(
         at,
         reason,
@@ -238,164 +259,13 @@ fn too_many(at: u64, limit: usize) -> Stop {
     )
 }
 
-fn too_long(at: u64, limit: usize) -> Stop {
+pub(super) fn too_long(at: u64, limit: usize) -> Stop {
     Stop::At(
         at,
         format!("a record is longer than {limit} bytes"),
         "a quote before it may never be closed; export it again, or raise `limits.record`"
             .to_owned(),
     )
-}
-
-/// What a look at all records found.
-struct Scan {
-    digest: u128,
-    records: Vec<RecordAt>,
-    tail_start: u64,
-    beyond_ascii: bool,
-}
-
-/// One look at every record. `head` is what stands before them.
-fn scan(
-    text: &dyn ReadAt,
-    grammar: &Grammar,
-    checker: &Checker,
-    head: &[u8],
-    mut beyond_ascii: bool,
-    bounds: Bounds,
-    seed: u64,
-) -> Result<Scan, Stop> {
-    let printer = Printer::new(seed);
-    let mut window = Window::new(text, head.len() as u64..text.len(), bounds);
-    let mut whole = Whole::new(checker);
-    let mut digest = Xxh3::new();
-    digest.update(head);
-    let mut records: Vec<RecordAt> = Vec::new();
-    let mut line = 1 + csv::line_ends(head, None);
-    let mut at = 0;
-    let tail_start = loop {
-        match grammar.step(window.bytes(), at, window.is_last(), whole.absent) {
-            Step::Record { span, next, breaks } => {
-                let bytes = window.bytes();
-                let record = &bytes[span.clone()];
-                let start = window.start() + span.start as u64;
-                if start < whole.doubtful_to && !record.is_ascii() {
-                    check(checker, record, start, beyond_ascii)?;
-                    beyond_ascii = true;
-                }
-                beyond_ascii |= whole.beyond_ascii;
-                let len =
-                    u32::try_from(record.len()).map_err(|_| too_long(start, bounds.record))?;
-                if at < span.start {
-                    let before = at.checked_sub(1).map(|before| bytes[before]);
-                    line += csv::line_ends(&bytes[at..span.start], before);
-                }
-                records.push(RecordAt {
-                    start,
-                    len,
-                    line: u32::try_from(line).unwrap_or(u32::MAX),
-                    print: printer.print(record),
-                });
-                line += match breaks {
-                    Some(breaks) => breaks + u64::from(next > span.end),
-                    None => csv::line_ends(&bytes[span.start..next], None),
-                };
-                at = next;
-            }
-            Step::More if window.is_last() => {
-                return Err(broken(
-                    window.start() + at as u64,
-                    "the file ends in the middle of a record".to_owned(),
-                ));
-            }
-            Step::More => {
-                let start = window.start() + at as u64;
-                let fresh = window.advance(at).map_err(|stuck| match stuck {
-                    Stuck::TooLong => too_long(start, bounds.record),
-                    Stuck::Io(error) => Stop::Io(error),
-                })?;
-                digest.update(&window.bytes()[fresh..]);
-                whole.look(window.bytes(), fresh, window.start(), window.is_last());
-                at = 0;
-            }
-            Step::End { at } => break window.start() + at as u64,
-            Step::Broken { at, reason } => {
-                return Err(broken(window.start() + at as u64, reason));
-            }
-        }
-    };
-    let end = text.len();
-    if end - tail_start > bounds.record as u64 {
-        return Err(too_long(tail_start, bounds.record));
-    }
-    let unseen = window.start() + window.bytes().len() as u64;
-    each_piece(text, unseen..end, bounds.window.max(4096), |piece| {
-        digest.update(piece);
-        Ok(())
-    })?;
-    let tail = read_range(text, tail_start..end)?;
-    check(checker, &tail, tail_start, beyond_ascii)?;
-    if let Grammar::Json(json) = grammar {
-        json::check_tail(json, &tail)
-            .map_err(|(at, reason)| broken(tail_start + at as u64, reason))?;
-    }
-    Ok(Scan {
-        digest: digest.digest128(),
-        records,
-        tail_start,
-        beyond_ascii: beyond_ascii || !tail.is_ascii(),
-    })
-}
-
-/// What is known of a window as a whole, so that its records need not be looked at one by one for it.
-struct Whole<'c> {
-    checker: &'c Checker,
-    absent: Absent,
-    /// Records that begin before this offset must be looked at: something about their bytes is out of the ordinary.
-    doubtful_to: u64,
-    /// Whether bytes beyond ASCII were seen, all of which decode.
-    beyond_ascii: bool,
-    /// How many bytes of the last window's end begin a character that goes on in the next.
-    begun: usize,
-}
-
-impl<'c> Whole<'c> {
-    fn new(checker: &'c Checker) -> Whole<'c> {
-        Whole {
-            checker,
-            absent: Absent::default(),
-            doubtful_to: 0,
-            beyond_ascii: false,
-            begun: 0,
-        }
-    }
-
-    /// Looks at a window that moved on; its bytes from `fresh` on are new.
-    fn look(&mut self, bytes: &[u8], fresh: usize, start: u64, is_last: bool) {
-        let new = &bytes[fresh..];
-        let (has_nul, has_cr) = match memchr2(0, b'\r', new) {
-            None => (false, false),
-            Some(at) => (memchr2(0, 0, &new[at..]).is_some(), true),
-        };
-        let end = start + bytes.len() as u64;
-        // A record that began in a window with something in it goes on in this one.
-        self.absent.cr = !has_cr && (fresh == 0 || self.absent.cr);
-        self.absent.nul = !has_nul && (fresh == 0 || self.absent.nul);
-        if new.is_ascii() && self.begun == 0 {
-            return;
-        }
-        let unproven = &bytes[fresh - self.begun.min(fresh)..];
-        match self.checker.whole(unproven) {
-            Some(begun) if begun == 0 || !is_last => {
-                self.begun = begun;
-                self.beyond_ascii = true;
-            }
-            _ => {
-                self.begun = 0;
-                self.doubtful_to = end;
-            }
-        }
-    }
 }
 
 /// The content hash of a whole file.

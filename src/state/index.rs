@@ -22,8 +22,8 @@ pub struct Index {
     pub keys: Vec<u64>,
     /// Hash of each record's bytes; 0 for a record that must be looked at again.
     pub prints: Vec<u64>,
-    /// Where each record's base row begins in the rows file, plus 1; 0 for none.
-    pub rows: Vec<u64>,
+    /// Where each record's base row begins, and in the bits above it how far the record reached.
+    places: Vec<u64>,
     /// What each record refers to.
     pub links: Links,
     /// Whether it stands in an older form, in which prints say nothing any more.
@@ -37,12 +37,37 @@ impl PartialEq for Index {
     fn eq(&self, other: &Index) -> bool {
         self.keys == other.keys
             && self.prints == other.prints
-            && self.rows == other.rows
+            && self.places == other.places
             && self.links == other.links
     }
 }
 
 impl Eq for Index {}
+
+/// What an index says of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Hash of its key.
+    pub key: u64,
+    /// Hash of its bytes; 0 where it must be looked at again.
+    pub print: u64,
+    /// Where its base row begins in the rows file, plus 1; 0 for none. At most [`LAST_ROW`].
+    pub row: u64,
+    /// How far it reached in its file, in the lowest 24 bits, as whoever reads the file says it; 0 where nobody said.
+    pub extent: u32,
+    /// What it refers to.
+    pub link: [u64; 2],
+}
+
+/// The last place of a rows file that an index can name: a terabyte.
+pub const LAST_ROW: u64 = (1 << ROW_BITS) - 1;
+const ROW_BITS: u32 = 40;
+
+impl Entry {
+    fn place(&self) -> u64 {
+        self.row.min(LAST_ROW) | u64::from(self.extent) << ROW_BITS
+    }
+}
 
 /// Where the records of an index stand in the whole one of some generation.
 #[derive(Clone, Debug)]
@@ -90,11 +115,32 @@ impl Index {
     }
 
     /// Appends a record.
-    pub fn push(&mut self, key: u64, print: u64, row: u64, link: [u64; 2]) {
-        self.keys.push(key);
-        self.prints.push(print);
-        self.rows.push(row);
-        self.links.push(link);
+    pub fn push(&mut self, entry: Entry) {
+        self.keys.push(entry.key);
+        self.prints.push(entry.print);
+        self.places.push(entry.place());
+        self.links.push(entry.link);
+    }
+
+    /// What it says of the record at a position.
+    pub fn entry(&self, at: usize) -> Entry {
+        Entry {
+            key: self.keys[at],
+            print: self.prints[at],
+            row: self.row(at),
+            extent: self.extent(at),
+            link: self.links.at(at),
+        }
+    }
+
+    /// Where a record's base row begins in the rows file, plus 1; 0 for none.
+    pub fn row(&self, at: usize) -> u64 {
+        self.places[at] & LAST_ROW
+    }
+
+    /// How far a record reached, as [`Entry::extent`] says.
+    pub fn extent(&self, at: usize) -> u32 {
+        (self.places[at] >> ROW_BITS) as u32
     }
 
     /// Appends some words of one of its arrays as bytes.
@@ -102,20 +148,11 @@ impl Index {
         let words = match array {
             0 => &self.keys[range],
             1 => &self.prints[range],
-            2 => &self.rows[range],
+            2 => &self.places[range],
             3 => return self.links.extend_firsts(range, out),
             _ => return self.links.extend_seconds(range, out),
         };
         out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-    }
-
-    fn push_of(&mut self, other: &Index, at: usize) {
-        self.push(
-            other.keys[at],
-            other.prints[at],
-            other.rows[at],
-            other.links.at(at),
-        );
     }
 
     /// Reads the index of one generation.
@@ -223,7 +260,7 @@ fn read_whole(
     };
     let keys = array(0)?;
     let mut prints = array(1)?;
-    let rows = array(2)?;
+    let places = array(2)?;
     let firsts = array(3)?;
     let links = Links::new(firsts, array(4)?);
     if hash.digest() != sum {
@@ -235,7 +272,7 @@ fn read_whole(
     Ok(Index {
         keys,
         prints,
-        rows,
+        places,
         links,
         is_outdated: magic == WHOLE_OLD,
         origin: None,
@@ -305,9 +342,15 @@ impl Difference {
             count: word(body, at * 2 + 1) as usize,
         };
         let record = |index: &mut Index, at: usize| {
-            let [key, print, row, first, second] =
+            let [key, print, place, first, second] =
                 [0, 1, 2, 3, 4].map(|part| word(body, 2 * runs + at * WORDS + part));
-            index.push(key, print, row, [first, second]);
+            index.push(Entry {
+                key,
+                print,
+                row: place & LAST_ROW,
+                extent: (place >> ROW_BITS) as u32,
+                link: [first, second],
+            });
         };
         let mut index = Index::default();
         (0..new).for_each(|at| record(&mut index, at));
@@ -325,7 +368,7 @@ impl Difference {
         let mut new = (0..self.new.len()).map(|at| match array {
             0 => self.new.keys[at],
             1 => self.new.prints[at],
-            2 => self.new.rows[at],
+            2 => self.new.places[at],
             3 => self.new.links.at(at)[0],
             _ => self.new.links.at(at)[1],
         });
@@ -375,8 +418,8 @@ impl<'i> IndexDraft<'i> {
     }
 
     /// Appends a record.
-    pub fn push(&mut self, key: u64, print: u64, row: u64, link: [u64; 2]) {
-        self.new.push(key, print, row, link);
+    pub fn push(&mut self, entry: Entry) {
+        self.new.push(entry);
         extend(&mut self.runs, None, 1);
     }
 
@@ -493,7 +536,7 @@ impl<'i> IndexDraft<'i> {
         let mut new = 0;
         for run in &self.runs {
             let Some(mut from) = run.from else {
-                (new..new + run.count).for_each(|at| difference.new.push_of(&self.new, at));
+                (new..new + run.count).for_each(|at| difference.new.push(self.new.entry(at)));
                 new += run.count;
                 extend(&mut difference.origin.runs, None, run.count);
                 continue;
@@ -508,7 +551,7 @@ impl<'i> IndexDraft<'i> {
                 let count = (there.count - within).min(end - from);
                 if there.from.is_none() {
                     let kept = from..from + count;
-                    kept.for_each(|at| difference.new.push_of(self.before, at));
+                    kept.for_each(|at| difference.new.push(self.before.entry(at)));
                 }
                 let origin_from = there.from.map(|start| start + within);
                 extend(&mut difference.origin.runs, origin_from, count);
@@ -541,8 +584,8 @@ impl Difference {
         let runs = runs.map(|word| word as u64);
         let new = (0..self.new.len()).flat_map(|at| {
             let [first, second] = self.new.links.at(at);
-            let (key, print, row) = (self.new.keys[at], self.new.prints[at], self.new.rows[at]);
-            [key, print, row, first, second]
+            let (key, print) = (self.new.keys[at], self.new.prints[at]);
+            [key, print, self.new.places[at], first, second]
         });
         let counts = [
             self.origin.generation,
@@ -565,11 +608,19 @@ mod tests {
     use super::*;
     use crate::disk::RealDisk;
 
+    fn entry(key: u64) -> Entry {
+        Entry {
+            key,
+            print: key + 1,
+            row: key + 2,
+            extent: key as u32 + 5,
+            link: [key + 3, key + 4],
+        }
+    }
+
     fn index(records: impl IntoIterator<Item = u64>) -> Index {
         let mut index = Index::default();
-        for key in records {
-            index.push(key, key + 1, key + 2, [key + 3, key + 4]);
-        }
+        records.into_iter().for_each(|key| index.push(entry(key)));
         index
     }
 
@@ -579,9 +630,9 @@ mod tests {
         for step in steps {
             match *step {
                 Ok((from, count)) => {
-                    (from..from + count).for_each(|at| next.push_of(before, at));
+                    (from..from + count).for_each(|at| next.push(before.entry(at)));
                 }
-                Err(key) => next.push(key, key + 1, key + 2, [key + 3, key + 4]),
+                Err(key) => next.push(entry(key)),
             }
         }
         next
@@ -599,7 +650,7 @@ mod tests {
             let mut draft = IndexDraft::new(&empty);
             let mut expected = index((0..count as u64).map(|key| key * 10));
             for at in 0..expected.len() {
-                draft.push(expected.keys[at], expected.prints[at], expected.rows[at], expected.links.at(at));
+                draft.push(expected.entry(at));
             }
             draft.write(&RealDisk, folder.path(), Table::Contacts, 0).unwrap();
             for (pass, steps) in passes.iter().enumerate() {
@@ -613,7 +664,7 @@ mod tests {
                 for step in &steps {
                     match *step {
                         Ok((from, count)) => draft.keep(from, count),
-                        Err(key) => draft.push(key, key + 1, key + 2, [key + 3, key + 4]),
+                        Err(key) => draft.push(entry(key)),
                     }
                 }
                 expected = follow(&read, &steps);
@@ -634,14 +685,14 @@ mod tests {
         let (disk, table) = (&RealDisk, Table::Contacts);
         let empty = Index::default();
         let mut draft = IndexDraft::new(&empty);
-        (0..100).for_each(|key| draft.push(key, key, key, [key, key]));
+        (0..100).for_each(|key| draft.push(entry(key)));
         draft.write(disk, folder.path(), table, 1).unwrap();
         // An older one of as many records, which a damaged difference could name.
         draft.write(disk, folder.path(), table, 0).unwrap();
         let first = Index::read(disk, folder.path(), table, 1).unwrap();
         let mut draft = IndexDraft::new(&first);
         draft.keep(0, 50);
-        draft.push(7, 7, 7, [7, 7]);
+        draft.push(entry(7));
         draft.keep(51, 49);
         draft.write(disk, folder.path(), table, 2).unwrap();
         let whole = index_path(folder.path(), table, 1);
@@ -669,11 +720,11 @@ mod tests {
         let (disk, table) = (&RealDisk, Table::Contacts);
         let empty = Index::default();
         let mut draft = IndexDraft::new(&empty);
-        (0..100).for_each(|key| draft.push(key, key, key, [key, key]));
+        (0..100).for_each(|key| draft.push(entry(key)));
         draft.write(disk, folder.path(), table, 1).unwrap();
         let first = Index::read(disk, folder.path(), table, 1).unwrap();
         let mut draft = IndexDraft::new(&first);
-        draft.push(7, 7, 7, [7, 7]);
+        draft.push(entry(7));
         draft.keep(1, 99);
         draft.write(disk, folder.path(), table, 2).unwrap();
         let written = Index::read(disk, folder.path(), table, 2).unwrap();
@@ -692,9 +743,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let empty = Index::default();
         let mut draft = IndexDraft::new(&empty);
-        [10, 20]
-            .into_iter()
-            .for_each(|key| draft.push(key, key + 1, key + 2, [0, 0]));
+        [10, 20].into_iter().for_each(|key| draft.push(entry(key)));
         draft
             .write(&RealDisk, folder.path(), Table::Contacts, 3)
             .unwrap();

@@ -15,7 +15,7 @@ pub mod rows;
 pub mod store;
 
 pub use error::StateError;
-pub use index::{Index, IndexDraft};
+pub use index::{Entry, Index, IndexDraft};
 pub use links::Links;
 pub use lock::Lock;
 pub use memory::{Memory, TableMemory};

@@ -3,7 +3,7 @@
 //! The database names the committed length; what lies beyond is from a pass that did not finish.
 
 use std::borrow::Cow;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -12,6 +12,7 @@ use crate::disk::{Disk, Draft, ReadAt, Unsynced, read_exact_at};
 use crate::model::{Row, Table};
 
 use super::error::StateError;
+use super::index::LAST_ROW;
 
 /// The name of a table's rows.
 pub fn rows_path(folder: &Path, table: Table, epoch: u64) -> PathBuf {
@@ -146,6 +147,11 @@ impl RowWriter {
         head[..4].copy_from_slice(&(body.len() as u32).to_le_bytes());
         head[4..].copy_from_slice(&(xxh3_64(body) as u32).to_le_bytes());
         let pointer = self.length + 1;
+        if pointer > LAST_ROW {
+            return Err(StateError::file(&self.path)(
+                io::ErrorKind::FileTooLarge.into(),
+            ));
+        }
         self.length += (self.block.len() - self.ended) as u64;
         self.ended = self.block.len();
         if self.block.len() >= RowWriter::BLOCK {

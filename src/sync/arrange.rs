@@ -381,7 +381,7 @@ pub fn triggers(
                 triggers.newcomers.insert(known.clone());
             }
             let base = match (seen.diff.olds[at] as usize).checked_sub(1) {
-                Some(old) => seen.rows.get(seen.index.rows[old])?,
+                Some(old) => seen.rows.get(seen.index.row(old))?,
                 None => None,
             };
             if watches_primary {

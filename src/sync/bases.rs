@@ -7,12 +7,12 @@ use std::path::Path;
 use tracing::info;
 
 use crate::disk::{Disk, Unsynced};
-use crate::exports::{Edits, Export};
+use crate::exports::{Edits, Export, Extent};
 use crate::merge::deliver::Route;
 use crate::model::{Row, Table};
 use crate::state::memory::TableMemory;
 use crate::state::rows::rows_path;
-use crate::state::{IndexDraft, RowWriter, StateError};
+use crate::state::{Entry, IndexDraft, RowWriter, StateError};
 
 use super::couple::{PRIMARY_CONTACT, company_key};
 use super::decide::{Born, Overrides};
@@ -169,6 +169,7 @@ pub(super) fn remember_table(
         let written = match is_read.then(|| reader.read(at).ok()).flatten() {
             None => None,
             Some(view) if new_cells.is_none() && unlike.is_none() => {
+                let extent = Extent::of(view.bytes()).bits();
                 let (mut column, mut names) = (0, 0);
                 writer.begin(width);
                 let each = view.each(&mut problems, |cell| {
@@ -179,7 +180,7 @@ pub(super) fn remember_table(
                     writer.cell(cell);
                 });
                 match each {
-                    Ok(()) => Some((writer.end()?, print, names)),
+                    Ok(()) => Some((writer.end()?, (print, extent), names)),
                     Err(_) => None,
                 }
             }
@@ -187,72 +188,81 @@ pub(super) fn remember_table(
                 let mut row = Row::unknown(seen.table);
                 match view.fill(&mut row, &mut problems) {
                     Ok(()) => {
-                        let print =
-                            new_cells.map_or(print, |cells| edited_print(export, at, cells));
+                        let looks = match new_cells {
+                            None => (print, Extent::of(view.bytes()).bits()),
+                            Some(cells) => edited_looks(export, at, cells),
+                        };
                         let new_cells = new_cells.into_iter().flatten();
                         new_cells.for_each(|(column, value)| row.put(*column, value));
                         unlike
                             .into_iter()
                             .for_each(|cells| put_cells(&mut row, cells));
                         let names = naming.map_or(0, |at| company_key(row.get(at), bases.seed));
-                        Some((writer.push(&row)?, print, names))
+                        Some((writer.push(&row)?, looks, names))
                     }
                     Err(_) => None,
                 }
             }
         };
-        let Some((pointer, print, names)) = written else {
+        let Some((row, (looks, extent), names)) = written else {
             // Left out, or as it was.
-            let mut pointer = old.map_or(0, |old| seen.index.rows[old]);
-            if compacting && let Some(row) = seen.rows.get(pointer)? {
-                pointer = writer.push(&row)?;
+            let mut entry = old.map_or(Entry::default(), |old| seen.index.entry(old));
+            if compacting && let Some(row) = seen.rows.get(entry.row)? {
+                entry.row = writer.push(&row)?;
                 memory.rows_count += 1;
             }
             if key != 0 {
-                index.push(key, if is_touched { 0 } else { print }, pointer, link);
+                let print = if is_touched { 0 } else { print };
+                index.push(Entry {
+                    key,
+                    print,
+                    link,
+                    ..entry
+                });
             }
             continue;
         };
         memory.rows_count += 1;
         // A record that is a problem is looked at again in every pass.
         let is_troubled = troubled.is_some_and(|troubled| troubled.contains(&at));
-        let print = if is_troubled || !problems.is_empty() {
-            0
-        } else {
-            print
-        };
-        let link = naming.map_or(link, |_| [names, 0]);
-        index.push(plain(key), print, pointer, link);
+        index.push(Entry {
+            key: plain(key),
+            print: match is_troubled || !problems.is_empty() {
+                true => 0,
+                false => looks,
+            },
+            row,
+            extent,
+            link: naming.map_or(link, |_| [names, 0]),
+        });
     }
     // What the export does not list and exists all the same keeps its base, but for what was decided on it.
     for at in carried {
         let old = unlisted[at];
-        let mut pointer = seen.index.rows[old];
-        let mut link = of_relations().map_or(seen.index.links.at(old), |links| {
-            links[export.records.len() + at]
-        });
+        let mut entry = seen.index.entry(old);
+        if let Some(links) = of_relations() {
+            entry.link = links[export.records.len() + at];
+        }
         let cells = moved.and_then(|moved| moved.get(&old));
         if (compacting || cells.is_some())
-            && let Some(mut row) = seen.rows.get(pointer)?
+            && let Some(mut row) = seen.rows.get(entry.row)?
         {
             if let Some(cells) = cells {
                 put_cells(&mut row, cells);
-                link = link_of(&row, seen.table, bases.seed).unwrap_or(link);
+                entry.link = link_of(&row, seen.table, bases.seed).unwrap_or(entry.link);
             }
-            pointer = writer.push(&row)?;
+            entry.row = writer.push(&row)?;
             memory.rows_count += 1;
         }
-        index.push(seen.index.keys[old], seen.index.prints[old], pointer, link);
+        index.push(entry);
     }
     let first_born = export.records.len() + unlisted.len();
     for (at, born) in born.iter().enumerate() {
         // In place it will be read back as it was written; in a folder it is in flight. What is a problem is looked at again.
         let is_troubled = troubled.is_some_and(|troubled| troubled.contains(&(first_born + at)));
-        let print = match seen.route() {
-            Route::InPlace if !is_troubled => export
-                .new_row(&born.new)
-                .map_or(0, |bytes| export.print_of(&bytes)),
-            Route::InPlace | Route::Folder | Route::Nowhere | Route::Silent => 0,
+        let (print, extent) = match seen.route() {
+            Route::InPlace if !is_troubled => looks(export, export.new_row(&born.new).ok()),
+            Route::InPlace | Route::Folder | Route::Nowhere | Route::Silent => (0, 0),
         };
         let link = match seen.table {
             Table::Relations => {
@@ -261,9 +271,14 @@ pub(super) fn remember_table(
             }
             _ => link_of(&born.row, seen.table, bases.seed).unwrap_or_default(),
         };
-        let pointer = writer.push(&born.row)?;
+        index.push(Entry {
+            key: born.key,
+            print,
+            row: writer.push(&born.row)?,
+            extent,
+            link,
+        });
         memory.rows_count += 1;
-        index.push(born.key, print, pointer, link);
     }
     kept(memory, writer, &index, seen.table, disk, folder)
 }
@@ -286,13 +301,17 @@ fn remember_words(
     for (&at, cells) in words {
         index.keep(next, at - next);
         next = at + 1;
-        let Some(mut row) = seen.rows.get(before.rows[at])? else {
+        let Some(mut row) = seen.rows.get(before.row(at))? else {
             index.keep(at, 1);
             continue;
         };
         put_cells(&mut row, cells);
-        let link = link_of(&row, seen.table, seed).unwrap_or(before.links.at(at));
-        index.push(before.keys[at], before.prints[at], writer.push(&row)?, link);
+        let entry = before.entry(at);
+        index.push(Entry {
+            row: writer.push(&row)?,
+            link: link_of(&row, seen.table, seed).unwrap_or(entry.link),
+            ..entry
+        });
         memory.rows_count += 1;
     }
     index.keep(next, before.len() - next);
@@ -372,12 +391,10 @@ fn keep(
             let (old, link) = (seen.diff.olds[at] as usize - 1, links[at]);
             match link == seen.index.links.at(old) {
                 true => index.keep(old, 1),
-                false => index.push(
-                    seen.index.keys[old],
-                    seen.index.prints[old],
-                    seen.index.rows[old],
+                false => index.push(Entry {
                     link,
-                ),
+                    ..seen.index.entry(old)
+                }),
             }
         }
         return;
@@ -388,11 +405,20 @@ fn keep(
     }
 }
 
-/// The print that a record will have once these cells are edited. Should its bytes not be known, it is looked at again.
-fn edited_print(export: &Export, at: usize, cells: &[(usize, String)]) -> u64 {
+/// The print and extent that a record will have once these cells are edited.
+fn edited_looks(export: &Export, at: usize, cells: &[(usize, String)]) -> (u64, u32) {
     let record = export.record(at).ok();
-    let edited = record.and_then(|record| export.edited(&record, cells).ok());
-    edited.map_or(0, |bytes| export.print_of(&bytes))
+    looks(
+        export,
+        record.and_then(|record| export.edited(&record, cells).ok()),
+    )
+}
+
+/// The print and extent of a record. Should its bytes not be known, it is looked at again.
+fn looks(export: &Export, record: Option<Vec<u8>>) -> (u64, u32) {
+    record.map_or((0, 0), |bytes| {
+        (export.print_of(&bytes), Extent::of(&bytes).bits())
+    })
 }
 
 /// What a record refers to, where its table's records name something.

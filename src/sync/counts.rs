@@ -22,7 +22,7 @@ fn gone_unasked(world: &World<'_>, seen: &Seen<'_>) -> Result<u64, StateError> {
     }
     let mut asked = 0;
     for at in &seen.diff.gone {
-        let row = seen.rows.get(seen.index.rows[*at as usize])?;
+        let row = seen.rows.get(seen.index.row(*at as usize))?;
         let name = row.map(|row| removal_name(&relation_of(&row)));
         let was_asked = |name| world.gone.contains(&(Table::Relations, name));
         asked += u64::from(name.is_some_and(was_asked));

@@ -241,11 +241,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::state::Entry;
 
     fn index(records: &[(u64, u64)]) -> Index {
         let mut index = Index::default();
         for (at, &(key, content)) in records.iter().enumerate() {
-            index.push(key, content, at as u64 + 1, [0, 0]);
+            index.push(Entry {
+                key,
+                print: content,
+                row: at as u64 + 1,
+                ..Entry::default()
+            });
         }
         index
     }

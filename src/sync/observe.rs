@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Config, Contents, TableConfig, WriteBack};
 use crate::disk::{Disk, Identity};
-use crate::exports::{Encoding, Export, Refusal, Settings};
+use crate::exports::{Encoding, Export, Last, Refusal, Settings};
 use crate::merge::deliver::Route;
 use crate::model::{Place, Problem, Row, Table};
 use crate::state::memory::MarkRow;
@@ -170,7 +170,7 @@ impl Seen<'_> {
     /// The base row of a key.
     pub fn base(&self, key: u64) -> Result<Option<Row>, StateError> {
         let row = |old: Option<usize>| match old {
-            Some(at) => self.rows.get(self.index.rows[at]),
+            Some(at) => self.rows.get(self.index.row(at)),
             None => Ok(None),
         };
         let Some(at) = self.position(key).filter(|at| !self.is_double(*at)) else {
@@ -486,7 +486,13 @@ fn read(
         taken_for: taken_for.filter(|encoding| !encoding.is_utf16()),
         ..seen.config.settings()
     };
-    let export = Export::read(source, table, &settings, &seen.file(), seed)
+    let extents = |at| seen.index.extent(at);
+    let last = seen.memory.as_ref().map(|memory| Last {
+        shape: memory.shape ^ meaning(table, codes),
+        prints: &seen.index.prints,
+        extents: &extents,
+    });
+    let export = Export::read_again(source, table, &settings, &seen.file(), seed, last)
         .map_err(|refusal| refused(seen, refusal))?;
     // What was read is only worth something if it was one version of the file.
     if disk.identity(&path).map_err(unreadable)? != Some(identity) {
@@ -569,11 +575,15 @@ fn read(
     Ok(())
 }
 
-/// Relations mean something else under other business relation codes.
 fn shape(export: &Export, codes: &[Option<String>]) -> u64 {
-    match export.table {
-        Table::Relations => export.shape() ^ xxh3_64(format!("{codes:?}").as_bytes()),
-        _ => export.shape(),
+    export.shape() ^ meaning(export.table, codes)
+}
+
+/// Relations mean something else under other business relation codes.
+fn meaning(table: Table, codes: &[Option<String>]) -> u64 {
+    match table {
+        Table::Relations => xxh3_64(format!("{codes:?}").as_bytes()),
+        _ => 0,
     }
 }
 

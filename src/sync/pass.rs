@@ -722,7 +722,7 @@ fn gone(
         .filter(|seen| seen.table != Table::Relations)
     {
         for at in &seen.diff.gone {
-            let row = seen.rows.get(seen.index.rows[*at as usize])?;
+            let row = seen.rows.get(seen.index.row(*at as usize))?;
             if let Some(no) = row.as_ref().and_then(|row| row.get(0)) {
                 gone.insert((
                     seen.table,

@@ -214,7 +214,7 @@ impl<'r, 'c> Rows<'r, 'c> {
             }
             _ => {
                 let old = self.unlisted[at - self.listed];
-                match self.seen.rows.get(self.seen.index.rows[old])? {
+                match self.seen.rows.get(self.seen.index.row(old))? {
                     Some(row) => fill(relation, &row),
                     None => return Ok(false),
                 }
@@ -259,7 +259,7 @@ pub fn relation_at(seen: &Seen<'_>, at: usize) -> Result<Option<Relation>, State
     match unlisted.get(at - export.records.len()) {
         Some(old) => Ok(seen
             .rows
-            .get(seen.index.rows[*old])?
+            .get(seen.index.row(*old))?
             .as_ref()
             .map(relation_of)),
         None => Ok(None),

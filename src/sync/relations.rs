@@ -288,7 +288,7 @@ pub(super) fn note_gone(
         for at in &seen.diff.gone {
             if let Some(no) = seen
                 .rows
-                .get(seen.index.rows[*at as usize])?
+                .get(seen.index.row(*at as usize))?
                 .and_then(|row| row.get(0).map(str::to_owned))
             {
                 decided.memory.gone.push(GoneRow {

@@ -186,8 +186,8 @@ impl Arranger<'_, '_, '_> {
                 }
             }
             None => {
-                for pointer in &seen.index.rows {
-                    if let Some(row) = seen.rows.get(*pointer)? {
+                for at in 0..seen.index.len() {
+                    if let Some(row) = seen.rows.get(seen.index.row(at))? {
                         note(&row);
                     }
                 }

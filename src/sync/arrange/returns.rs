@@ -48,7 +48,7 @@ impl Arranger<'_, '_, '_> {
             }
             for at in &seen.diff.gone {
                 let key = seen.index.keys[*at as usize];
-                let base = seen.rows.get(seen.index.rows[*at as usize])?;
+                let base = seen.rows.get(seen.index.row(*at as usize))?;
                 let Some(no) = base.as_ref().and_then(|row| row.get(0)).map(canonical) else {
                     continue;
                 };

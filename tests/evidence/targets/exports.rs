@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use couplet::exports::csv::{CsvDialect, cells, unquote};
 use couplet::exports::json::{self, JsonDialect, Shape};
 use couplet::exports::{
-    Bounds, ColumnPin, Edits, Encoding, Export, FileFormat, Grammar, NewRow, Newline, Settings,
-    TooLong, UpdateContents,
+    Bounds, ColumnPin, Edits, Encoding, Export, Extent, FileFormat, Grammar, Last, NewRow, Newline,
+    Settings, TooLong, UpdateContents,
 };
 use couplet::model::{Form, Row, Table};
 use serde_json::value::RawValue;
@@ -140,6 +140,7 @@ fn is_kept(file: &[u8], settings: &Settings, dice: &mut Dice) -> bool {
         Grammar::Json(dialect) => same_as_serde_json(&export, dialect, &text),
     }
     readers_agree(&export, dice);
+    memory_changes_nothing(&export, file, settings, dice);
     let (edits, expected) = any_edits(&export, &text, dice);
     edits_alone_are_seen(
         &export,
@@ -511,6 +512,44 @@ fn as_found(export: &Export, settings: &Settings) -> Settings {
             .collect();
     }
     settings
+}
+
+/// The next version of a file is read the same with and without what is remembered of this one.
+fn memory_changes_nothing(export: &Export, file: &[u8], settings: &Settings, dice: &mut Dice) {
+    let mut next = file.to_vec();
+    for _ in 0..dice.below(3) {
+        let at = dice.below(next.len() + 1);
+        let end = (at + dice.below(4)).min(next.len());
+        let from = dice.below(file.len());
+        let put = &file[from..(from + dice.below(8)).min(file.len())];
+        next.splice(at..end, put.iter().copied());
+    }
+    let settings = Settings {
+        bounds: Bounds {
+            window: 1 + dice.below(48),
+            ..settings.bounds
+        },
+        encoding: settings.encoding.or(Some(export.dialect.encoding)),
+        ..settings.clone()
+    };
+    let mut reader = export.reader();
+    let mut extent = |at| match reader.read(at) {
+        Ok(view) => Extent::of(view.bytes()).bits(),
+        Err(_) => 0,
+    };
+    let extents: Vec<u32> = (0..export.records.len()).map(&mut extent).collect();
+    let prints: Vec<u64> = export.records.iter().map(|record| record.print).collect();
+    let last = Last {
+        shape: export.shape(),
+        prints: &prints,
+        extents: &|at| extents[at],
+    };
+    let [fresh, again] = [None, Some(last)].map(|last| {
+        let source = Box::new(next.clone());
+        let read = Export::read_again(source, export.table, &settings, "export", 7, last);
+        read.map(|export| (export.shape(), export.digest, export.records))
+    });
+    assert_eq!(fresh, again, "what is remembered changes what is read");
 }
 
 /// The file with the edits is an export, with exactly these cells and records changed.
