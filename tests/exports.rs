@@ -512,6 +512,22 @@ fn an_update_of_json_carries_no_member_that_nobody_chose() {
 }
 
 #[test]
+fn two_members_that_come_into_an_empty_record_stand_apart() {
+    let vendors = table("vendors");
+    let raw = br#"[{},{"No":"1","Name":"A","City":"X"}]"#;
+    let export = read(raw, vendors, &Settings::default()).expect("an export");
+    let mut edits = Edits::default();
+    let cells = [("Name", "B"), ("City", "Y")];
+    let cells = cells.map(|(name, value)| (column(vendors, name), value.to_owned()));
+    edits.cells.insert(0, cells.to_vec());
+    let out = String::from_utf8(spliced(&export, &edits)).expect("text");
+    assert_eq!(
+        out,
+        r#"[{"Name":"B","City":"Y"},{"No":"1","Name":"A","City":"X"}]"#
+    );
+}
+
+#[test]
 fn one_page_of_several_is_refused() {
     let raw = br#"{"value":[{"No":"1","Name":"A"}],"@odata.nextLink":"https://example/?page=2"}"#;
     let refusal = read(raw, table("vendors"), &Settings::default()).expect_err("refused");

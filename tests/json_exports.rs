@@ -339,7 +339,7 @@ proptest! {
     fn an_added_member_is_the_last_and_disturbs_no_other(layout in layout(), record in record(), token in value_token()) {
         let before = object(&layout, &record).into_bytes();
         let members = json::members(&before).expect("a valid record");
-        let (at, bytes) = json::insert(&dialect(layout.shape), &before, &members, "Phone No.", token.as_bytes());
+        let (at, bytes) = json::insert(&dialect(layout.shape), &before, &members, false, "Phone No.", token.as_bytes());
         let mut after = before.clone();
         after.splice(at..at, bytes.iter().copied());
 
@@ -484,7 +484,7 @@ fn a_phone_number_that_a_sparse_record_lacks_is_added_at_its_end() {
     let name = json::member_name_like(&names, "Phone No.");
     let token = json::token(&d, "+45 33 44", Form::Text, None);
 
-    let (at, added) = json::insert(&d, record, &members, &name, &token);
+    let (at, added) = json::insert(&d, record, &members, false, &name, &token);
     assert_eq!(added, b",\"Phone No.\":\"+45 33 44\"");
     assert_eq!(at, record.len() - 1);
 }

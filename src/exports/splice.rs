@@ -491,6 +491,7 @@ impl Export {
         edits: &[(usize, String)],
     ) -> io::Result<Vec<(Range<usize>, Vec<u8>)>> {
         let mut changes = Vec::with_capacity(edits.len());
+        let mut follows = false;
         for (column, value) in edits {
             let form = self
                 .table
@@ -528,8 +529,15 @@ impl Export {
                         None if self.columns.has(*column) => {
                             let token = json::token(dialect, &value, form, None);
                             let name = self.columns.name(*column);
-                            let (at, bytes) =
-                                json::insert(dialect, &record.bytes, members, &name, &token);
+                            let (at, bytes) = json::insert(
+                                dialect,
+                                &record.bytes,
+                                members,
+                                follows,
+                                &name,
+                                &token,
+                            );
+                            follows = true;
                             changes.push((at..at, bytes));
                         }
                         None => return Err(no_column()),

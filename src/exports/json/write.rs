@@ -158,11 +158,12 @@ impl<'a> Style<'a> {
 
 /// Where, and which bytes, to insert so that a record gets one more member at its end, in its own style.
 ///
-/// `members` are those of `record`, and none of them is called `name`.
+/// `members` are those of `record`, and none of them is called `name`. `follows`: it comes after another one that is inserted.
 pub fn insert(
     d: &JsonDialect,
     record: &[u8],
     members: &[Member],
+    follows: bool,
     name: &str,
     token: &[u8],
 ) -> (usize, Vec<u8>) {
@@ -170,6 +171,7 @@ pub fn insert(
     let member = [&quoted(d, name), style.colon, token].concat();
     match members.last() {
         Some(last) => (last.value.end, [style.between, member].concat()),
+        None if follows => (1, [style.between, member].concat()),
         None => (1, member),
     }
 }
@@ -363,7 +365,7 @@ mod tests {
         ] {
             let mut bytes = record.as_bytes().to_vec();
             let members = members(&bytes).expect("a valid record");
-            let (at, added) = insert(&FULL, &bytes, &members, "n", b"\"v\"");
+            let (at, added) = insert(&FULL, &bytes, &members, false, "n", b"\"v\"");
             bytes.splice(at..at, added);
             assert_eq!(String::from_utf8_lossy(&bytes), expected);
         }
