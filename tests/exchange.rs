@@ -686,6 +686,36 @@ fn what_an_update_carried_along_is_no_news_when_it_is_imported_into_a_contact_th
 }
 
 #[test]
+fn what_an_update_carried_along_is_no_news_when_its_column_was_gone_and_came_back() {
+    let config = IN_PLACE.replace(
+        "\"contacts.csv\"\nwrite_back = \"in-place\"",
+        "\"contacts.csv\"\nwrite_back = \"updates\"",
+    );
+    let exchange = in_step(&config);
+    let customer = |city: &str, phone: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
+        exchange.put("customers.csv", text);
+    };
+    // The update with the new phone number carries the city as well.
+    customer("Rome", "2");
+    exchange.summary();
+    let without_city = "No.,Name,Phone No.,E-Mail,Note\r\nC1,Acme,1,a@x.example,hub\r\n";
+    exchange.put("contacts.csv", without_city);
+    customer("", "2");
+    exchange.summary();
+    put_city(&exchange, "contacts.csv", "C1", "Bari");
+    exchange.summary();
+    let met = "10,Acme,Bari,2,a@x.example,ledger";
+    assert_eq!(row(&exchange, "customers.csv"), met);
+    let imported = format!("{CONTACT}C1,Acme,Rome,2,a@x.example,hub\r\n");
+    exchange.put("contacts.csv", imported);
+    let conflicts = exchange.summary().plan.conflicts;
+    let fields: Vec<&str> = conflicts.iter().map(|held| held.field.as_str()).collect();
+    assert_eq!(fields, ["City"]);
+    assert_eq!(row(&exchange, "customers.csv"), met);
+}
+
+#[test]
 fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
     let config = IN_PLACE.replace(
         "\"customers.csv\"\nwrite_back = \"in-place\"",

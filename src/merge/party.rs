@@ -80,6 +80,13 @@ pub struct FieldMerge {
     pub deliveries: Vec<Option<Delivery>>,
 }
 
+impl FieldMerge {
+    /// What a member gets, by its place among them.
+    pub fn delivery(&self, member: usize) -> Option<&Delivery> {
+        self.deliveries.get(member)?.as_ref()
+    }
+}
+
 /// What becomes of a party.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {

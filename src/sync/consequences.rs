@@ -78,7 +78,8 @@ fn base_after<'s>(
 }
 
 /// An update of a record carries its other shared values too, as the export showed them. When one of them changes before
-/// the update is imported, the import brings the old one back; noted here, it is not taken for somebody's new word.
+/// the update is imported, or its column is gone for a while, the import brings the old one back; noted here, it is not
+/// taken for somebody's new word.
 fn note_carried(
     contact: &str,
     seat: &Seat<'_>,
@@ -89,22 +90,19 @@ fn note_carried(
     let (Route::Folder, Some(shown)) = (seat.seen.route(), &seat.shown) else {
         return;
     };
-    let deliveries = || {
-        merged.fields.iter().filter_map(|field| {
-            let column = seat.side.table().column_of(field.field)?;
-            Some((column, field, field.deliveries.get(slot)?.as_ref()?))
-        })
-    };
-    let is_written = deliveries().any(|(.., delivery)| delivery.write.is_some());
-    for (column, field, delivery) in deliveries() {
-        let name = field.field.def().name;
-        let base = seat.base.as_ref().and_then(|row| row.get(column));
-        let now = delivery.base.as_deref();
+    let is_written = is_written(merged, slot);
+    for field in &merged.fields {
+        let Some(column) = seat.side.table().column_of(field.field) else {
+            continue;
+        };
+        let now = base_after(seat, field.field, field.delivery(slot));
         // What earlier updates carried, and what this one carries of a field that is held.
-        let earlier = base.filter(|base| !seat.sent.is_empty() && now != Some(*base));
+        let earlier = seat.base_of(field.field);
+        let earlier = earlier.filter(|base| !seat.sent.is_empty() && now != Some(*base));
         let held = shown
             .get(column)
             .filter(|shown| is_written && field.held && now != Some(*shown));
+        let name = field.field.def().name;
         for value in earlier.into_iter().chain(held) {
             decided
                 .memory
@@ -139,20 +137,24 @@ fn carried(contact: &str, seat: &Seat<'_>, field: &str, value: &str) -> SentRow 
     }
 }
 
+/// Whether a pass writes anything for a member of a party.
+fn is_written(merged: &Merged, slot: usize) -> bool {
+    let mut deliveries = merged
+        .fields
+        .iter()
+        .filter_map(|field| field.delivery(slot));
+    deliveries.any(|delivery| delivery.write.is_some())
+}
+
 /// An update of a record carries what is in flight towards it as well, in case its system skips the earlier update; but
 /// never over a value that somebody typed there, which waits for a decision.
 fn resend(seat: &Seat<'_>, slot: usize, merged: &Merged, decided: &mut Decided) {
-    let delivery =
-        |field: &FieldMerge| field.deliveries.get(slot).and_then(Option::as_ref).cloned();
-    let is_written = merged
-        .fields
-        .iter()
-        .any(|field| delivery(field).is_some_and(|d| d.write.is_some()));
-    if seat.seen.route() != Route::Folder || !is_written {
+    if seat.seen.route() != Route::Folder || !is_written(merged, slot) {
         return;
     }
     for field in &merged.fields {
-        let Some(delivery) = delivery(field).filter(|delivery| delivery.write.is_none()) else {
+        let unwritten = |delivery: &&Delivery| delivery.write.is_none();
+        let Some(delivery) = field.delivery(slot).filter(unwritten) else {
             continue;
         };
         let name = field.field.def().name;
