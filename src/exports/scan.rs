@@ -203,6 +203,10 @@ impl<'c> Whole<'c> {
             Some(at) => (memchr2(0, 0, &new[at..]).is_some(), true),
         };
         let end = start + bytes.len() as u64;
+        if fresh == 0 {
+            // What was doubted of it while nobody had looked is seen now.
+            self.doubtful_to = self.doubtful_to.min(start);
+        }
         // A record that began in a window with something in it goes on in this one.
         self.absent.cr = !has_cr && (fresh == 0 || self.absent.cr);
         self.absent.nul = !has_nul && (fresh == 0 || self.absent.nul);
