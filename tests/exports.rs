@@ -233,16 +233,13 @@ fn broken_files_are_refused_with_line_and_offset() {
             Some(3),
         ),
     ];
-    let bounds = Bounds {
+    let settings = Settings::within(Bounds {
         window: 16,
         record: 256,
         ..Bounds::default()
-    };
+    });
     for (reason, file, line, offset) in cases {
-        let source = Box::new(file.to_vec());
-        let table = table("customers");
-        let refusal = Export::read_within(source, table, &Settings::default(), "f", SEED, bounds)
-            .expect_err(reason);
+        let refusal = read(file, table("customers"), &settings).expect_err(reason);
         assert!(refusal.reason.contains(reason), "{refusal}");
         assert_eq!(
             (refusal.line, refusal.offset),
@@ -708,6 +705,20 @@ fn seen_of(export: &Export) -> impl PartialEq + std::fmt::Debug + use<> {
 }
 
 #[test]
+fn a_record_that_nests_too_deep_is_refused_although_it_was_read_before() {
+    let [deep, shallow] = [64, 2].map(|depth| {
+        Settings::within(Bounds {
+            depth,
+            ..Bounds::default()
+        })
+    });
+    let raw = b"{\"No.\":\"1\",\"more\":1}\n{\"No.\":\"2\",\"more\":{\"of\":{\"it\":1}}}\n";
+    let old = read(raw, table("vendors"), &deep).expect("an export");
+    let refusal = read_after(&old, raw, &shallow).expect_err("too deep");
+    assert!(refusal.reason.contains("limits.depth"), "{refusal}");
+}
+
+#[test]
 fn a_record_of_the_last_version_ends_where_it_did() {
     let vendors = table("vendors");
     let raw = b"No.,Name\n1,\"A\nB\"\n2,C\n3,D\n";
@@ -743,9 +754,8 @@ proptest! {
         let raw = made.raw();
         let bounds = Bounds { window, record: 4096, ..Bounds::default() };
         let vendors = table("vendors");
-        let export = Export::read_within(
-            Box::new(raw.clone()), vendors, &made.settings(), "f", SEED, bounds,
-        ).map_err(|refusal| TestCaseError::fail(refusal.to_string()))?;
+        let export = read(&raw, vendors, &Settings { bounds, ..made.settings() })
+            .map_err(|refusal| TestCaseError::fail(refusal.to_string()))?;
         prop_assert_eq!(spliced(&export, &Edits::default()), raw);
         prop_assert_eq!(export.records.len(), made.rows.len());
         let columns = ["No.", "Name", "City"].map(|name| column(vendors, name));

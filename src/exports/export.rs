@@ -227,7 +227,7 @@ impl Export {
     /// # Errors
     ///
     /// A refusal when the file is empty, its quoting is broken, its bytes do not decode, it ends inside a record, its
-    /// key columns are missing, or it cannot be read.
+    /// key columns are missing, something of it is longer than the settings' bounds, or it cannot be read.
     pub fn read(
         source: Box<dyn ReadAt>,
         table: Table,
@@ -235,7 +235,7 @@ impl Export {
         file: &str,
         seed: u64,
     ) -> Result<Export, Refusal> {
-        Export::read_within(source, table, settings, file, seed, settings.bounds)
+        Export::read_again(source, table, settings, file, seed, None)
     }
 
     /// [`read`](Export::read), with what is remembered of the file's last version: the result is the same, and sooner there.
@@ -251,34 +251,7 @@ impl Export {
         seed: u64,
         last: Option<Last<'_>>,
     ) -> Result<Export, Refusal> {
-        Export::read_like(source, table, settings, file, seed, settings.bounds, last)
-    }
-
-    /// [`read`](Export::read), with the given share of the file in memory at once.
-    ///
-    /// # Errors
-    ///
-    /// Those of `read`, and a record that is longer than the bounds.
-    pub fn read_within(
-        source: Box<dyn ReadAt>,
-        table: Table,
-        settings: &Settings,
-        file: &str,
-        seed: u64,
-        bounds: Bounds,
-    ) -> Result<Export, Refusal> {
-        Export::read_like(source, table, settings, file, seed, bounds, None)
-    }
-
-    fn read_like(
-        source: Box<dyn ReadAt>,
-        table: Table,
-        settings: &Settings,
-        file: &str,
-        seed: u64,
-        bounds: Bounds,
-        last: Option<Last<'_>>,
-    ) -> Result<Export, Refusal> {
+        let bounds = settings.bounds;
         let length = source.len();
         if length == 0 {
             return Err(Refusal {
@@ -386,8 +359,8 @@ impl Export {
         self.lapsed.load(Ordering::Relaxed)
     }
 
-    /// Changes when columns or keys do, or when the same bytes come to mean other values: records whose hash is what
-    /// it was must then be read again.
+    /// Changes when columns or keys do, or when the same bytes come to mean other values or to be refused: records whose
+    /// hash is what it was must then be read again.
     pub fn shape(&self) -> u64 {
         let proven = self.dialect.encoding_proven;
         shape(self.table, &self.dialect, proven, &self.columns)
@@ -833,7 +806,7 @@ pub(super) fn shape(table: Table, dialect: &Dialect, proven: bool, columns: &Col
             ));
             columns.names().iter().for_each(|name| add(name));
         }
-        Grammar::Json(json) => add(if json.sparse { "sparse" } else { "whole" }),
+        Grammar::Json(json) => add(&format!("{}/{}", json.sparse, json.depth)),
     }
     for column in 0..table.columns().len() {
         let name = columns.has(column).then(|| columns.name(column));

@@ -97,14 +97,11 @@ fn is_kept(file: &[u8], settings: &Settings, dice: &mut Dice) -> bool {
         ..whole
     };
     let read = |bytes: &[u8], settings: &Settings, bounds| {
-        Export::read_within(
-            Box::new(bytes.to_vec()),
-            table,
-            settings,
-            "export",
-            7,
+        let settings = Settings {
             bounds,
-        )
+            ..settings.clone()
+        };
+        Export::read(Box::new(bytes.to_vec()), table, &settings, "export", 7)
     };
     let export = read(file, settings, whole);
     // A guess at the encoding is one at the pieces of a file, which are always of the same size; so it is no part of this.
