@@ -5,15 +5,12 @@ mod support;
 #[path = "support/party.rs"]
 mod party;
 
-use party::{CONTACT, IN_PLACE, RELATIONS, in_step, put_city, row, store};
+use party::{CONTACT, IN_PLACE, RELATIONS, in_step, put_city, row, store, through_a_folder};
 use support::Exchange;
 
 #[test]
 fn what_a_record_said_in_a_conflict_stands_while_delta_exports_do_not_list_it() {
-    let config = IN_PLACE.replace(
-        "\"customers.csv\"\nwrite_back = \"in-place\"",
-        "\"customers.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
-    );
+    let config = through_a_folder(IN_PLACE, "customers.csv", "contents = \"delta\"");
     let exchange = in_step(&config);
     let customer = |row: &str| {
         exchange.put("customers.csv", format!("{CONTACT}{row}\r\n"));
@@ -50,10 +47,7 @@ fn what_a_record_said_in_a_conflict_stands_while_delta_exports_do_not_list_it() 
 
 #[test]
 fn what_a_person_took_from_a_delta_stays_although_no_later_delta_lists_it() {
-    let config = IN_PLACE.replace(
-        "\"contacts.csv\"\nwrite_back = \"in-place\"",
-        "\"contacts.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
-    );
+    let config = through_a_folder(IN_PLACE, "contacts.csv", "contents = \"delta\"");
     let exchange = in_step(&config);
     let contacts = |row: &str| exchange.put("contacts.csv", format!("{CONTACT}{row}\r\n"));
     let customer = |phone: &str| {
@@ -86,10 +80,7 @@ fn what_a_person_took_from_a_delta_stays_although_no_later_delta_lists_it() {
 #[test]
 fn a_blank_of_a_first_meeting_is_filled_once_the_others_are_decided_on_although_no_delta_lists_it()
 {
-    let config = IN_PLACE.replace(
-        "\"contacts.csv\"\nwrite_back = \"in-place\"",
-        "\"contacts.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
-    );
+    let config = through_a_folder(IN_PLACE, "contacts.csv", "contents = \"delta\"");
     let exchange = Exchange::new(&config);
     let contacts = |row: &str| exchange.put("contacts.csv", format!("{CONTACT}{row}\r\n"));
     contacts("C1,Acme,,1,a@x.example,hub");
@@ -123,10 +114,7 @@ fn a_blank_of_a_first_meeting_is_filled_once_the_others_are_decided_on_although_
 
 /// Contacts in place, customers as deltas and vendors in place: each a party's rows of a city.
 fn with_delta_customers([contact, customer, vendor]: [&str; 3]) -> Exchange {
-    let config = IN_PLACE.replace(
-        "\"customers.csv\"\nwrite_back = \"in-place\"",
-        "\"customers.csv\"\ncontents = \"delta\"\nwrite_back = \"updates\"",
-    );
+    let config = through_a_folder(IN_PLACE, "customers.csv", "contents = \"delta\"");
     let exchange = Exchange::new(&config);
     let relations: String = RELATIONS.split_inclusive("\r\n").take(3).collect();
     exchange.put("relations.csv", relations);
@@ -279,15 +267,8 @@ fn a_lacking_column_is_unknown_and_meets_for_the_first_time_when_it_appears() {
 
 #[test]
 fn what_is_agreed_outlasts_the_column_of_the_contact_that_said_it() {
-    let config = IN_PLACE
-        .replace(
-            "\"customers.csv\"\nwrite_back = \"in-place\"",
-            "\"customers.csv\"\nwrite_back = \"updates\"",
-        )
-        .replace(
-            "\"vendors.csv\"\nwrite_back = \"in-place\"",
-            "\"vendors.csv\"\nwrite_back = \"updates\"",
-        );
+    let config = through_a_folder(IN_PLACE, "customers.csv", "");
+    let config = through_a_folder(&config, "vendors.csv", "");
     let exchange = in_step(&config);
     exchange.put(
         "contacts.csv",
@@ -324,10 +305,7 @@ fn what_is_agreed_outlasts_the_column_of_the_contact_that_said_it() {
 
 #[test]
 fn what_is_agreed_outlasts_the_counterpart_that_said_it() {
-    let config = IN_PLACE.replace(
-        "\"vendors.csv\"\nwrite_back = \"in-place\"",
-        "\"vendors.csv\"\nwrite_back = \"updates\"",
-    );
+    let config = through_a_folder(IN_PLACE, "vendors.csv", "");
     let exchange = in_step(&config);
     exchange.put(
         "contacts.csv",

@@ -24,6 +24,16 @@ export = "relations.csv"
 write_back = "in-place"
 "#;
 
+/// The configuration, with updates of the table with this export in the folder `updates`; `more` is what else is said of it.
+pub fn through_a_folder(config: &str, export: &str, more: &str) -> String {
+    let in_place = format!("\"{export}\"\nwrite_back = \"in-place\"");
+    assert!(config.contains(&in_place), "{export} is edited in place");
+    config.replace(
+        &in_place,
+        &format!("\"{export}\"\nwrite_back = \"updates\"\n{more}"),
+    )
+}
+
 /// The header of every table but that of relations.
 pub const CONTACT: &str = "No.,Name,City,Phone No.,E-Mail,Note\r\n";
 /// The relations of the party.

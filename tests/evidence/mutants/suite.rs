@@ -30,6 +30,7 @@ pub const PROGRAMS: &[Program] = &[
         ..all_of("couplet")
     },
     all_of("merge_laws"),
+    all_of("in_flight"),
     all_of("silence"),
     all_of("guards"),
     all_of("interactions"),

@@ -1,0 +1,325 @@
+//! Values on their way: update files that systems import late, twice, in part, or never.
+
+mod support;
+
+#[path = "support/party.rs"]
+mod party;
+
+use party::{
+    CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_party, row, store, through_a_folder,
+};
+use support::Exchange;
+
+#[test]
+fn an_update_never_carries_a_value_over_what_somebody_typed_there_and_waits_for_a_person() {
+    for contents in ["full", "delta"] {
+        let contents = format!("contents = \"{contents}\"");
+        let config = through_a_folder(IN_PLACE, "customers.csv", &contents);
+        let exchange = in_step(&config);
+        let contact = |city: &str, phone: &str| {
+            exchange.put(
+                "contacts.csv",
+                format!("{CONTACT}C1,Acme,{city},{phone},a@x.example,hub\r\n"),
+            );
+        };
+        contact("Oslo", "1");
+        exchange.summary();
+        // Somebody there types another city before the update is imported: now a person has to decide.
+        exchange.put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Bari,1,a@x.example,ledger\r\n"),
+        );
+        assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+        contact("Oslo", "2");
+        exchange.summary();
+        assert_eq!(
+            exchange.text("updates/customers_000004.csv"),
+            "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Bari,2,a@x.example\r\n",
+            "{contents}: the new phone number, and the city as the customer has it"
+        );
+    }
+}
+
+#[test]
+fn an_import_that_brings_back_what_an_update_carried_along_is_held() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "");
+    let exchange = in_step(&config);
+    let customer = |city: &str, phone: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
+        exchange.put("customers.csv", text);
+    };
+    // The customer's system gets an update with the new phone number and, beside it, the city that it showed.
+    let contact = "C1,Acme,Rome,2,a@x.example,hub";
+    exchange.put("contacts.csv", format!("{CONTACT}{contact}\r\n"));
+    exchange.summary();
+    assert_eq!(
+        exchange.text("updates/customers_000002.csv"),
+        "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Rome,2,a@x.example\r\n"
+    );
+    // It has a new city by the time it imports that update.
+    customer("Bari", "1");
+    exchange.summary();
+    customer("Rome", "2");
+    let conflicts = exchange.summary().plan.conflicts;
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    assert_eq!(conflicts[0].field, "City");
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Bari,2,a@x.example,hub"
+    );
+    // It does not become news by standing there for long.
+    for export in 1..=5 {
+        let text = format!("{CONTACT}10,Acme,Rome,2,a@x.example,export {export}\r\n");
+        exchange.put("customers.csv", text);
+        assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    }
+    assert!(row(&exchange, "contacts.csv").contains("Bari"));
+}
+
+#[test]
+fn an_update_that_nobody_has_seen_imported_is_no_news_however_late_it_is() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "");
+    let exchange = in_step(&config);
+    put_city(&exchange, "contacts.csv", "C1", "Oslo");
+    exchange.summary();
+    // Its system gets the update and has a city of its own before it imports that.
+    let customer = |city: &str, note: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},1,a@x.example,{note}\r\n");
+        exchange.put("customers.csv", text);
+    };
+    customer("Bari", "typed");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "customer"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for export in 1..=6 {
+        customer("Bari", &format!("export {export}"));
+        exchange.summary();
+        assert!(row(&exchange, "contacts.csv").contains("Bari"));
+    }
+    customer("Oslo", "imported at last");
+    let plan = exchange.summary().plan;
+    assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+    assert_eq!(plan.conflicts.len(), 1, "{:#?}", plan.conflicts);
+}
+
+#[test]
+fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "");
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        exchange.text("updates/customers_000002.csv"),
+        "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Oslo,1,a@x.example\r\n"
+    );
+    // Not imported yet: no change back, and nothing written twice.
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Rome,1,a@x.example,changed\r\n"),
+    );
+    assert!(exchange.summary().files.is_empty());
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Oslo,1,a@x.example,hub"
+    );
+    // Somebody there typed something else, not knowing ours: a conflict between the two.
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Bari,1,a@x.example,changed\r\n"),
+    );
+    let summary = exchange.summary();
+    assert_eq!(summary.plan.conflicts.len(), 1);
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Oslo,1,a@x.example,hub"
+    );
+    // It imports after all.
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Oslo,1,a@x.example,changed\r\n"),
+    );
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    assert!(store(&exchange).in_flight().expect("counted").is_empty());
+}
+
+#[test]
+fn nothing_waits_for_a_counterpart_whose_contact_is_gone_and_its_late_import_is_no_news() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "");
+    let exchange = in_step(&config);
+    let contacts = |rows: &str| {
+        let other = "C2,Beta,Kiel,7,b@x.example,hub";
+        exchange.put("contacts.csv", format!("{CONTACT}{rows}{other}\r\n"));
+        exchange.summary()
+    };
+    let customer = |city: &str, phone: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
+        exchange.put("customers.csv", text);
+        exchange.summary()
+    };
+    // The update with the new phone number carries the city as well.
+    contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    assert!(!store(&exchange).in_flight().expect("counted").is_empty());
+    contacts("");
+    assert!(store(&exchange).in_flight().expect("counted").is_empty());
+    // The contact comes back, and the customer gets a new city before its system imports that update.
+    contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    customer("Bari", "1");
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Bari,2,a@x.example,hub"
+    );
+    let conflicts = customer("Rome", "2").plan.conflicts;
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    assert_eq!(conflicts[0].field, "City");
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Bari,2,a@x.example,hub"
+    );
+}
+
+#[test]
+fn what_an_update_carried_along_is_no_news_when_it_is_imported_into_a_contact_that_came_back() {
+    let config = through_a_folder(IN_PLACE, "contacts.csv", "");
+    let exchange = Exchange::new(&config);
+    let contacts = |rows: &str| {
+        let other = "C2,Beta,Kiel,7,b@x.example,hub";
+        exchange.put("contacts.csv", format!("{CONTACT}{rows}{other}\r\n"));
+    };
+    let customer = |city: &str, phone: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
+        exchange.put("customers.csv", text);
+    };
+    put_party(&exchange, "customers.csv");
+    let coupled: String = RELATIONS.split_inclusive("\r\n").take(2).collect();
+    exchange.put("relations.csv", coupled);
+    contacts("C1,Acme,Rome,1,a@x.example,hub\r\n");
+    exchange.summary();
+    // The update with the new phone number carries the city as well.
+    customer("Rome", "2");
+    exchange.summary();
+    contacts("");
+    customer("", "");
+    exchange.summary();
+    contacts("C1,Acme,Bari,1,a@x.example,hub\r\n");
+    exchange.summary();
+    let met = "10,Acme,Bari,1,a@x.example,ledger";
+    assert_eq!(row(&exchange, "customers.csv"), met);
+    contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    let conflicts = exchange.summary().plan.conflicts;
+    let fields: Vec<&str> = conflicts.iter().map(|held| held.field.as_str()).collect();
+    assert_eq!(fields, ["City", "Phone No."]);
+    assert_eq!(row(&exchange, "customers.csv"), met);
+}
+
+#[test]
+fn what_an_update_carried_along_is_no_news_when_its_column_was_gone_and_came_back() {
+    let config = through_a_folder(IN_PLACE, "contacts.csv", "");
+    let exchange = in_step(&config);
+    let customer = |city: &str, phone: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
+        exchange.put("customers.csv", text);
+    };
+    // The update with the new phone number carries the city as well.
+    customer("Rome", "2");
+    exchange.summary();
+    let without_city = "No.,Name,Phone No.,E-Mail,Note\r\nC1,Acme,1,a@x.example,hub\r\n";
+    exchange.put("contacts.csv", without_city);
+    customer("", "2");
+    exchange.summary();
+    put_city(&exchange, "contacts.csv", "C1", "Bari");
+    exchange.summary();
+    let met = "10,Acme,Bari,2,a@x.example,ledger";
+    assert_eq!(row(&exchange, "customers.csv"), met);
+    let imported = format!("{CONTACT}C1,Acme,Rome,2,a@x.example,hub\r\n");
+    exchange.put("contacts.csv", imported);
+    let conflicts = exchange.summary().plan.conflicts;
+    let fields: Vec<&str> = conflicts.iter().map(|held| held.field.as_str()).collect();
+    assert_eq!(fields, ["City"]);
+    assert_eq!(row(&exchange, "customers.csv"), met);
+}
+
+#[test]
+fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "");
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    for export in 1..=4 {
+        exchange.put(
+            "customers.csv",
+            format!("{CONTACT}10,Acme,Rome,1,a@x.example,export {export}\r\n"),
+        );
+        let summary = exchange.summary();
+        let late: Vec<&str> = summary
+            .plan
+            .problems
+            .iter()
+            .map(|problem| problem.kind.as_str())
+            .collect();
+        assert_eq!(late.is_empty(), export <= 3, "export {export}: {late:?}");
+    }
+    let held = store(&exchange).conflicts().expect("conflicts");
+    assert_eq!(held[0].conflict.field, "City");
+    // Send again.
+    store(&exchange)
+        .decide(&held[0], "Oslo", "now")
+        .expect("decided");
+    let again = exchange.summary();
+    assert_eq!(again.files.len(), 1);
+    assert!(again.plan.problems.is_empty() && again.plan.conflicts.is_empty());
+}
+
+#[test]
+fn update_files_of_a_lost_state_are_not_overwritten_and_do_not_stop_a_pass() {
+    let config = IN_PLACE.replace("\"in-place\"", "\"updates\"");
+    let exchange = in_step(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    let before = exchange.bytes("updates/customers_000002.csv");
+    std::fs::remove_dir_all(exchange.path("state")).expect("removed");
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Rome,,a@x.example,hub\r\n"),
+    );
+    assert_eq!(exchange.summary().pass, Some(3));
+    assert_eq!(exchange.bytes("updates/customers_000002.csv"), before);
+    assert!(
+        exchange
+            .text("updates/contacts_000003.csv")
+            .contains("C1,Acme,Rome,1,")
+    );
+}
+
+#[test]
+fn a_whole_table_is_written_for_systems_that_import_whole_tables() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "update = \"full\"");
+    let config = through_a_folder(&config, "vendors.csv", "update = \"records\"");
+    let exchange = in_step(&config);
+    let more = "11,Else,\"Bern\",,,x\r\n";
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}10,Acme,Rome,1,a@x.example,ledger\r\n{more}"),
+    );
+    exchange.put(
+        "contacts.csv",
+        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
+    );
+    exchange.summary();
+    assert_eq!(
+        exchange.text("updates/customers_000002.csv"),
+        format!("{CONTACT}10,Acme,Oslo,1,a@x.example,ledger\r\n{more}")
+    );
+    assert_eq!(
+        exchange.text("updates/vendors_000002.csv"),
+        format!("{CONTACT}20,Acme,Oslo,1,a@x.example,purchasing\r\n")
+    );
+}
