@@ -233,6 +233,14 @@ impl Answer {
 }
 
 impl Arranged {
+    /// The company that a contact is given in this pass; blank where it loses its own.
+    pub fn given_company(&self, contact: u64) -> Option<&str> {
+        let field = FieldId::named("Company No.");
+        let mut given = self.given.get(&contact)?.iter();
+        let company = given.rfind(|(of, ..)| Some(*of) == field);
+        company.map(|(_, no, _)| no.as_str())
+    }
+
     /// The birth of a record.
     pub fn birth(&self, table: Table, key: u64) -> Option<&Birth> {
         self.by_key
@@ -609,11 +617,8 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
     /// while its system has not imported that.
     fn company_of(&self, row: &Row) -> Result<Option<String>, StateError> {
         let own = canonical(cell(Table::Contacts, row, "No."));
-        let field = FieldId::named("Company No.");
-        let given = self.out.given.get(&self.key(&own)).into_iter().flatten();
-        let mut given = given.filter(|(of, ..)| Some(*of) == field);
-        let mut company = match given.next_back() {
-            Some((_, no, _)) => no.clone(),
+        let mut company = match self.out.given_company(self.key(&own)) {
+            Some(no) => no.to_owned(),
             None => canonical(cell(Table::Contacts, row, "Company No.")),
         };
         if company.is_empty() {

@@ -46,7 +46,9 @@ pub(super) fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Resul
         let company = (seen.diff.olds[at] as usize)
             .checked_sub(1)
             .map_or(0, |old| seen.index.links.at(old)[0]);
+        let given = world.arranged.given_company(key);
         let due = is_touched
+            || given.is_some()
             || world.couplings.changed_contacts.contains(&key)
             || (company != 0 && world.couplings.changed_contacts.contains(&company));
         if !due || seen.is_double(at) {
@@ -56,7 +58,8 @@ pub(super) fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Resul
             continue;
         };
         let row = record.row();
-        let company = company_key(row.get(company_column), world.seed);
+        let company = given.or(row.get(company_column));
+        let company = company_key(company, world.seed);
         let mut rows: Vec<StatusRow> = world.couplings.status_rows(key).collect();
         if company != 0 && company != key {
             rows.extend(world.couplings.status_rows(company));

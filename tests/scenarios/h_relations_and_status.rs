@@ -302,3 +302,33 @@ fn h21_of_two_merged_parties_the_survivor_keeps_name_and_number() {
     assert_eq!(crate::row(&exchange, "contacts", "B"), "B,Beta,Customer");
     crate::is_in_step(&exchange);
 }
+
+#[test]
+fn a_person_that_gets_a_company_gets_the_status_of_its_company() {
+    for write_back in ["in-place", "updates"] {
+        let contacts = "No.,Name,Type,Company No.,Contact Business Relation\nC9,Other,Company,C9,Other\nS1,Sam Solo,Person,,\n";
+        let exchange = crate::exchange_through(
+            write_back,
+            &[
+                ("contacts", contacts),
+                (
+                    "customers",
+                    "No.,Name,Contact,Primary Contact No.\n10,Ledger,,\n",
+                ),
+                ("relations", &format!("{RELATION_COLUMNS}C9,PROS,,\n")),
+            ],
+            "",
+        )
+        .with("[setup]\ncontact_nos = \"N1\"\n");
+        exchange.summary();
+        // A company is made of the customer, and S1 becomes one of its persons.
+        crate::edit(&exchange, "customers", "10", "Primary Contact No.", "S1");
+        if let Some(pass) = exchange.summary().pass {
+            crate::import(&exchange, pass);
+        }
+        exchange.summary();
+        let of = |column: &str| crate::cell(&exchange, "contacts", "S1", column);
+        assert_eq!(of("Company No."), "N1");
+        assert_eq!(of("Contact Business Relation"), "Customer", "{write_back}");
+    }
+}
