@@ -127,7 +127,10 @@ fn fields(
     }
     fields.insert("No.".to_owned(), no.to_owned());
     for sent in world.pending.sent(table, no) {
-        let column = FieldId::named(&sent.field).and_then(|field| table.column_of(field));
+        let field = FieldId::named(&sent.field);
+        let column = field.and_then(|field| table.column_of(field));
+        // What rules write goes by the name of its column.
+        let column = column.or_else(|| table.column(&sent.field));
         if let (Some(column), false) = (column, sent.sent.acknowledged) {
             fields.insert(table.columns()[column].name.to_owned(), sent.sent.value);
         }

@@ -840,3 +840,14 @@ fn a10_a_document_that_nobody_else_looks_after_is_the_users() {
     let order = written(&exchange, &["sales-order", "--contact", "C1"]);
     says(&order, &[("Salesperson Code", "SP")]);
 }
+
+#[test]
+fn a_document_shows_a_contact_name_that_is_on_its_way() {
+    let exchange = office();
+    let config = exchange.config().replace("\"in-place\"", "\"updates\"");
+    let exchange = exchange.configured(&config);
+    exchange.put("contacts.csv", CONTACTS.replace("Ann Lee", "Ann Jones"));
+    assert_eq!(exchange.run(&["reconcile"]).code, 0);
+    let quote = written(&exchange, &["sales-quote", "--contact", "C1"]);
+    says(&quote, &[("Sell-to Contact", "Ann Jones")]);
+}
