@@ -172,11 +172,24 @@ pub(super) fn moved(
     let contacts = Table::Contacts.name();
     let mut entries = Vec::new();
     let mut hand_over = |from: &str, to: &str, company: Option<&str>| -> Result<(), StateError> {
-        store.current_interactions(Some(from), &mut |mut entry| {
-            entry.changes_entry_no = entry.known_as();
+        store.current_interactions(Some(from), &mut |entry| {
+            let number = entry.known_as();
+            // Somebody may have cancelled or changed it in this very pass, or given it to another contact.
+            let mut amended = world.arranged.interactions.iter();
+            let amended = amended.rfind(|amended| amended.changes_entry_no == number);
+            let mut entry = amended.cloned().unwrap_or(entry);
+            if entry.contact_no != from {
+                return;
+            }
+            entry.changes_entry_no = number;
             to.clone_into(&mut entry.contact_no);
-            if let Some(company) = company {
-                company.clone_into(&mut entry.contact_company_no);
+            match company {
+                Some(company) => company.clone_into(&mut entry.contact_company_no),
+                // A company is its own.
+                None if entry.contact_company_no == from => {
+                    to.clone_into(&mut entry.contact_company_no);
+                }
+                None => {}
             }
             entries.push(entry);
         })
@@ -197,10 +210,15 @@ pub(super) fn moved(
         let company = cell("Company No.").unwrap_or_default();
         let is_person =
             cell("Type").and_then(|text| form::caption(Form::ContactType, text)) == Some("Person");
-        match is_person && company != gone.no {
+        let mut all_gone = memory.gone.iter();
+        let goes_too = all_gone.any(|row| row.table == contacts && row.no == company);
+        match is_person && company != gone.no && !goes_too {
             true => hand_over(&gone.no, company, None)?,
             false => hand_over(&gone.no, "", Some(""))?,
         }
+    }
+    for renamed in memory.renamed.iter().filter(|row| row.table == contacts) {
+        hand_over(&renamed.from, &renamed.to, None)?;
     }
     for back in memory.returned.iter().filter(|row| row.table == contacts) {
         for (now, before) in store.interactions_left_by(&back.no)? {

@@ -414,7 +414,6 @@ impl<'c> View<'c> {
         problems.extend(events.settle(&arranged.fates, &mut of_events));
         let mut receipts: Vec<ReceiptRow> = events.receipt(&arranged.fates).into_iter().collect();
         receipts.extend(events.refusal(&request.intake));
-        let entered = std::mem::take(&mut arranged.interactions);
         let mut couplings = couple(config, &mut tables, &gone, &arranged, seed, &mut problems)?;
         let pending = Pending::of(store, &tables)?;
         let concerned = &arranged.concerned;
@@ -459,6 +458,7 @@ impl<'c> View<'c> {
         decided.memory.started = stamp(clock);
         interactions::sign(config, decided.memory.pass, &mut decided.plan.interactions);
         // What was entered is told its number before it is known what else is logged: it comes first.
+        let entered = std::mem::take(&mut arranged.interactions);
         decided.plan.interactions.splice(0..0, entered);
         decided.memory.events = of_events.events;
         decided.memory.events_read = of_events.events_read;

@@ -1191,3 +1191,22 @@ fn a_new_row_follows_the_dialect_of_its_file() {
         assert_in_step(&exchange);
     }
 }
+
+#[test]
+fn contacts_are_created_of_customers_that_the_last_delta_does_not_list_too() {
+    let exchange = crate::exchange_through(
+        "updates\"\ncontents = \"delta",
+        &[
+            ("contacts", "No.,Name\nC9,Nine\n"),
+            ("customers", "No.,Name\n10,Acme\n11,Beta\n"),
+            ("relations", &format!("{RELATION_COLUMNS}C9,PROS,,\n")),
+        ],
+        "",
+    )
+    .with("[setup]\ncontact_nos = \"N1\"\n");
+    exchange.summary();
+    exchange.put("customers.csv", "No.,Name\n11,Beta\n");
+    exchange.summary();
+    let made = exchange.run(&["create", "contacts", "--from", "customers"]);
+    assert_eq!(made.out.lines().count(), 2, "{made:?}");
+}

@@ -724,3 +724,80 @@ fn p23_interactions_of_a_contact_that_is_gone_become_its_companys_or_nobodys_unt
     exchange.run(&["reconcile"]);
     assert_eq!(memos(), ["\"C2\"/\"C1\"", "\"C3\"/\"C3\""]);
 }
+
+/// The one memo in the log, as it is now.
+fn memo(exchange: &Exchange) -> String {
+    let listed = exchange.run(&["interactions", "list", "--as", "jsonl"]).out;
+    let mut memos = listed.lines().filter(|line| line.contains("MEMO"));
+    memos.next_back().expect("a memo").to_owned()
+}
+
+#[test]
+fn a_message_finds_a_contact_that_the_last_delta_does_not_list() {
+    let exchange = office();
+    let mail = "export = \"interactions.csv\"\nmail = \"mail\"\n";
+    let delta = "export = \"contacts.csv\"\ncontents = \"delta\"\n";
+    let config = exchange
+        .config()
+        .replace("export = \"interactions.csv\"\n", mail)
+        .replace("export = \"contacts.csv\"\n", delta);
+    let exchange = exchange.configured(&config);
+    exchange.run(&["reconcile"]);
+    let columns = CONTACTS.split_inclusive('\n').next().unwrap_or_default();
+    exchange.put(
+        "contacts.csv",
+        format!("{columns}C3,Silent Ltd,Company,C3,,1,,Email,No\n"),
+    );
+    exchange.put(
+        "mail/1.eml",
+        "Message-ID: <1@x>\r\nFrom: JO@contoso.com\r\nTo: Acme <office@acme.example>\r\nSubject: Offer\r\n\
+         Date: Mon, 23 Nov 2026 10:11:12 +0100\r\n\r\nHello\r\n",
+    );
+    exchange.run(&["reconcile"]);
+    let listed = exchange.run(&["interactions", "list", "--as", "jsonl"]).out;
+    assert!(listed.contains("Offer"), "{listed}");
+}
+
+#[test]
+fn an_interaction_that_is_cancelled_while_its_person_leaves_the_company_is_the_companys_and_cancelled()
+ {
+    let exchange = office();
+    exchange.run(&["reconcile"]);
+    let ran = exchange.run(&[
+        "interactions",
+        "add",
+        "--contact",
+        "C2",
+        "--template",
+        "MEMO",
+    ]);
+    let moved = CONTACTS.replace("Person,C1,", "Person,C3,");
+    exchange.put("contacts.csv", moved);
+    let cancelled = exchange.run(&["interactions", "cancel", ran.out.trim()]);
+    assert_eq!(cancelled.code, 0, "{cancelled:?}");
+    let memo = memo(&exchange);
+    assert!(memo.contains("\"Canceled\":\"Yes\""), "{memo}");
+    assert!(memo.contains("\"Contact No.\":\"C1\""), "{memo}");
+}
+
+#[test]
+fn interactions_of_a_person_that_goes_together_with_its_company_name_nobody() {
+    let exchange = office();
+    exchange.run(&["reconcile"]);
+    exchange.run(&[
+        "interactions",
+        "add",
+        "--contact",
+        "C2",
+        "--template",
+        "MEMO",
+    ]);
+    let rows = CONTACTS.split_inclusive('\n');
+    let kept: String = rows
+        .filter(|row| row.starts_with("No.") || row.starts_with("C3"))
+        .collect();
+    exchange.put("contacts.csv", kept);
+    exchange.run(&["reconcile"]);
+    let memo = memo(&exchange);
+    assert!(memo.contains("\"Contact No.\":\"\""), "{memo}");
+}

@@ -48,16 +48,15 @@ impl Arranger<'_, '_, '_> {
         if nos.is_empty() {
             let export = seen.export.as_ref();
             let records = export.map_or(0, |export| export.records.len());
-            for at in (0..records).filter(|at| !seen.is_double(*at)) {
-                let key = seen.diff.keys[at];
+            let listed = (0..records).filter(|at| !seen.is_double(*at));
+            let listed = listed.map(|at| seen.diff.keys[at]);
+            let unlisted = seen.unlisted().into_iter().map(|old| seen.index.keys[old]);
+            for key in listed.chain(unlisted) {
                 if key == 0 || self.of_counterpart.contains_key(&tagged(key, table)) {
                     continue;
                 }
-                let record = export.and_then(|export| export.record(at).ok());
-                let no = record
-                    .as_ref()
-                    .and_then(|record| record.value(0))
-                    .map(canonical);
+                let row = seen.row(key)?;
+                let no = row.as_ref().and_then(|row| row.get(0)).map(canonical);
                 wanted.extend(no.filter(|no| !self.is_named_in_vain(kind, no)));
             }
         }

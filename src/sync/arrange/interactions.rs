@@ -177,20 +177,21 @@ impl Arranger<'_, '_, '_> {
                 }
             }
         };
-        match &seen.export {
-            Some(export) => {
-                for at in 0..export.records.len() {
-                    if let Ok(record) = export.record(at) {
-                        note(record.row());
-                    }
+        if let Some(export) = &seen.export {
+            for at in 0..export.records.len() {
+                if let Ok(record) = export.record(at) {
+                    note(record.row());
                 }
             }
-            None => {
-                for at in 0..seen.index.len() {
-                    if let Some(row) = seen.rows.get(seen.index.row(at))? {
-                        note(&row);
-                    }
-                }
+        }
+        // Who is not listed is as it was.
+        let as_before = match &seen.export {
+            Some(_) => seen.unlisted(),
+            None => (0..seen.index.len()).collect(),
+        };
+        for at in as_before {
+            if let Some(row) = seen.rows.get(seen.index.row(at))? {
+                note(&row);
             }
         }
         for (address, contact) in lookups.other_addresses.iter().flatten() {
