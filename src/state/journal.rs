@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::disk::Disk;
 use crate::merge::plan::Debt;
-use crate::model::Problem;
 use crate::model::document::Document;
+use crate::model::{Problem, Table};
 
 use super::decisions;
 use super::drops::receive;
@@ -517,7 +517,33 @@ fn rename(db: &Connection, row: &RenamedRow) -> Result<(), StateError> {
             db.prepare_cached(&update)?.execute([&row.to, &row.from])?;
         }
     }
-    Ok(())
+    rename_in_quotes(db, row)
+}
+
+/// Quotes name a record by the number that it has now: an order that is made from one later is of that record.
+fn rename_in_quotes(db: &Connection, row: &RenamedRow) -> Result<(), StateError> {
+    let naming = match Table::named(&row.table) {
+        Some(Table::Contacts) => "Contact No.".to_owned(),
+        Some(Table::Counterparts(kind)) => format!("{} No.", kind.def().caption),
+        _ => return Ok(()),
+    };
+    let mut quotes = db.prepare_cached("SELECT body FROM documents WHERE instr(body, ?1)")?;
+    let quotes = quotes.query_map([&row.from], |row| row.get(0))?;
+    let quotes: Vec<String> = quotes.collect::<Result<_, _>>()?;
+    let mut renamed: Vec<Document> = Vec::new();
+    for quote in quotes {
+        let mut quote: Document = serde_json::from_str(&quote)?;
+        if !quote.kind.def().is_quote || !quote.ordered_as.is_empty() {
+            continue;
+        }
+        for (field, no) in &mut quote.header {
+            if field.ends_with(&naming) && *no == row.from {
+                row.to.clone_into(no);
+            }
+        }
+        renamed.push(quote);
+    }
+    keep_documents(db, &renamed)
 }
 
 fn mark(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {

@@ -38,11 +38,15 @@ impl Outcome {
         self.changed("Name").map(|(_, new)| new)
     }
 
-    /// The company that a person left for another one, or for none.
-    pub(super) fn left(&self) -> Option<String> {
-        let (before, _) = self.changed("Company No.")?;
+    /// The company that a person left for another one, or for none. One that only got another number was not left.
+    pub(super) fn left(&self, world: &World<'_>) -> Option<String> {
+        let (before, now) = self.changed("Company No.")?;
         let before = form::canonical(Form::Code, &before).into_owned();
-        (!before.is_empty() && !self.is_company && before != self.no).then_some(before)
+        let is_left = !before.is_empty()
+            && !self.is_company
+            && before != self.no
+            && !world.is_renamed(world.key(&before), world.key(&now));
+        is_left.then_some(before)
     }
 
     /// What a field said before, and what it says now.

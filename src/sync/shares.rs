@@ -52,7 +52,7 @@ impl<'w> Share<'w> {
                 &mut share.notes,
             )?;
             if let Some(party) = merged {
-                share.note(contact, &party, has_families);
+                share.note(world, contact, &party, has_families);
                 if may_be_person {
                     share.families.note(contact, party);
                 }
@@ -73,7 +73,7 @@ impl<'w> Share<'w> {
                 &mut share.notes,
             )?;
             if let Some(party) = merged {
-                share.note(person, &party, true);
+                share.note(world, person, &party, true);
             }
             Ok(())
         });
@@ -81,8 +81,8 @@ impl<'w> Share<'w> {
         decided
     }
 
-    fn note(&mut self, contact: u64, party: &Outcome, tells_name: bool) {
-        let left = party.left().map(|company| (party.no.clone(), company));
+    fn note(&mut self, world: &World<'_>, contact: u64, party: &Outcome, tells_name: bool) {
+        let left = party.left(world).map(|company| (party.no.clone(), company));
         self.left.extend(left);
         let renamed = party.renamed().filter(|_| tells_name);
         self.renamed

@@ -4,7 +4,8 @@
 use crate::office::{SERIES, clean, create, office_to};
 use crate::support::Exchange;
 use crate::{
-    CUSTOMER, KINDS, Kind, RELATION_COLUMNS, VENDOR, add, cell, edit, exchange_through, import, row,
+    CUSTOMER, KINDS, Kind, RELATION_COLUMNS, VENDOR, add, cell, edit, exchange_through, import,
+    import_of, row,
 };
 
 const CONTACTS: &str = "No.,Name,City,Type,Company No.,External ID\nC1,Acme,Rome,Company,C1,\n";
@@ -191,4 +192,81 @@ fn a_primary_contact_that_is_deleted_before_its_number_was_imported_is_named_by_
             "CT2"
         );
     }
+}
+
+const MEMO: &str = "[tables.interaction_templates]\nexport = \"templates.csv\"\n";
+
+/// Person S1, of whom a memo is logged, became the primary contact of a customer without a contact; the company CT1 that was made
+/// for both is in flight, and the others have imported what they got.
+fn with_a_new_company() -> Exchange {
+    let contacts = "No.,Name,City,Type,Company No.,External ID\nS1,Sam Solo,Kiel,Person,,\nC9,Nobody,Oslo,Company,C9,\n";
+    let customers = "No.,Name,City,Contact,Primary Contact No.\n77,Ledger,Kiel,,\n";
+    let exchange = office_to(&CUSTOMER, SERIES, contacts, customers, "updates");
+    exchange.put("relations.csv", format!("{RELATION_COLUMNS}C9,PROS,,\n"));
+    exchange.put("templates.csv", "Code,Description\nMEMO,Memo\n");
+    let config = format!("{}{MEMO}", exchange.config());
+    let exchange = exchange.configured(&config);
+    exchange.summary();
+    let add = [
+        "interactions",
+        "add",
+        "--contact",
+        "S1",
+        "--template",
+        "MEMO",
+    ];
+    let ran = exchange.run(&[&add[..], &["--salesperson", "JO"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    edit(&exchange, "customers", "77", "Primary Contact No.", "S1");
+    let pass = exchange.summary().pass.expect("a pass");
+    import_of(&exchange, "customers", pass);
+    import_of(&exchange, "relations", pass);
+    exchange
+}
+
+const OF_CT1: &str = "No.,Name,City,Type,Company No.,External ID\nS1,Sam Solo,Kiel,Person,CT1,\nC9,Nobody,Oslo,Company,C9,\n";
+const RENUMBERED: &str = "X1,Ledger,Kiel,Company,X1,CT1\n";
+
+#[test]
+fn a_person_follows_the_number_of_its_company_that_came_back_under_another_one_and_keeps_its_interactions()
+ {
+    for shows_ours_first in [true, false] {
+        let exchange = with_a_new_company();
+        if shows_ours_first {
+            exchange.put("contacts.csv", OF_CT1);
+            exchange.summary();
+        }
+        exchange.put("contacts.csv", format!("{OF_CT1}{RENUMBERED}"));
+        if let Some(pass) = exchange.summary().pass {
+            import(&exchange, pass);
+        }
+        exchange.summary();
+        assert_eq!(cell(&exchange, "contacts", "S1", "Company No."), "X1");
+        let listed = exchange.run(&["interactions", "list", "--as", "jsonl"]).out;
+        let mut memos = listed.lines().filter(|line| line.contains("MEMO"));
+        let memo = memos.next_back().expect("a memo");
+        assert!(memo.contains("\"Contact No.\":\"S1\""), "{memo}");
+    }
+}
+
+#[test]
+fn interactions_and_quotes_follow_the_number_that_a_system_gives_a_contact() {
+    let exchange = office_to(&CUSTOMER, SERIES, CONTACTS, COUNTERPARTS, "updates");
+    exchange.put("relations.csv", format!("{RELATION_COLUMNS}{PROSPECT}"));
+    let documents = "[documents]\nfolder = \"documents\"\nsales_quote_nos = \"SQ1\"\nsales_order_nos = \"SO1\"\n";
+    let config = format!("{}{documents}", exchange.config());
+    let exchange = exchange.configured(&config);
+    exchange.summary();
+    let created = exchange.run(&["create", "contact", "--name", "Beta"]);
+    assert_eq!(created.out, "CT1\n");
+    let quote = exchange.run(&["document", "sales-quote", "--contact", "CT1"]);
+    assert_eq!(quote.code, 0, "{quote:?}");
+    add(&exchange, "contacts", "X1,Beta,,Company,X1,CT1");
+    exchange.summary();
+    let listed = exchange.run(&["interactions", "list", "--contact", "X1", "--as", "jsonl"]);
+    assert!(listed.out.contains("contact CT1 created"), "{listed:?}");
+    let customer = exchange.run(&["create", "customer", "--contact", "X1"]);
+    assert_eq!(customer.code, 0, "{customer:?}");
+    let order = exchange.run(&["document", "sales-order", "--quote", "SQ1"]);
+    assert_eq!(order.code, 0, "{order:?}");
 }

@@ -48,13 +48,14 @@ fn named_before(seen: &Seen<'_>) -> impl Iterator<Item = [u64; 2]> {
 }
 
 impl<'a> Arranger<'_, 'a, '_> {
-    /// The persons that belonged to a company when they were last read.
-    pub(super) fn persons_of(&self, company: u64) -> Vec<u64> {
-        let persons = self.references.persons.get_or_init(|| {
-            let contacts = self.seen(Table::Contacts);
-            Naming::of(contacts.into_iter().flat_map(named_before))
-        });
-        persons.by(company).collect()
+    /// The persons that belong to a company, or did when they were last read.
+    pub(super) fn persons_of(&self, company: u64) -> Result<Vec<u64>, StateError> {
+        self.naming(
+            &self.references.persons,
+            Table::Contacts,
+            "Company No.",
+            company,
+        )
     }
 
     /// The records of a kind that name a contact as their primary one, or did when they were last read.
@@ -64,10 +65,21 @@ impl<'a> Arranger<'_, 'a, '_> {
         contact: u64,
     ) -> Result<Vec<u64>, StateError> {
         let known = &self.references.primaries[kind.0 as usize];
-        if let Some(naming) = known.get() {
-            return Ok(naming.by(contact).collect());
-        }
         let table = Table::Counterparts(kind);
+        self.naming(known, table, PRIMARY_CONTACT, contact)
+    }
+
+    /// The records of a table that name one in a column, or did when they were last read.
+    fn naming(
+        &self,
+        known: &OnceCell<Naming>,
+        table: Table,
+        column: &str,
+        named: u64,
+    ) -> Result<Vec<u64>, StateError> {
+        if let Some(naming) = known.get() {
+            return Ok(naming.by(named).collect());
+        }
         let Some(seen) = self.seen(table) else {
             return Ok(Vec::new());
         };
@@ -75,13 +87,11 @@ impl<'a> Arranger<'_, 'a, '_> {
         for at in &seen.diff.touched {
             let key = seen.diff.keys[*at as usize];
             let row = seen.row(key)?;
-            let primary = row
-                .as_ref()
-                .and_then(|row| row.get(table.column(PRIMARY_CONTACT)?));
-            now.push([company_key(primary, self.scene.seed), key]);
+            let shown = row.as_ref().and_then(|row| row.get(table.column(column)?));
+            now.push([company_key(shown, self.scene.seed), key]);
         }
         let naming = known.get_or_init(|| Naming::of(named_before(seen).chain(now)));
-        Ok(naming.by(contact).collect())
+        Ok(naming.by(named).collect())
     }
 
     /// Whether some record names a number as its company or primary contact, or a relation couples it, whether it exists or

@@ -168,7 +168,7 @@ impl Arranger<'_, '_, '_> {
         let Some(field) = FieldId::named("Company No.") else {
             return Ok(());
         };
-        for person in self.persons_of(key) {
+        for person in self.persons_of(key)? {
             let person = match self.scene.renamed_keys.get(&person) {
                 Some(renamed) => *renamed,
                 None => person,

@@ -56,7 +56,7 @@ impl Arranger<'_, '_, '_> {
                 let mut all: Vec<Taken> = of_it.flatten().map(|row| taken(row)).collect();
                 if seen.table == Table::Contacts {
                     self.leave_counterparts(&no, &mut all)?;
-                    self.leave_persons(key);
+                    self.leave_persons(key)?;
                 }
                 if !all.is_empty() {
                     self.keep_for(seen.table, &no, all)?;
@@ -154,10 +154,11 @@ impl Arranger<'_, '_, '_> {
     }
 
     /// Persons whose company is gone are looked at, since that is a problem of theirs.
-    fn leave_persons(&mut self, company: u64) {
-        let persons = self.persons_of(company).into_iter();
+    fn leave_persons(&mut self, company: u64) -> Result<(), StateError> {
+        let persons = self.persons_of(company)?.into_iter();
         let persons = persons.filter(|person| *person != company);
         self.out.concerned.extend(persons);
+        Ok(())
     }
 
     /// A record that comes back regains what its disappearance took, where both ends are still free.
