@@ -2,6 +2,7 @@
 
 pub mod exchange;
 pub mod glob;
+mod paths;
 mod reader;
 pub mod setup;
 mod table;
@@ -19,6 +20,8 @@ use crate::model::document::DocumentKind;
 use crate::model::{FieldId, KINDS, Lookup, Side, Table};
 
 pub use exchange::{Announce, AnswerFormat, Arrival, Exchange, LogFile, OnGap, Ready, Run};
+use paths::check_paths;
+pub use paths::without_detours;
 pub use reader::ConfigError;
 use reader::{Reader, Source, listed};
 pub use setup::{CreateContacts, SearchFor, Setup};
@@ -225,7 +228,7 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
     root.finish();
     let has_mail = interactions.mail.is_some();
     check_tables(&tables_reader, &tables, &setup, has_mail);
-    Some(Config {
+    let config = Config {
         state: state?,
         setup,
         merge,
@@ -237,7 +240,9 @@ fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
         most_problems,
         tables,
         limits,
-    })
+    };
+    check_paths(root, &config);
+    Some(config)
 }
 
 /// Reads `[limits]`: what a hostile or broken file may cost. Nothing of a file beyond them is read, and the problem names the key.
@@ -578,6 +583,64 @@ mod tests {
                 .any(|error| error.contains("`tables.relations` is missing")),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn no_configured_path_is_two_things_at_once() {
+        for (lines, told) in [
+            (
+                "[tables.customers]\nexport = \"./x/../c.csv\"\n",
+                "5:10: tables.customers.export: it is the same file as `tables.contacts.export`",
+            ),
+            (
+                "[interactions]\nexport = \"c.csv\"\n",
+                "5:10: interactions.export: it is the same file as `tables.contacts.export`",
+            ),
+            (
+                "[exchange]\nconflicts = \"./c.csv\"\n",
+                "5:13: exchange.conflicts: it is the same file as `tables.contacts.export`",
+            ),
+            (
+                "[run]\nlog = { file = \"c.csv\" }\n",
+                "5:16: run.log.file: it is the same file as `tables.contacts.export`",
+            ),
+            (
+                "[exchange]\nrequests = \".\"\n",
+                "5:12: exchange.requests: whatever is put there is taken away, and so would be c.csv, which is `tables.contacts.export`",
+            ),
+            (
+                "[exchange]\nrequests = \"r\"\nconflicts = \"r/c.csv\"\n",
+                "6:13: exchange.conflicts: this is the folder that files of `exchange.requests` are read from; c.csv would be",
+            ),
+            (
+                "write_back = \"c.csv\"\n",
+                "4:14: tables.contacts.write_back: it is no folder but the file of `tables.contacts.export`",
+            ),
+            (
+                "[tables.customers]\nexport = \"in/cust*.csv\"\nwrite_back = \"in\"\n",
+                "6:14: tables.customers.write_back: this is the folder that files of `tables.customers.export` are read from",
+            ),
+            (
+                "[tables.customers]\nexport = \"*.csv\"\ndrop = true\n",
+                "5:10: tables.customers.export: whatever is put there is taken away, and so would be c.csv",
+            ),
+            (
+                "[documents]\nfolder = \"s/documents\"\n",
+                "5:10: documents.folder: it lies in the folder `state`",
+            ),
+        ] {
+            let found = errors(&format!("{SMALL}{lines}"));
+            assert!(
+                found.len() == 1 && found[0].contains(told),
+                "{lines}: {found:#?}"
+            );
+        }
+        let apart = "[tables.customers]\nexport = \"in/customers_*.csv\"\ndrop = true\nwrite_back = \"in/updates\"\n\
+                     [tables.vendors]\nexport = \"in/vendors_*.csv\"\ndrop = true\nwrite_back = \"in/updates\"\n\
+                     [exchange]\nrequests = \"r\"\nconflicts = \"conflicts.csv\"\n\
+                     [interactions]\nexport = \"log.csv\"\nfiles = \"monthly\"\nmail = \"r\"\n\
+                     [tables.salespeople]\nexport = \"p.csv\"\n[tables.interaction_template_setup]\nexport = \"t.csv\"\n";
+        assert_eq!(errors(&format!("{SMALL}{apart}")), Vec::<String>::new());
     }
 
     #[test]

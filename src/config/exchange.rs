@@ -378,6 +378,19 @@ impl Arrival {
     }
 }
 
+/// Whether a file of this name in the requests folder is one of requests.
+pub fn is_requests_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    [".csv", ".txt", ".json", ".jsonl"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}
+
+/// Whether a file of this name in the folder of messages is a message.
+pub fn is_mail_name(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".eml")
+}
+
 /// Whether a name is one of a file, and leads nowhere else.
 pub fn is_plain(name: &str) -> bool {
     let leads_elsewhere = name.contains(['/', '\\'])

@@ -64,7 +64,7 @@ pub enum Empty {
 /// One `[tables.…]`.
 #[derive(Clone, Debug)]
 pub struct TableConfig {
-    export: PathBuf,
+    pub(super) export: PathBuf,
     /// Couplet makes and keeps the table itself: only relations can be.
     pub owned: bool,
     /// What in a file's name says which is newer: a pattern with one group.
@@ -229,14 +229,6 @@ fn read_table(
         reader.error(
             "update",
             "the whole table cannot be written from a delta export",
-        );
-    }
-    if let (WriteBack::Folder(updates), Some(export), true) = (&write_back, &export, is_glob)
-        && export.parent() == Some(updates.as_path())
-    {
-        reader.error(
-            "write_back",
-            "this is the folder that exports are read from; updates would be read as exports",
         );
     }
     let on_conflict = read_policy(reader);
@@ -503,7 +495,6 @@ pub(super) fn check_tables(
     let owned = tables
         .get(&Table::Relations)
         .is_some_and(|config| config.owned);
-    let mut seen: BTreeMap<&Path, Table> = BTreeMap::new();
     for (table, config) in tables {
         let names_relations = config
             .pins
@@ -514,12 +505,6 @@ pub(super) fn check_tables(
             reader.error(
                 table.name(),
                 "relations that stand in its columns need `owned = true` under [tables.relations]",
-            );
-        }
-        if let Some(other) = seen.insert(&config.export, *table) {
-            reader.error(
-                table.name(),
-                format!("its export is the same file as that of {other}"),
             );
         }
     }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
+use crate::config::exchange::is_mail_name;
 use crate::disk::Disk;
 use crate::state::Store;
 use crate::sync::apply::ApplyError;
@@ -13,11 +14,6 @@ use crate::sync::{inbox, mails};
 
 use super::folder::Looks;
 use super::publish::{own_folder, write_error};
-
-/// Whether a file of this name is a message.
-pub fn is_mail_name(name: &str) -> bool {
-    name.to_ascii_lowercase().ends_with(".eml")
-}
 
 /// The messages that can be read now.
 ///

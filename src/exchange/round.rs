@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing::info;
 
+use crate::config::exchange::is_requests_name;
 use crate::config::{Arrival, Config, Ready, TableConfig};
 use crate::disk::{Disk, Entry};
 use crate::model::{Lookup, Problem, Table};
@@ -592,14 +593,6 @@ fn take_requests(
         }
     }
     Ok(rows)
-}
-
-/// Whether a file in the requests folder is one of requests.
-fn is_requests_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    [".csv", ".txt", ".json", ".jsonl"]
-        .iter()
-        .any(|ending| name.ends_with(ending))
 }
 
 fn offline(inbox: &Inbox<'_>) -> Problem {

@@ -8,12 +8,11 @@ use notify::{ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
+use crate::config::exchange::is_mail_name;
 use crate::config::{Config, Ready, TableConfig};
 use crate::disk::{Disk, Identity};
 use crate::model::Table;
 use crate::sync::inbox;
-
-use super::mail::is_mail_name;
 
 /// What an event said of a file: that it is complete, or that it is no longer what was said to be complete.
 #[derive(Clone, Debug, PartialEq, Eq)]

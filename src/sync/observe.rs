@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Component, MAIN_SEPARATOR, Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use tracing::{debug, info};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::config::{Config, Contents, TableConfig, WriteBack};
+use crate::config::{Config, Contents, TableConfig, WriteBack, without_detours};
 use crate::disk::{Disk, Identity};
 use crate::exports::{Encoding, Export, Last, Refusal, Settings};
 use crate::merge::deliver::Route;
@@ -90,17 +90,7 @@ pub fn shown_path(path: &Path) -> String {
     {
         return text.to_owned();
     }
-    let mut shown = PathBuf::new();
-    for part in path.components() {
-        let goes_back = part == Component::ParentDir
-            && matches!(shown.components().next_back(), Some(Component::Normal(_)));
-        if goes_back {
-            shown.pop();
-        } else {
-            shown.push(part);
-        }
-    }
-    shown.display().to_string()
+    without_detours(path).display().to_string()
 }
 
 impl Seen<'_> {
