@@ -352,6 +352,47 @@ fn a_fresh_state_goes_on_after_the_last_number_in_any_of_the_logs_files() {
 }
 
 #[test]
+fn a_file_that_is_not_the_log_is_refused_before_anything_is_written_and_stays_as_it_is() {
+    for (log, of_others) in [
+        (
+            "interactions.csv",
+            "Date;Who;What\r\n2026-11-01;JO;Call\r\n",
+        ),
+        ("interactions.csv", "Entry No.,Amount\n7,100\n"),
+        ("interactions.csv", "no line end"),
+        ("interactions.jsonl", "{\"who\":\"JO\"}\n"),
+    ] {
+        let exchange = office();
+        let config = exchange.config().replace("interactions.csv", log);
+        let exchange = exchange.configured(&config);
+        exchange.put(log, of_others).put(
+            "events.csv",
+            format!("{HEADER}Sales Inv.,1,10,2026-11-01\n"),
+        );
+        for command in [&["check"][..], &["reconcile", "--dry-run"], &["reconcile"]] {
+            let ran = exchange.run(command);
+            assert_eq!(ran.code, 1, "{ran:?}");
+            assert!(
+                ran.err.contains(log) && ran.err.contains("is not the interaction log"),
+                "{ran:?}"
+            );
+        }
+        assert_eq!(exchange.text(log), of_others);
+        std::fs::rename(exchange.path(log), exchange.path("theirs")).expect("moved");
+        let ran = exchange.run(&["reconcile"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(exchange.text(log).contains("C1"));
+        // Somebody saved it with a spreadsheet of their own dialect.
+        let saved = exchange.text(log).replace(',', ";");
+        exchange.put(log, &saved);
+        let ran = exchange.run(&["reconcile"]);
+        let is_theirs = log.ends_with(".csv");
+        assert_eq!(ran.code, i32::from(is_theirs), "{ran:?}");
+        assert_eq!(exchange.text(log), saved);
+    }
+}
+
+#[test]
 fn a_log_with_the_columns_of_an_earlier_version_moves_away_before_rows_would_not_go_with_its_header()
  {
     let exchange = office();

@@ -42,6 +42,9 @@ pub enum ApplyError {
         /// Bytes that must be.
         needed: u64,
     },
+    /// What stands where the interaction log is to be written is none.
+    #[error("{} is not the interaction log, so nothing is written to it: let `interactions.export` name another file, or move this one away", .0.display())]
+    NotTheLog(PathBuf),
     /// A file could not be written.
     #[error("cannot write {}", path.display())]
     Write {

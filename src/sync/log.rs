@@ -10,6 +10,7 @@ use tracing::info;
 
 use crate::config::{Interactions, LogFiles};
 use crate::disk::Disk;
+use crate::exports::source::read_range;
 use crate::model::InteractionLogEntry;
 use crate::state::{StateError, Store};
 
@@ -87,6 +88,7 @@ pub fn export(
     };
     // Beyond the committed length there is at most a block that was cut; a shorter file was moved away by its reader.
     let from = committed.min(length);
+    refuse_others(disk, form, &path)?;
     let is_new = from == 0;
     let mut block = Vec::new();
     form.write(&entries, is_new, &mut block)
@@ -112,6 +114,32 @@ pub fn export(
         ),
     ])?;
     Ok(entries.len() as u64)
+}
+
+/// Refuses to go on where the file that is to be written now is somebody else's.
+///
+/// # Errors
+/// [`ApplyError::NotTheLog`] of such a file, and those of the disk.
+pub fn check(disk: &dyn Disk, config: &Interactions, now: &jiff::Zoned) -> Result<(), ApplyError> {
+    let Some(export) = &config.export else {
+        return Ok(());
+    };
+    let path = export.with_file_name(name_at(export, config.files, now));
+    refuse_others(disk, LogForm::of(export), &path)
+}
+
+fn refuse_others(disk: &dyn Disk, form: LogForm, path: &Path) -> Result<(), ApplyError> {
+    // Long enough for the header.
+    const HEAD: u64 = 4096;
+    if size(disk, path)? == 0 {
+        return Ok(());
+    }
+    let (source, identity) = disk.open(path).map_err(write_error(path))?;
+    let head = read_range(&*source, 0..identity.size.min(HEAD)).map_err(write_error(path))?;
+    match form.is_begun_by(&head) {
+        true => Ok(()),
+        false => Err(ApplyError::NotTheLog(path.to_owned())),
+    }
 }
 
 /// The file that was written has all that it gets.

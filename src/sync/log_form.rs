@@ -50,6 +50,21 @@ impl LogForm {
         }
     }
 
+    /// Whether a file that begins with these bytes is a log, of this version or an earlier one, or what a cut left of one.
+    pub fn is_begun_by(self, head: &[u8]) -> bool {
+        // A cut may leave a file longer than what reached the disk of it.
+        if head.iter().all(|byte| *byte == 0) {
+            return true;
+        }
+        match self {
+            LogForm::Csv => is_header(head),
+            LogForm::JsonLines => {
+                let begin = b"{\"Entry No.\":";
+                head.starts_with(begin) || begin.starts_with(head)
+            }
+        }
+    }
+
     /// Reads what is legible of a log.
     pub fn read(self, bytes: &[u8]) -> Vec<InteractionLogEntry> {
         match self {
@@ -65,6 +80,23 @@ impl LogForm {
             }
         }
     }
+}
+
+/// Whether bytes begin with a header of the log's own columns, or are the beginning of one.
+fn is_header(head: &[u8]) -> bool {
+    let fields = InteractionLogEntry::default();
+    let names: Vec<&str> = fields.fields().iter().map(|(name, _)| *name).collect();
+    if !head.contains(&b'\n') {
+        return names
+            .join(",")
+            .into_bytes()
+            .starts_with(head.trim_ascii_end());
+    }
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(head);
+    reader.headers().is_ok_and(|header| {
+        header.get(0) == names.first().copied()
+            && header.iter().all(|column| names.contains(&column))
+    })
 }
 
 /// An entry as an object with all its fields.

@@ -236,6 +236,7 @@ pub fn finish_last(
     store: &mut Store,
 ) -> Result<Option<u64>, PassError> {
     let Effects { disk, clock, .. } = *effects;
+    log::check(disk, &config.interactions, &clock.now())?;
     log::adopt(store, disk, &config.interactions, &clock.now())?;
     let recovered = recover::recover(store, disk, &|| stamp(clock))?;
     log::export(store, disk, &config.interactions, &clock.now())?;
@@ -288,6 +289,7 @@ fn dry_run(
     request: &Request,
     store: &Store,
 ) -> Result<Outcome, PassError> {
+    log::check(effects.disk, &config.interactions, &effects.clock.now())?;
     let asked = asked(request, store, &stamp(effects.clock))?;
     let mut view = View::read(config, effects, store, &asked.request)?;
     if let Some(reasons) = refused(&view.arranged, &asked.request) {
