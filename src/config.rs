@@ -586,6 +586,29 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_is_nearly_in_place_is_no_folder() {
+        for word in ["inplace", "in_place", "in place", "In-Place"] {
+            let found = errors(&format!("{SMALL}write_back = {word:?}\n"));
+            let told = format!(
+                "4:14: tables.contacts.write_back: {word:?} is not known here; did you mean \"in-place\"?"
+            );
+            assert!(
+                found.len() == 1 && found[0].contains(&told),
+                "{word}: {found:?}"
+            );
+        }
+        let found = errors(&format!("{SMALL}write_back = \"folder\"\n"));
+        assert!(
+            found.len() == 1 && found[0].contains("name the folder, such as \"out/updates\""),
+            "{found:?}"
+        );
+        for folder in ["updates", "out/in-place", "./folder"] {
+            let found = errors(&format!("{SMALL}write_back = {folder:?}\n"));
+            assert_eq!(found, Vec::<String>::new());
+        }
+    }
+
+    #[test]
     fn no_configured_path_is_two_things_at_once() {
         for (lines, told) in [
             (

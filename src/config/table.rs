@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::exchange::Arrival;
+use super::exchange::{Arrival, is_plain};
 use super::reader::{Reader, fold, nearest};
 use super::setup::Setup;
 use super::{MOST_PROBLEMS, glob, read_limits, read_policy};
@@ -172,11 +172,9 @@ fn read_table(
     let sequence = reader
         .text("sequence")
         .filter(|pattern| is_pattern(reader, "sequence", pattern, 1));
-    let write_back = match reader.text("write_back").as_deref() {
+    let write_back = match read_write_back(reader, folder) {
         None if owned => WriteBack::InPlace,
-        None => WriteBack::None,
-        Some("in-place") => WriteBack::InPlace,
-        Some(path) => WriteBack::Folder(folder.join(path)),
+        write_back => write_back.unwrap_or_default(),
     };
     let is_only_read = matches!(table, Table::Templates(_) | Table::Lookup(_));
     if is_only_read && reader.has("write_back") {
@@ -262,6 +260,29 @@ fn read_table(
         limits: own_limits,
         pins,
     })
+}
+
+/// `in-place`, or a folder. A bare word that is nearly the one is hardly meant as the other.
+fn read_write_back(reader: &Reader<'_, '_>, folder: &Path) -> Option<WriteBack> {
+    const KEY: &str = "write_back";
+    const IN_PLACE: &str = "in-place";
+    let word = reader.text(KEY)?;
+    if word == IN_PLACE {
+        return Some(WriteBack::InPlace);
+    }
+    let is_bare = is_plain(&word);
+    let meant = match word.as_str() {
+        _ if !is_bare => None,
+        "folder" => Some("name the folder, such as \"out/updates\"".to_owned()),
+        word => nearest(word, &[IN_PLACE]).map(|near| format!("did you mean {near:?}?")),
+    };
+    if let Some(meant) = meant {
+        reader.error(
+            KEY,
+            format!("{word:?} is not known here; {meant} (A folder of this name is \"./{word}\".)"),
+        );
+    }
+    Some(WriteBack::Folder(folder.join(word)))
 }
 
 /// Where a system has no relations table: the columns in which its records name each other.
