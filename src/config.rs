@@ -537,6 +537,12 @@ mod tests {
             ("newline = \"x\"", "\"crlf\""),
             ("sequence = \"abc\"", "a group in parentheses"),
             (
+                "dates = \"dd/mm/yyyy\"",
+                "4:9: tables.contacts.dates: \"dd/mm/yyyy\" does not say a day",
+            ),
+            ("dates = \"%d/%Q/%Y\"", "such as \"%d/%m/%Y\""),
+            ("dates = \"%m/%Y\"", "does not say a day"),
+            (
                 "on_conflict = [\"planet\"]",
                 "\"contact\", \"customer\", \"vendor\" or \"bank-account\"",
             ),
@@ -582,6 +588,33 @@ mod tests {
                 .iter()
                 .any(|error| error.contains("`tables.relations` is missing")),
             "{found:?}"
+        );
+    }
+
+    #[test]
+    fn dates_may_have_times_and_years_of_two_digits() {
+        for pattern in [
+            "%d/%m/%Y",
+            "%m/%d/%y",
+            "%Y%m%d",
+            "%d.%m.%Y %H:%M:%S",
+            "%e %b %Y",
+        ] {
+            let found = errors(&format!("{SMALL}dates = {pattern:?}\n"));
+            assert_eq!(found, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn no_two_kinds_have_the_same_business_relation_code() {
+        let found = errors(&format!(
+            "{SMALL}[setup]\nbus_rel_code_for_customers = \"CUST\"\nbus_rel_code_for_vendors = \" cust\"\n"
+        ));
+        assert_eq!(
+            found,
+            [
+                "config.toml:6:28: setup.bus_rel_code_for_vendors: \"CUST\" is `bus_rel_code_for_customers` already; each needs a code of its own"
+            ]
         );
     }
 

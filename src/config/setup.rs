@@ -96,10 +96,7 @@ impl Setup {
             ("changed", SearchFor::Changed),
         ];
         let setup = Setup {
-            codes: KINDS
-                .iter()
-                .map(|kind| code(reader, kind.setup_code, 10))
-                .collect(),
+            codes: read_codes(reader),
             contact_nos: read_series(reader, "contact_nos"),
             counterpart_nos: KINDS
                 .iter()
@@ -129,6 +126,23 @@ impl Setup {
         reader.finish();
         setup
     }
+}
+
+/// The code of each kind. A relation says by its code whose number it carries, so no two kinds can have the same.
+fn read_codes(reader: &Reader<'_, '_>) -> Vec<Option<String>> {
+    let mut codes: Vec<Option<String>> = Vec::new();
+    for kind in KINDS {
+        let code = code(reader, kind.setup_code, 10);
+        if let Some(code) = &code
+            && let Some(other) = codes.iter().position(|known| known.as_ref() == Some(code))
+        {
+            let other = KINDS[other].setup_code;
+            let message = format!("{code:?} is `{other}` already; each needs a code of its own");
+            reader.error(kind.setup_code, message);
+        }
+        codes.push(code);
+    }
+    codes
 }
 
 fn code(reader: &Reader<'_, '_>, key: &str, most: usize) -> Option<String> {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::exchange::{Arrival, is_plain};
@@ -233,7 +235,9 @@ fn read_table(
     let fields = read_fields(&reader.table("fields"), table);
     let guards = reader.table("guards");
     let own_limits = guards.exists().then(|| read_limits(&guards, limits));
-    let dates = reader.text("dates");
+    let dates = reader
+        .text("dates")
+        .filter(|pattern| is_date_pattern(reader, "dates", pattern));
     let arrival = Arrival::read(reader);
     if arrival.drop && write_back == WriteBack::InPlace {
         reader.error(
@@ -327,6 +331,25 @@ fn is_pattern(reader: &Reader<'_, '_>, key: &str, pattern: &str, groups: usize) 
             false
         }
     }
+}
+
+/// Whether a pattern both writes a day and reads it back.
+fn is_date_pattern(reader: &Reader<'_, '_>, key: &str, pattern: &str) -> bool {
+    let day = jiff::civil::date(2026, 11, 23);
+    let written = day
+        .to_zoned(TimeZone::UTC)
+        .and_then(|at| strtime::format(pattern, &at));
+    let read = written.and_then(|text| strtime::parse(pattern, text)?.to_date());
+    let is_pattern = read.is_ok_and(|read| read == day);
+    if !is_pattern {
+        reader.error(
+            key,
+            format!(
+                "{pattern:?} does not say a day: write %d, %m and %Y where day, month and year stand, such as \"%d/%m/%Y\""
+            ),
+        );
+    }
+    is_pattern
 }
 
 fn read_fields(reader: &Reader<'_, '_>, table: Table) -> BTreeMap<FieldId, FieldConfig> {
