@@ -445,6 +445,107 @@ fn a_marker_says_that_a_file_is_complete() {
 }
 
 #[test]
+fn a_file_that_waits_to_be_complete_is_named_with_what_it_waits_for() {
+    for (arrival, beside, waits) in [
+        (
+            "ready = \"marker\"\nmarker = \"{stem}.ok\"",
+            None,
+            "contacts_1.csv waits for its marker contacts_1.ok",
+        ),
+        (
+            "ready = \"manifest\"",
+            None,
+            "contacts_1.csv waits for a manifest that names it",
+        ),
+        (
+            "ready = \"manifest\"",
+            Some("{\"files\":[{\"name\":\"contacts_1.csv\",\"size\":5}]}"),
+            "contacts_1.csv waits: a.manifest.json says that contacts_1.csv has 5 bytes, and it has 40",
+        ),
+        (
+            "ready = \"manifest\"",
+            Some("{\"files\":[{\"name\":\"contacts_1.csv\"},{\"name\":\"c.csv\"}]}"),
+            "contacts_1.csv waits: a.manifest.json names c.csv, which has not come",
+        ),
+    ] {
+        let config = CONFIG.replacen("drop = true", &format!("drop = true\n{arrival}"), 1);
+        let exchange = Exchange::new(&config);
+        exchange
+            .put("crm/contacts_1.csv", CONTACTS)
+            .put("erp/customers.csv", CUSTOMERS)
+            .put("relations.csv", RELATIONS);
+        if let Some(manifest) = beside {
+            exchange.put("crm/a.manifest.json", manifest);
+        }
+        exchange.run(&["reconcile"]);
+        let told = told(&exchange);
+        assert!(told.contains(waits), "{told}");
+        let status = exchange.run(&["status"]).out;
+        assert!(
+            status.contains(&format!("Waiting:   contacts: {waits}")),
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn a_key_of_a_manifest_that_nobody_knows_is_told() {
+    let config = CONFIG.replacen("drop = true", "drop = true\nready = \"manifest\"", 1);
+    let exchange = Exchange::new(&config);
+    exchange
+        .put("crm/contacts_1.csv", CONTACTS)
+        .put("erp/customers.csv", CUSTOMERS)
+        .put("relations.csv", RELATIONS)
+        .put(
+            "crm/a.manifest.json",
+            "{\"files\":[{\"name\":\"contacts_1.csv\",\"sise\":5}]}",
+        );
+    exchange.run(&["reconcile"]);
+    assert!(exchange.path("crm/contacts_1.csv").exists());
+    let told = told(&exchange);
+    assert!(
+        told.contains("unknown field `sise`, expected one of `name`, `size`"),
+        "{told}"
+    );
+}
+
+#[test]
+fn check_reads_drops_where_they_stand_and_says_why_others_cannot_be_found() {
+    let exchange = Exchange::new(CONFIG);
+    exchange
+        .put("crm/contacts_1.csv", CONTACTS)
+        .put("erp/customers.csv", CUSTOMERS)
+        .put("relations.csv", RELATIONS);
+    let checked = exchange.run(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert!(exchange.path("crm/contacts_1.csv").exists());
+    for (contacts, told) in [
+        (
+            "export = \"crm/contacts_*.csv\"\nsequence = 'kontakte_(\\d+)'",
+            "`sequence` ('kontakte_(\\d+)') finds no number in any name that matches, such as contacts_1.csv",
+        ),
+        ("export = \"none/contacts_*.csv\"", "none does not exist"),
+        ("export = \"none/contacts.csv\"", "none does not exist"),
+        ("export = \"crm/contacts_2.csv\"", "there is no such file"),
+        (
+            "export = \"crm/contacts_2.csv\"\ndrop = true",
+            "no file of its name has come yet",
+        ),
+    ] {
+        let rest = CONFIG.split_once("write_back").expect("it has one").1;
+        let config = format!("[tables.contacts]\n{contacts}\nwrite_back{rest}");
+        let exchange = Exchange::new(&config);
+        exchange
+            .put("crm/contacts_1.csv", CONTACTS)
+            .put("erp/customers.csv", CUSTOMERS)
+            .put("relations.csv", RELATIONS);
+        let checked = exchange.run(&["check"]);
+        assert_eq!(checked.code, 3, "{checked:?}");
+        assert!(checked.out.contains(told), "{contacts}: {checked:?}");
+    }
+}
+
+#[test]
 fn a_manifest_holds_files_until_all_have_come_whole_and_says_what_they_are() {
     let config = CONFIG
         .replace("drop = true", "drop = true\nready = \"manifest\"")

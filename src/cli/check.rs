@@ -10,10 +10,10 @@ use crate::exchange::fitness::findings;
 use crate::exit::Exit;
 use crate::model::{Kind, Lookup, Table};
 use crate::sync::arrange::templates::read;
-use crate::sync::{Effects, Outcome, Request, SystemClock, lookups, reconcile};
+use crate::sync::{Effects, Outcome, Request, SystemClock, lookups};
 
 use super::output::count;
-use super::reconcile::problem_lines;
+use super::reconcile::{look_only, problem_lines};
 use super::{Answer, Context, Failure};
 
 pub fn run(context: &Context<'_>) -> Answer {
@@ -33,15 +33,11 @@ pub fn run(context: &Context<'_>) -> Answer {
         clock: &SystemClock,
         stage: &|_| {},
     };
-    let outcome = reconcile(
-        &config,
-        &effects,
-        &Request {
-            dry_run: true,
-            ..Request::default()
-        },
-    )?;
-    let Outcome::DryRun(summary) = outcome else {
+    let request = Request {
+        dry_run: true,
+        ..Request::default()
+    };
+    let Outcome::DryRun(summary) = look_only(&config, &effects, &request)?.outcome else {
         return Ok(Exit::Done);
     };
     let _ = writeln!(text, "{} is right.", context.config_path.display());

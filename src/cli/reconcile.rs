@@ -141,8 +141,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
 }
 
 /// What a command's pass came to, with the rounds that took in what else was dropped.
-struct Made {
-    outcome: Outcome,
+pub struct Made {
+    /// How its pass ended.
+    pub outcome: Outcome,
     /// Drops that were answered.
     answered: Vec<DropRow>,
     /// How the rounds after the first ended.
@@ -171,7 +172,11 @@ fn make(context: &Context<'_>, request: &Request, timings: &Timings) -> Result<M
 }
 
 /// What a pass would do with everything that stands in the folders now.
-fn look_only(config: &Config, effects: &Effects<'_>, request: &Request) -> Result<Made, PassError> {
+pub fn look_only(
+    config: &Config,
+    effects: &Effects<'_>,
+    request: &Request,
+) -> Result<Made, PassError> {
     let store = match Store::look(&config.state)? {
         Some(store) => store,
         None => Store::in_memory(&config.state)?,

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+use crate::disk::RealDisk;
+use crate::exchange;
 use crate::exit::Exit;
 
 use crate::state::Lock;
@@ -27,6 +29,7 @@ pub fn run(context: &Context<'_>) -> Answer {
         .filter(|row| inbox::to_mend(row).exists())
         .collect();
     let waiting = store.open_drops()?;
+    let unready = exchange::waiting(&config, &RealDisk, &store)?;
     let open = problems.iter().filter(|known| !known.accepted).count() as u64;
     let daemon = Lock::holder(&config.state);
     let mut text = String::new();
@@ -94,6 +97,9 @@ pub fn run(context: &Context<'_>) -> Answer {
     for row in &waiting {
         let _ = writeln!(text, "Waiting:   {}", shown_path(&inbox::dropped(row)));
     }
+    for (table, waits) in &unready {
+        let _ = writeln!(text, "Waiting:   {table}: {waits}");
+    }
     for halt in &halts {
         let approved = if halt.approved_at.is_some() {
             ", approved for the next pass"
@@ -124,6 +130,10 @@ pub fn run(context: &Context<'_>) -> Answer {
             "drop": row.id,
             "file": shown_path(&inbox::to_mend(row)),
             "reason": shown_path(&inbox::reason(row)),
+        })).collect::<Vec<_>>(),
+        "not_complete": unready.iter().map(|(table, waits)| json!({
+            "table": table.name(),
+            "waits": waits,
         })).collect::<Vec<_>>(),
         "waiting": waiting.iter().map(|row| shown_path(&inbox::dropped(row))).collect::<Vec<_>>(),
     }));

@@ -65,13 +65,22 @@ pub struct Found {
     pub marker: Option<PathBuf>,
 }
 
+/// A file that is not complete yet.
+#[derive(Clone, Debug)]
+pub struct Unready {
+    /// Where it stands.
+    pub path: PathBuf,
+    /// What it waits for, as a sentence that names it.
+    pub waits: String,
+}
+
 /// What an inbox holds for one table.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
     /// Files that may be read.
     pub found: Vec<Found>,
     /// Files that are not complete yet.
-    pub unready: Vec<PathBuf>,
+    pub unready: Vec<Unready>,
     /// The lowest number or time in their names.
     pub incomplete: Option<u64>,
     /// What is to be said of others.
@@ -198,24 +207,34 @@ impl<'c> Inbox<'c> {
         let marker = path.with_file_name(self.arrival.marker_of(name));
         let named = manifests
             .iter()
-            .find_map(|(_, manifest)| Some((manifest, manifest.of(name)?)));
-        let is_ready = match (self.arrival.ready, named) {
-            (_, Some((manifest, _))) => is_complete(manifest, &self.folder, disk)?,
-            (Ready::Marker, None) => disk.identity(&marker)?.is_some(),
-            (Ready::Manifest, None) => false,
-            (Ready::Settled | Ready::Closed, None) => looks.is_settled(path, &identity),
+            .find_map(|(at, manifest)| Some((at, manifest, manifest.of(name)?)));
+        let waits = match (self.arrival.ready, named) {
+            (_, Some((at, manifest, _))) => lacking(manifest, at, &self.folder, disk)?
+                .map(|lacks| format!("{name} waits: {lacks}")),
+            (Ready::Marker, None) => match disk.identity(&marker)? {
+                Some(_) => None,
+                None => Some(waits_for_marker(name, &marker)),
+            },
+            (Ready::Manifest, None) => Some(format!("{name} waits for a manifest that names it")),
+            (Ready::Settled | Ready::Closed, None) => match looks.is_settled(path, &identity) {
+                true => None,
+                false => Some(format!("{name} waits until nothing changes in it any more")),
+            },
         };
         let in_name = self
             .sequence
             .as_ref()
             .and_then(|pattern| number(pattern, path));
-        if !is_ready {
-            listing.unready.push(path.to_owned());
+        if let Some(waits) = waits {
+            listing.unready.push(Unready {
+                path: path.to_owned(),
+                waits,
+            });
             let lowest = listing.incomplete.into_iter().chain(in_name).min();
             listing.incomplete = lowest;
             return Ok(());
         }
-        let named: Option<&Named> = named.map(|(_, named)| named);
+        let named: Option<&Named> = named.map(|(.., named)| named);
         let is_delta = named.and_then(Named::contents) == Some(Contents::Delta);
         listing.found.push(Found {
             candidate: Candidate {
@@ -297,17 +316,32 @@ impl<'c> Inbox<'c> {
     }
 }
 
-/// Whether all files of a set have come, each with the bytes that it must have.
-fn is_complete(manifest: &Manifest, folder: &Path, disk: &dyn Disk) -> io::Result<bool> {
-    for named in &manifest.files {
-        let Some(identity) = disk.identity(&folder.join(&named.name))? else {
-            return Ok(false);
+/// What a set still lacks, as a sentence: a file that has not come, or the bytes that one must have. `at` is where its manifest stands.
+fn lacking(
+    manifest: &Manifest,
+    at: &Path,
+    folder: &Path,
+    disk: &dyn Disk,
+) -> io::Result<Option<String>> {
+    let at = at.file_name().unwrap_or_default().to_string_lossy();
+    for Named { name, size, .. } in &manifest.files {
+        let lacks = match (disk.identity(&folder.join(name))?, size) {
+            (None, _) => format!("{at} names {name}, which has not come"),
+            (Some(identity), Some(size)) if identity.size != *size => {
+                let bytes = identity.size;
+                format!("{at} says that {name} has {size} bytes, and it has {bytes}")
+            }
+            (Some(_), _) => continue,
         };
-        if named.size.is_some_and(|size| size != identity.size) {
-            return Ok(false);
-        }
+        return Ok(Some(lacks));
     }
-    Ok(true)
+    Ok(None)
+}
+
+/// What a file waits for where a marker is to tell that it is complete.
+pub fn waits_for_marker(name: &str, marker: &Path) -> String {
+    let marker = marker.file_name().unwrap_or_default().to_string_lossy();
+    format!("{name} waits for its marker {marker}")
 }
 
 /// Whether a folder is there: not an empty mount point whose share has gone away.

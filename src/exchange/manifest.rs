@@ -10,13 +10,15 @@ pub const ENDING: &str = "manifest.json";
 
 /// A set of files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Its files.
     pub files: Vec<Named>,
 }
 
-/// A file that a manifest names.
+/// A file that a manifest names. What it says under a key that is not known here would be held by nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Named {
     /// Its name in the manifest's folder.
     pub name: String,
@@ -92,5 +94,9 @@ mod tests {
         }
         assert!(Manifest::parse(b"{\"files\":[{\"name\":\"c\",\"contents\":\"half\"}]}").is_err());
         assert!(Manifest::parse(b"not json").is_err());
+        let misspelt = Manifest::parse(b"{\"files\":[{\"name\":\"c\",\"sise\":1}]}");
+        assert!(misspelt.is_err_and(|reason| {
+            reason.contains("unknown field `sise`, expected one of `name`, `size`")
+        }));
     }
 }

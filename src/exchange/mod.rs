@@ -17,4 +17,4 @@ pub mod round;
 mod watch;
 
 pub use folder::{AsItStands, Looks};
-pub use round::{Round, preview, round};
+pub use round::{Round, preview, round, waiting};

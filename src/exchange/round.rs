@@ -8,7 +8,7 @@ use tracing::info;
 
 use crate::config::exchange::is_requests_name;
 use crate::config::{Arrival, Config, Ready, TableConfig};
-use crate::disk::{Disk, Entry};
+use crate::disk::{Disk, Entry, Identity};
 use crate::model::{Lookup, Problem, Table};
 use crate::state::drops::{DropRow, Receipt, ReceiptRow, Standing};
 use crate::state::{StateError, Store};
@@ -19,7 +19,10 @@ use crate::sync::pass::{Effects, Outcome, PassError, Request, finish_last, recon
 use crate::sync::{inbox, requests};
 
 use super::arrival::{Fate, fates};
-use super::folder::{Found, Inbox, Listing, Looks, can_tell, is_online, rules, tables_with_drops};
+use super::folder::{
+    AsItStands, Found, Inbox, Listing, Looks, can_tell, is_online, rules, tables_with_drops,
+    waits_for_marker,
+};
 use super::{conflicts, mail, publish, retention};
 
 /// What a round did.
@@ -119,6 +122,7 @@ pub fn preview(
             .list(config, disk, &open, looks)
             .map_err(cannot_look(&inbox.folder))?;
         let choice = choose(table, &inbox, table_config, &listing, store)?;
+        intake.waiting.extend(first_waiting(table, &listing));
         intake.problems.extend(listing.problems);
         intake.problems.extend(choice.problems);
         if let Some((at, _)) = choice.read {
@@ -146,6 +150,66 @@ struct Taken {
     unready: Vec<PathBuf>,
     offline: Vec<PathBuf>,
     wait: Option<Duration>,
+}
+
+impl Taken {
+    fn note_unready(&mut self, listing: &mut Listing) {
+        let unready = listing.unready.drain(..);
+        self.unready.extend(unready.map(|unready| unready.path));
+    }
+}
+
+fn first_waiting(table: Table, listing: &Listing) -> Option<(Table, String)> {
+    Some((table, listing.unready.first()?.waits.clone()))
+}
+
+/// By table: what each file waits for that stands there and is not announced as complete.
+///
+/// # Errors
+/// Those of the state and of looking into the folders.
+pub fn waiting(
+    config: &Config,
+    disk: &dyn Disk,
+    store: &Store,
+) -> Result<Vec<(Table, String)>, PassError> {
+    let open = store.open_drops()?;
+    let mut waiting = Vec::new();
+    for (table, table_config) in tables_with_drops(config) {
+        let inbox = Inbox::of_table(table, table_config);
+        let listing = inbox
+            .list(config, disk, &open, &AsItStands)
+            .map_err(cannot_look(&inbox.folder))?;
+        let unready = listing.unready.into_iter();
+        waiting.extend(unready.map(|unready| (table, unready.waits)));
+    }
+    for (table, table_config) in config.exports().filter(|(_, config)| !config.arrival.drop) {
+        if let Ok(Located::Found { path, .. }) = locate(disk, table_config, None)
+            && let Ok(Some(identity)) = disk.identity(&path)
+            && let Some(marker) = lacking_marker(table_config, disk, &path, &identity)
+        {
+            let (_, name) = inbox::folder_and_name(&path);
+            waiting.push((table, waits_for_marker(&name, &marker)));
+        }
+    }
+    Ok(waiting)
+}
+
+/// The marker that a file which is no drop still lacks, where its table's files have one.
+fn lacking_marker(
+    config: &TableConfig,
+    disk: &dyn Disk,
+    path: &Path,
+    identity: &Identity,
+) -> Option<PathBuf> {
+    if config.arrival.ready != Ready::Marker {
+        return None;
+    }
+    let (_, name) = inbox::folder_and_name(path);
+    let marker = path.with_file_name(config.arrival.marker_of(&name));
+    let found = disk.identity(&marker).ok().flatten();
+    // A marker of the version before says nothing of this one.
+    let tells = found.is_some_and(|found| found.changed >= identity.modified);
+    (!tells).then_some(marker)
 }
 
 /// A claim is noted before it is made; one that a crash prevented is forgotten, and its file is found again where it was. One that was
@@ -282,8 +346,9 @@ fn take_tables(
             taken.offline.push(inbox.folder.clone());
             listing.problems.push(offline(&inbox));
         }
+        taken.intake.waiting.extend(first_waiting(table, &listing));
         taken.intake.problems.append(&mut listing.problems);
-        taken.unready.append(&mut listing.unready);
+        taken.note_unready(&mut listing);
         inboxes.push((table, table_config, inbox, listing));
     }
     let (waiting, wait) = waiting_for_others(config, looks, &inboxes);
@@ -366,13 +431,7 @@ fn unready_exports(config: &Config, disk: &dyn Disk, looks: &dyn Looks, taken: &
             continue;
         };
         let is_ready = match table_config.arrival.ready {
-            Ready::Marker => {
-                let (_, name) = inbox::folder_and_name(&path);
-                let marker = path.with_file_name(table_config.arrival.marker_of(&name));
-                let marker = disk.identity(&marker).ok().flatten();
-                // A marker of the version before says nothing of this one.
-                marker.is_some_and(|marker| marker.changed >= identity.modified)
-            }
+            Ready::Marker => lacking_marker(table_config, disk, &path, &identity).is_none(),
             _ => looks.is_settled(&path, &identity),
         };
         if !is_ready {
@@ -559,7 +618,7 @@ fn take_requests(
             continue;
         }
         taken.intake.problems.append(&mut listing.problems);
-        taken.unready.append(&mut listing.unready);
+        taken.note_unready(&mut listing);
         let mut order: Vec<usize> = (0..listing.found.len()).collect();
         order.sort_by_key(|at| {
             let candidate = &listing.found[*at].candidate;

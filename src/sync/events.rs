@@ -169,9 +169,9 @@ fn open(
     let (path, sequence) = match located {
         Ok(Located::Found { path, sequence }) => (path, sequence),
         // Other systems that did nothing may well export nothing.
-        Ok(Located::Missing | Located::Stale { .. }) => return Ok(Ok(None)),
-        Ok(Located::Ambiguous { count }) => {
-            let reason = format!("{count} files match, and nothing says which is the newest");
+        Ok(Located::Missing { .. } | Located::Stale { .. }) => return Ok(Ok(None)),
+        Ok(several @ Located::Ambiguous { .. }) => {
+            let reason = several.reason();
             let advice = "set `sequence` to the number or time in their names";
             return trouble("ambiguous-export", reason, advice);
         }

@@ -17,6 +17,8 @@ pub struct Intake {
     pub drops: BTreeMap<Table, Incoming>,
     /// Tables whose files are not complete yet: they say nothing in this pass.
     pub unready: BTreeSet<Table>,
+    /// By table with drops: what the first file that is not complete waits for, as a sentence that names it.
+    pub waiting: BTreeMap<Table, String>,
     /// Versions of files that were found complete: what is another one by the time it is read waits.
     pub complete: BTreeMap<PathBuf, Identity>,
     /// What is to be said of files that are not read.

@@ -8,6 +8,8 @@ use regex_lite::Regex;
 use crate::config::{TableConfig, glob};
 use crate::disk::Disk;
 
+use super::observe::shown_path;
+
 /// What was found for a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Located {
@@ -19,7 +21,10 @@ pub enum Located {
         sequence: Option<u64>,
     },
     /// There is none.
-    Missing,
+    Missing {
+        /// What there is instead, as a sentence.
+        reason: String,
+    },
     /// The newest is older than what was read last.
     Stale {
         /// Where.
@@ -34,12 +39,28 @@ pub enum Located {
     },
 }
 
+impl Located {
+    /// Why there is nothing to read, as a sentence; blank where there is.
+    pub fn reason(&self) -> String {
+        match self {
+            Located::Found { .. } => String::new(),
+            Located::Missing { reason } => reason.clone(),
+            Located::Stale { sequence, .. } => {
+                format!("it is older ({sequence}) than the one read last")
+            }
+            Located::Ambiguous { count } => {
+                format!("{count} files match, and nothing says which is the newest")
+            }
+        }
+    }
+}
+
 /// Finds a table's export; `last` is the sequence of the one read last.
 pub fn locate(disk: &dyn Disk, config: &TableConfig, last: Option<u64>) -> io::Result<Located> {
     let path = config.export_path();
     let candidates = match glob::pattern(&path) {
         None => match disk.identity(&path)? {
-            Some(_) => vec![path],
+            Some(_) => vec![path.clone()],
             None => Vec::new(),
         },
         Some((folder, name)) => disk
@@ -52,6 +73,9 @@ pub fn locate(disk: &dyn Disk, config: &TableConfig, last: Option<u64>) -> io::R
             })
             .collect(),
     };
+    let Some(one) = candidates.first().cloned() else {
+        return missing(disk, &path);
+    };
     let Some(sequence) = config
         .sequence
         .as_deref()
@@ -62,7 +86,6 @@ pub fn locate(disk: &dyn Disk, config: &TableConfig, last: Option<u64>) -> io::R
                 path,
                 sequence: None,
             },
-            Err(none) if none.is_empty() => Located::Missing,
             Err(several) => Located::Ambiguous {
                 count: several.len(),
             },
@@ -73,7 +96,12 @@ pub fn locate(disk: &dyn Disk, config: &TableConfig, last: Option<u64>) -> io::R
         .filter_map(|path| Some((number(&sequence, &path)?, path)))
         .max();
     Ok(match newest {
-        None => Located::Missing,
+        None => Located::Missing {
+            reason: format!(
+                "`sequence` ('{sequence}') finds no number in any name that matches, such as {}",
+                one.file_name().unwrap_or_default().to_string_lossy()
+            ),
+        },
         Some((sequence, path)) if last.is_some_and(|last| sequence < last) => {
             Located::Stale { path, sequence }
         }
@@ -84,6 +112,20 @@ pub fn locate(disk: &dyn Disk, config: &TableConfig, last: Option<u64>) -> io::R
     })
 }
 
+/// No file is there, and perhaps not even its folder.
+fn missing(disk: &dyn Disk, path: &Path) -> io::Result<Located> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let reason = match folder {
+        Some(folder) if disk.identity(folder)?.is_none() => {
+            format!("its folder {} does not exist", shown_path(folder))
+        }
+        _ => "there is no such file".to_owned(),
+    };
+    Ok(Located::Missing { reason })
+}
+
 /// A file whose path is known, if it is still there.
 pub fn present(disk: &dyn Disk, path: &Path, sequence: Option<u64>) -> io::Result<Located> {
     Ok(match disk.identity(path)? {
@@ -91,7 +133,7 @@ pub fn present(disk: &dyn Disk, path: &Path, sequence: Option<u64>) -> io::Resul
             path: path.to_owned(),
             sequence,
         },
-        None => Located::Missing,
+        None => return missing(disk, path),
     })
 }
 

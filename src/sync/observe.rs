@@ -251,6 +251,8 @@ pub struct Known {
     pub files: BTreeMap<Table, Incoming>,
     /// Tables whose files are not complete yet.
     pub unready: BTreeSet<Table>,
+    /// By table with drops: what the first file that is not complete waits for, as a sentence that names it.
+    pub waiting: BTreeMap<Table, String>,
     /// Versions of files that were found complete.
     pub complete: BTreeMap<PathBuf, Identity>,
 }
@@ -389,16 +391,21 @@ fn read(
             locate::present(disk, &file.path, file.sequence)
         }
         // A table with drops has no other files.
-        None if seen.config.arrival.drop => Ok(Located::Missing),
+        None if seen.config.arrival.drop => Ok(Located::Missing {
+            reason: match known.waiting.get(&table) {
+                Some(waits) => waits.clone(),
+                None => "no file of its name has come yet".to_owned(),
+            },
+        }),
         None => locate::locate(disk, seen.config, last),
     };
+    let reason = located.as_ref().map(Located::reason).unwrap_or_default();
     match located {
         Ok(Located::Found { path, sequence }) => {
             seen.path = path;
             seen.sequence = sequence;
         }
-        Ok(Located::Missing) => {
-            let reason = "there is no such file".to_owned();
+        Ok(Located::Missing { .. }) => {
             return Err(trouble(
                 &seen.path,
                 "missing-export",
@@ -406,8 +413,7 @@ fn read(
                 "nothing is deleted or blanked; see whether its system still exports",
             ));
         }
-        Ok(Located::Stale { path, sequence }) => {
-            let reason = format!("it is older ({sequence}) than the one read last");
+        Ok(Located::Stale { path, .. }) => {
             return Err(trouble(
                 &path,
                 "stale-export",
@@ -415,8 +421,7 @@ fn read(
                 "it is not read as news; a newer one will be",
             ));
         }
-        Ok(Located::Ambiguous { count }) => {
-            let reason = format!("{count} files match, and nothing says which is the newest");
+        Ok(Located::Ambiguous { .. }) => {
             return Err(trouble(
                 &seen.path,
                 "ambiguous-export",

@@ -338,6 +338,7 @@ pub(super) fn look<'c>(
         marks,
         files: intake::files(config, store, intake)?,
         unready: intake.unready.clone(),
+        waiting: intake.waiting.clone(),
         complete: intake.complete.clone(),
     };
     let size = |table: Table| {

@@ -56,7 +56,7 @@ fn of_kind(
     let file = shown_path(&of_table.export_path());
     let path = match locate(disk, of_table, None) {
         Ok(Located::Found { path, .. }) => path,
-        Ok(_) => return Err(format!("there is no {file} with the {table}")),
+        Ok(none) => return Err(format!("{file} with the {table}: {}", none.reason())),
         Err(error) => return Err(format!("{file} cannot be looked for: {error}")),
     };
     let (source, _) = disk
