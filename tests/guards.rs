@@ -28,12 +28,21 @@ fn rows(prefix: &str, count: usize, row: impl Fn(usize) -> String) -> String {
 
 /// Twenty couples in step.
 fn in_step() -> Exchange {
-    let exchange = Exchange::new(CONFIG);
-    let same = |no: usize| format!("Name {no},Rome,{no}");
+    let customers = format!("{HEAD}{}", rows("K", 20, same));
+    in_step_with(CONFIG, "customers.csv", &customers)
+}
+
+fn same(no: usize) -> String {
+    format!("Name {no},Rome,{no}")
+}
+
+/// Twenty couples whose customers stand in this file.
+fn in_step_with(config: &str, file: &str, customers: &str) -> Exchange {
+    let exchange = Exchange::new(config);
     exchange
-        .put("config.toml", format!("{SETUP}{CONFIG}"))
+        .put("config.toml", format!("{SETUP}{config}"))
         .put("contacts.csv", format!("{HEAD}{}", rows("C", 20, same)))
-        .put("customers.csv", format!("{HEAD}{}", rows("K", 20, same)))
+        .put(file, customers)
         .put(
             "relations.csv",
             format!(
@@ -265,6 +274,58 @@ fn a_missing_emptied_or_cut_export_deletes_and_blanks_nothing() {
             "{kind}"
         );
     }
+}
+
+/// What the customers of twenty couples become when their file is first `whole` and then `cut`.
+fn kinds_after(file: &str, whole: &str, cut: &str) -> Vec<String> {
+    let exchange = in_step_with(&CONFIG.replace("customers.csv", file), file, whole);
+    let relations = exchange.text("relations.csv");
+    exchange.put(file, cut);
+    let plan = exchange.summary().plan;
+    assert_eq!(exchange.text("relations.csv"), relations);
+    plan.problems
+        .into_iter()
+        .map(|problem| problem.kind)
+        .collect()
+}
+
+#[test]
+fn a_file_without_a_last_line_end_is_cut_where_its_last_record_lacks_cells() {
+    let whole = format!("{HEAD}{}", rows("K", 20, same));
+    let at = whole.find("K18,").expect("a row");
+    let cut = &whole[..at + "K18,Na".len()];
+    assert_eq!(
+        kinds_after("customers.csv", whole.trim_end(), cut),
+        ["cut-export"]
+    );
+    assert_eq!(kinds_after("customers.csv", &whole, cut), ["cut-export"]);
+}
+
+#[test]
+fn a_file_that_is_cut_at_its_first_reading_is_not_read() {
+    let exchange = Exchange::new(CONFIG);
+    exchange
+        .put("contacts.csv", format!("{HEAD}C1,Acme,Rome,1\n"))
+        .put("customers.csv", format!("{HEAD}K1,Acme,Rome,1\nK2,Be"))
+        .put(
+            "relations.csv",
+            "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,K1\n",
+        );
+    let problems = exchange.summary().plan.problems;
+    assert_eq!(problems[0].kind, "cut-export");
+}
+
+#[test]
+fn json_lines_that_had_a_last_line_end_are_cut_without_one() {
+    let line = |no| {
+        format!(
+            "{{\"No\":\"K{no}\",\"Name\":\"Name {no}\",\"City\":\"Rome\",\"Phone_No\":\"{no}\"}}\n"
+        )
+    };
+    let whole: String = (0..20).map(line).collect();
+    let cut: String = (0..19).map(line).collect();
+    let file = "customers.jsonl";
+    assert_eq!(kinds_after(file, &whole, cut.trim_end()), ["cut-export"]);
 }
 
 #[test]

@@ -26,6 +26,9 @@ use crate::model::{Form, Place, Problem, Row, Table};
 /// The kind of fault of a record whose file is no longer what was read.
 pub const CHANGED: &str = "changed";
 
+/// The kind of fault of a record that has not as many cells as there are columns.
+const RAGGED: &str = "ragged-row";
+
 /// Where a record stands in the working bytes, and what it looked like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordAt {
@@ -369,11 +372,21 @@ impl Export {
     /// Whether the last record has its line end; without it a file may still be in the middle of being written.
     pub fn ends_with_newline(&self) -> bool {
         match (&self.dialect.grammar, self.records.last()) {
-            (Grammar::Csv(_), Some(record)) => self.tail_start > record.end(),
-            (Grammar::Csv(_), None) => self.body_start > self.header.end,
-            // A JSON record is complete when its brackets are.
-            (Grammar::Json(_), _) => true,
+            // An array says itself where it ends.
+            (Grammar::Json(json), _) if json.shape != json::Shape::Lines => true,
+            (_, Some(record)) => self.tail_start > record.end(),
+            (_, None) => self.body_start > self.header.end,
         }
+    }
+
+    /// Whether the last record has not as many cells as there are columns; without its line end it is cut there. (JSON that is
+    /// cut in a record is refused.)
+    pub fn ends_with_a_ragged_row(&self) -> bool {
+        let last = self.records.len().checked_sub(1);
+        last.is_some_and(|at| {
+            let read = self.reader().read(at).map(|_| ());
+            read.is_err_and(|fault| fault.kind == RAGGED)
+        })
     }
 
     /// The place of a record, for problems.
@@ -637,7 +650,7 @@ impl Export {
                 if spans.len() != dialect.columns {
                     return Err(Fault {
                         at: 0,
-                        kind: "ragged-row",
+                        kind: RAGGED,
                         reason: format!(
                             "the row has {} cells where there are {} columns",
                             spans.len(),

@@ -523,16 +523,17 @@ fn read(
     }
     let digest = format!("{:032x}", export.digest);
     let is_news = memory.is_none_or(|memory| memory.digest != digest);
-    if is_news
-        && !export.ends_with_newline()
-        && memory.is_some_and(|memory| memory.ends_with_newline)
-    {
-        return Err(trouble(
-            &path,
-            "cut-export",
-            "its last record lacks the line end that it had before: it is cut short or still being written".to_owned(),
-            "the next pass reads it again",
-        ));
+    let cut = |how: &str| {
+        let reason = format!("its last record lacks {how}: it is cut short or still being written");
+        let advice = "the next pass reads it again";
+        Err(trouble(&path, "cut-export", reason, advice))
+    };
+    let has_open_end = is_news && !export.ends_with_newline();
+    if has_open_end && memory.is_some_and(|memory| memory.ends_with_newline) {
+        return cut("the line end that it had before");
+    }
+    if has_open_end && export.ends_with_a_ragged_row() {
+        return cut("cells and its line end");
     }
     if is_news
         || seen

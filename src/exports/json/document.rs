@@ -169,9 +169,10 @@ fn line(window: &[u8], at: usize, last: bool, depth: u32) -> Step {
             next: at + 1,
             breaks: None,
         },
+        // What else is in the line is the tail's: it has no end.
         None if last => Step::Record {
             span: start..end,
-            next: window.len(),
+            next: end,
             breaks: None,
         },
         None => Step::More,

@@ -214,8 +214,8 @@ pub const EXHIBITS: &[Exhibit] = &[
     Exhibit {
         name: "a cut file deletes what it no longer lists",
         file: "sync/observe.rs",
-        right: "&& !export.ends_with_newline()\n        && memory.is_some_and(|memory| memory.ends_with_newline)",
-        wrong: "&& !BUG && !export.ends_with_newline()\n        && memory.is_some_and(|memory| memory.ends_with_newline)",
+        right: "let has_open_end = is_news",
+        wrong: "let has_open_end = !BUG && is_news",
         layer: "histories",
         budget: "100",
     },
