@@ -556,6 +556,29 @@ mod tests {
     }
 
     #[test]
+    fn a_column_has_one_header_and_a_header_is_one_column() {
+        for (columns, wrong) in [
+            (
+                "\"Phone No.\" = \"Tel\"\n\"Mobile Phone No.\" = \"TEL\"\n",
+                "\"Phone No.\" and \"Mobile Phone No.\" have the same header",
+            ),
+            (
+                "\"City\" = \"Ort\"\n\"city\" = { length = 30 }\n",
+                "\"City\" is named twice",
+            ),
+            (
+                "\"Name\" = \"Kunde\"\n",
+                "\"Name\" and \"Relation: Customer No.\" have the same header",
+            ),
+        ] {
+            let found = errors(&format!(
+                "{SMALL}customer_no = \"Kunde\"\n[tables.contacts.columns]\n{columns}"
+            ));
+            assert!(found.iter().any(|error| error.contains(wrong)), "{found:?}");
+        }
+    }
+
+    #[test]
     fn what_is_logged_needs_its_templates_and_what_is_only_read_is_not_written() {
         let text = format!(
             "{SMALL}[tables.events]\nexport = \"e.csv\"\nwrite_back = \"out\"\ncontents = \"full\"\n\

@@ -247,6 +247,7 @@ fn read_table(
     }
     let mut pins = read_pins(reader, table);
     pins.columns.extend(read_relation_columns(reader, table));
+    refuse_doubles(reader, &pins.columns);
     reader.finish();
     Some(TableConfig {
         export: export?,
@@ -314,6 +315,30 @@ fn read_relation_columns(reader: &Reader<'_, '_>, table: Table) -> Vec<ColumnPin
             })
         })
         .collect()
+}
+
+/// A column has one header, and a header is one column: two would be written into the same cell.
+fn refuse_doubles(reader: &Reader<'_, '_>, pins: &[ColumnPin]) {
+    for (at, pin) in pins.iter().enumerate() {
+        let header = pin.header.as_deref().map(fold);
+        let before = pins[..at].iter().find(|before| {
+            let same = before.header.as_deref().map(fold) == header && header.is_some();
+            same || before.column == pin.column
+        });
+        match before {
+            Some(before) if before.column == pin.column => {
+                reader.error("columns", format!("{:?} is named twice", pin.column));
+            }
+            Some(before) => reader.error(
+                "columns",
+                format!(
+                    "{:?} and {:?} have the same header",
+                    before.column, pin.column
+                ),
+            ),
+            None => {}
+        }
+    }
 }
 
 fn is_pattern(reader: &Reader<'_, '_>, key: &str, pattern: &str, groups: usize) -> bool {

@@ -108,6 +108,17 @@ impl Columns {
                 }
             });
         }
+        for (column, position) in file.iter().enumerate() {
+            let first = file.iter().position(|other| other == position);
+            if let (Some(at), Some(first)) = (position, first.filter(|first| *first < column)) {
+                let defs = table.columns();
+                let both = format!("\"{}\" and \"{}\"", defs[first].name, defs[column].name);
+                return Err(Unmatched {
+                    reason: format!("{both} are both pinned to \"{}\"", names[*at]),
+                    advice: format!("correct [tables.{}.columns]", table.name()),
+                });
+            }
+        }
         let style = Style::of(&names);
         let columns = Columns {
             table,
@@ -320,6 +331,18 @@ mod tests {
         let (columns, problems) = matched(&["No."], &pin("Phone No.", "Telefon")).expect("a key");
         assert_eq!(columns.position(phone), None);
         assert_eq!(problems[0].kind, "missing-column");
+    }
+
+    #[test]
+    fn a_header_is_one_column() {
+        let mut twice = pin("Phone No.", "Tel");
+        twice.columns.extend(pin("Mobile Phone No.", "tel").columns);
+        let refused = matched(&["No.", "Tel"], &twice).expect_err("one cell for two columns");
+        assert!(
+            refused.reason.contains("\"Mobile Phone No.\""),
+            "{refused:?}"
+        );
+        assert!(matched(&["No.", "Tel", "tel"], &twice).is_ok());
     }
 
     #[test]
