@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use couplet::exports::grammar::Step;
 use couplet::exports::json::{self, JsonDialect, Shape};
-use couplet::exports::{Export, Settings};
+use couplet::exports::{Bounds, Export, Settings};
 use couplet::model::field::Form;
 use couplet::model::{Row, Table};
 use proptest::prelude::*;
@@ -383,6 +383,23 @@ const TABLES: [&str; 5] = [
     "bank_accounts",
     "contact_business_relations",
 ];
+
+#[test]
+fn a_first_record_that_is_longer_than_a_header_may_be_names_no_columns() {
+    let long = format!("[{{\"no\":\"K1\",\"name\":\"{}\"}}]", "x".repeat(300));
+    for (header, is_read) in [(256, false), (512, true)] {
+        let settings = Settings::within(Bounds {
+            header,
+            ..Bounds::default()
+        });
+        let source = Box::new(long.clone().into_bytes());
+        let table = Table::named("customers").expect("a table");
+        let read = Export::read(source, table, &settings, "customers.json", 7);
+        let told = read.map_or_else(|refusal| refusal.to_string(), |_| String::new());
+        assert_eq!(told.is_empty(), is_read, "{told}");
+        assert_eq!(told.contains("`limits.header`"), !is_read, "{told}");
+    }
+}
 
 fn cronus(company: &str, table: &str) -> (PathBuf, Vec<u8>) {
     let extension = if company == "dk" { "jsonl" } else { "json" };

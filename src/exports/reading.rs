@@ -152,15 +152,17 @@ impl Reading<'_> {
                 "the file has no header".to_owned(),
                 "pin `header = false` and name its columns if it has none".to_owned(),
             )),
-            Step::More => Err(Stop::At(
-                start as u64,
-                format!(
-                    "the header does not end within {} bytes",
-                    self.bounds.header
-                ),
-                "check `quote` and the file, or raise `limits.header`".to_owned(),
-            )),
+            Step::More => Err(self.no_header(start, "the header", "`quote` and the file")),
         }
+    }
+
+    /// What names the columns is longer than the bounds allow.
+    fn no_header(&self, at: usize, what: &str, suspect: &str) -> Stop {
+        Stop::At(
+            at as u64,
+            format!("{what} does not end within {} bytes", self.bounds.header),
+            format!("check {suspect}, or raise `limits.header`"),
+        )
     }
 
     /// The names of the columns, which for CSV also says how many there are.
@@ -211,7 +213,11 @@ impl Reading<'_> {
             Grammar::Json(json) => {
                 let mut names: Vec<String> = Vec::new();
                 let mut at = body_start;
-                while let Step::Record { span, next, .. } = json::step(json, self.head, at, whole) {
+                let after = loop {
+                    let step = json::step(json, self.head, at, whole);
+                    let Step::Record { span, next, .. } = step else {
+                        break step;
+                    };
                     let record = &self.head[span];
                     for member in json::members(record).unwrap_or_default() {
                         if let Ok(name) = json::text(&record[member.name])
@@ -224,8 +230,13 @@ impl Reading<'_> {
                         }
                     }
                     at = next;
+                };
+                match after {
+                    Step::More if names.is_empty() => {
+                        Err(self.no_header(at, "the first record", "the file"))
+                    }
+                    _ => Ok(names),
                 }
-                Ok(names)
             }
         }
     }
