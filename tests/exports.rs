@@ -275,6 +275,35 @@ fn a_ragged_row_is_left_out_and_keeps_its_key() {
 }
 
 #[test]
+fn the_rows_of_a_file_without_a_header_say_together_how_many_columns_there_are() {
+    let vendors = table("vendors");
+    let settings = Settings {
+        header: Some(false),
+        names: ["No.", "Name", "City"].map(str::to_owned).to_vec(),
+        ..Settings::default()
+    };
+    let sound = |rows: &str| {
+        let export = read(rows.as_bytes(), vendors, &settings).expect("an export");
+        (0..export.records.len())
+            .map(|at| export.record(at).is_ok())
+            .collect::<Vec<_>>()
+    };
+    let others = "2,B,Bern\n3,C,Oslo\n";
+    for first in ["1,Smith, John,Rome\n", "1,Smith\n"] {
+        assert_eq!(sound(&format!("{first}{others}")), [false, true, true]);
+        // The delimiter is as well seen in the others.
+        let all = format!("{first}{others}").replace(',', ";");
+        assert_eq!(sound(&all), [false, true, true]);
+    }
+    assert_eq!(sound("1,A,Rome,x\n2,B,Bern\n"), [false, true]);
+    assert_eq!(
+        sound("1,A,Rome,x\n2,B\n3,C\n4,D\n"),
+        [true, false, false, false]
+    );
+    assert!(read(b"1,A\n2,B\n", vendors, &settings).is_err());
+}
+
+#[test]
 fn a_reader_goes_on_after_a_record_that_it_cannot_read() {
     let contacts = table("contacts");
     let raw = b"No.,Type,Name\n1,person,\"A\"\"\"\n2,B\n3,dog,C\n4,,\n";

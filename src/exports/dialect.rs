@@ -1,5 +1,8 @@
 //! The dialect of a file: what is pinned, and for the rest what its first bytes show.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use regex_lite::Regex;
 
 use super::csv::{self, Absent, CellSpan, CsvDialect, Quoting};
@@ -232,7 +235,7 @@ fn csv_dialect(
     dialect.delimiter = settings
         .delimiter
         .or(named)
-        .unwrap_or_else(|| delimiter(&dialect, text, whole));
+        .unwrap_or_else(|| delimiter(&dialect, settings.names.len(), text, whole));
     let sample = Sample::of(&dialect, text, whole);
     if settings.delimiter.is_none()
         && let Some(several) = sample.longer_delimiter(dialect.delimiter)
@@ -247,7 +250,7 @@ fn csv_dialect(
         ));
     }
     dialect.newline = settings.newline.or(sample.newline).unwrap_or(Newline::Lf);
-    dialect.columns = sample.records.first().map_or(0, |(_, cells)| cells.len());
+    dialect.columns = sample.columns(&dialect, settings.names.len());
     dialect.quoting = sample.quoting(&dialect);
     Ok((dialect, body))
 }
@@ -276,14 +279,14 @@ fn next_line(head: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The delimiter under which the records agree best on the number of their cells.
-fn delimiter(dialect: &CsvDialect, text: &[u8], whole: bool) -> u8 {
+fn delimiter(dialect: &CsvDialect, named: usize, text: &[u8], whole: bool) -> u8 {
     let rate = |&delimiter: &u8| {
         let dialect = CsvDialect {
             delimiter,
             ..dialect.clone()
         };
         let sample = Sample::of(&dialect, text, whole);
-        let columns = sample.records.first().map_or(0, |(_, cells)| cells.len());
+        let columns = sample.columns(&dialect, named);
         let agreeing = sample
             .records
             .iter()
@@ -336,6 +339,23 @@ impl<'a> Sample<'a> {
             }
         }
         sample
+    }
+
+    /// How many columns there are: as many as the header has, or, where there is none, as most records do. Columns that are
+    /// named are there, if any record has so many.
+    fn columns(&self, dialect: &CsvDialect, named: usize) -> usize {
+        let mut counts = self.records.iter().map(|(_, cells)| cells.len());
+        if dialect.header {
+            return counts.next().unwrap_or(0);
+        }
+        let mut often: BTreeMap<usize, usize> = BTreeMap::new();
+        for count in counts {
+            *often.entry(count).or_default() += 1;
+        }
+        let most = often
+            .into_iter()
+            .max_by_key(|&(count, times)| (count >= named, times, Reverse(count)));
+        most.map_or(0, |(count, _)| count)
     }
 
     /// How each column is quoted: by the rows, or, where there are none, by the header.
