@@ -262,6 +262,37 @@ fn control_characters_say_that_the_pinned_page_is_wrong() {
 }
 
 #[test]
+fn a_file_is_taken_for_the_same_page_wherever_its_first_letter_beyond_ascii_falls() {
+    let raw = b"No.,Name\n0,A\n1,caf\xe9 fin\n2,B\n";
+    for window in 1..64 {
+        let settings = Settings::within(Bounds {
+            window,
+            ..Bounds::default()
+        });
+        let export = read(raw, table("vendors"), &settings).expect("an export");
+        assert_eq!(export.dialect.encoding.name(), "windows-1252", "{window}");
+    }
+}
+
+#[test]
+fn a_record_is_never_longer_than_its_limit() {
+    let vendors = table("vendors");
+    let within = |record| {
+        Settings::within(Bounds {
+            record,
+            ..Bounds::default()
+        })
+    };
+    let raw = format!("No.,Name\n1,{}\n2,B\n", "x".repeat(98));
+    let export = read(raw.as_bytes(), vendors, &within(100)).expect("an export");
+    let refusal = read(raw.as_bytes(), vendors, &within(99)).expect_err("too long");
+    assert!(refusal.to_string().contains("`limits.record`"), "{refusal}");
+    // Nor when it is known from the last version, which was read under another.
+    assert!(read_after(&export, raw.as_bytes(), &within(100)).is_ok());
+    assert!(read_after(&export, raw.as_bytes(), &within(99)).is_err());
+}
+
+#[test]
 fn a_ragged_row_is_left_out_and_keeps_its_key() {
     let raw = b"No.,Name,City\n1,A,X\n2,B\n3,\"C\",Z,Y\n4,D,W\n";
     let export = read(raw, table("customers"), &Settings::default()).expect("an export");

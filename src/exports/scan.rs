@@ -67,18 +67,18 @@ impl Body<'_> {
             line: u32::try_from(line).unwrap_or(u32::MAX),
             print,
         };
+        let measured = |record: &[u8], start: u64| match u32::try_from(record.len()) {
+            Ok(len) if record.len() <= bounds.record => Ok(len),
+            _ => Err(too_long(start, bounds.record)),
+        };
         let tail_start = loop {
             if let Some(expected) = &mut expected {
                 let bytes = window.bytes();
                 if let Some(known) = expected.known(bytes, at, &printer) {
                     let record = &bytes[at..known.end];
+                    let len = measured(record, window.start() + at as u64)?;
                     beyond_ascii = beyond_ascii || !record.is_ascii();
-                    records.push(place(
-                        window.start() + at as u64,
-                        record.len() as u32,
-                        line,
-                        known.print,
-                    ));
+                    records.push(place(window.start() + at as u64, len, line, known.print));
                     line += known.breaks + 1;
                     at = known.next;
                     expected.found(known.print);
@@ -99,8 +99,7 @@ impl Body<'_> {
                         beyond_ascii = true;
                     }
                     beyond_ascii |= whole.beyond_ascii;
-                    let len =
-                        u32::try_from(record.len()).map_err(|_| too_long(start, bounds.record))?;
+                    let len = measured(record, start)?;
                     if at < span.start {
                         let before = at.checked_sub(1).map(|before| bytes[before]);
                         line += csv::line_ends(&bytes[at..span.start], before);
@@ -217,7 +216,9 @@ impl<'c> Whole<'c> {
         match self.checker.whole(unproven) {
             Some(begun) if begun == 0 || !is_last => {
                 self.begun = begun;
-                self.beyond_ascii = true;
+                // What has only begun is no character yet.
+                let decoded = &unproven[..unproven.len() - begun];
+                self.beyond_ascii |= !decoded.is_ascii();
             }
             _ => {
                 self.begun = 0;
