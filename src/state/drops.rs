@@ -209,10 +209,10 @@ impl Store {
         self.drops_where("published = 1 AND claimed_at < ?1 ORDER BY id", &[time])
     }
 
-    /// The drop that a table was read from last.
+    /// The drop that a table was read from last. One that was claimed before another may have been read after it.
     pub fn last_read_drop(&self, table: &str) -> Result<Option<DropRow>, StateError> {
         let condition = "table_name = ?1 AND json_extract(receipt, '$.standing') IN ('accepted', 'partly') \
-                         ORDER BY id DESC LIMIT 1";
+                         ORDER BY pass DESC, id DESC LIMIT 1";
         Ok(self.drops_where(condition, &[table])?.pop())
     }
 
