@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::fs;
+
 use support::Exchange;
 
 /// Contacts and customers are dropped; a record that is missing from them takes its relation along.
@@ -58,6 +60,10 @@ fn exchange(config: &str) -> Exchange {
     exchange
 }
 
+fn answer(exchange: &Exchange, path: &str) -> serde_json::Value {
+    serde_json::from_slice(&exchange.bytes(path)).expect("JSON")
+}
+
 /// Lets the plan through that was just halted.
 fn approve(exchange: &Exchange, said: &str) {
     let (_, advised) = said.split_once("couplet approve ").expect("advice");
@@ -80,4 +86,41 @@ fn a_late_delta_that_was_read_before_a_claimed_one_is_not_read_again_after_it() 
     // Nothing has come since, so nothing is news.
     exchange.run(&["reconcile"]);
     assert!(!exchange.path("erp/updates/customers_000004.csv").exists());
+}
+
+/// Has the share of the contacts go away, so that its empty mount point stands there during a pass, and come back.
+fn pass_without_contacts(exchange: &Exchange) {
+    fs::rename(exchange.path("crm"), exchange.path("away")).expect("gone away");
+    fs::create_dir(exchange.path("crm")).expect("a mount point");
+    exchange.run(&["reconcile"]);
+    fs::remove_dir(exchange.path("crm")).expect("nothing was put there");
+    fs::rename(exchange.path("away"), exchange.path("crm")).expect("come back");
+}
+
+#[test]
+fn a_claimed_drop_is_not_forgotten_while_its_mount_point_is_empty() {
+    let exchange = exchange(CONFIG);
+    exchange.put("crm/contacts_2.csv", rows('C', 20, "Oslo"));
+    assert_eq!(exchange.run(&["reconcile"]).code, 4, "claimed, and halted");
+    pass_without_contacts(&exchange);
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 4, "it still waits: {ran:?}");
+}
+
+#[test]
+fn an_answer_that_could_not_be_written_is_owed_wherever_its_drop_is_by_now() {
+    let exchange = exchange(CONFIG);
+    fs::remove_dir_all(exchange.path("crm/answers")).expect("removed");
+    exchange.put("crm/answers", "no folder").put(
+        "crm/contacts_2.csv",
+        rows('C', 20, "Rome") + "C21,Name 21,Pisa\n",
+    );
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    pass_without_contacts(&exchange);
+    fs::remove_file(exchange.path("crm/answers")).expect("removed");
+    fs::remove_dir_all(exchange.path("crm/done")).expect("removed");
+    exchange.run(&["reconcile"]);
+    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    assert_eq!(answer["classes"]["new"], 1, "{answer}");
 }

@@ -353,9 +353,13 @@ pub fn is_online(folder: &Path, run: &Run, disk: &dyn Disk) -> bool {
     }
 }
 
-/// Whether the folder is there into which a drop came. While it is not, nobody can say what became of the drop.
+/// Whether the folder is there into which a drop came: it holds the drop, or at least the folder for claimed ones, which an empty
+/// mount point does not. While it is not, nobody can say what became of the drop.
 pub fn can_tell(row: &DropRow, run: &Run, disk: &dyn Disk) -> bool {
-    is_online(Path::new(&row.inbox), run, disk)
+    let inbox = Path::new(&row.inbox);
+    let stands = |path: &Path| disk.identity(path).is_ok_and(|identity| identity.is_some());
+    is_online(inbox, run, disk)
+        && (stands(&inbox.join(inbox::WORK)) || stands(&inbox::dropped(row)))
 }
 
 /// What is known of a table's files, for the decision which is read.

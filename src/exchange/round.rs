@@ -225,7 +225,11 @@ fn settle_claims(config: &Config, store: &Store, disk: &dyn Disk) -> Result<(), 
         let (claimed, dropped) = (inbox::claimed(&row), inbox::dropped(&row));
         let is_claimed = stands(&claimed)?;
         if !is_claimed && !stands(&inbox::archived(&row))? {
-            store.forget_drop(row.id)?;
+            // What a pass found out about a drop is owed to its sender, wherever the drop is by now.
+            let is_owed = row.receipt.is_some() && (row.pass.is_some() || !stands(&dropped)?);
+            if !is_owed {
+                store.forget_drop(row.id)?;
+            }
             continue;
         }
         if is_claimed {
