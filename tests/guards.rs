@@ -145,6 +145,33 @@ fn an_approved_plan_is_halted_again_when_an_export_has_changed() {
 }
 
 #[test]
+fn a_halt_and_its_approval_end_with_a_pass_that_is_not_halted() {
+    let exchange = in_step();
+    let good = exchange.text("customers.csv");
+    let name = |no: usize| format!("Name {no},Rome,{no}");
+    let bad = format!("{HEAD}{}", rows("K", 15, name));
+    exchange.put("customers.csv", &bad);
+    let (id, _) = halted(&exchange);
+    assert_eq!(couplet(&exchange, &["approve", &id]).0, 0);
+    exchange.put("customers.csv", &good);
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+    let (code, text) = couplet(&exchange, &["status"]);
+    assert!(code == 0 && !text.contains("Halted"), "{text}");
+    let refused = exchange.run(&["approve", &id]);
+    assert!(
+        refused.code == 1 && refused.err.contains("it is void"),
+        "{refused:?}"
+    );
+    exchange.put("customers.csv", &bad);
+    let (again, guards) = halted(&exchange);
+    assert_eq!(guards, ["deletes"], "the approval was for that time");
+    exchange.put("customers.csv", format!("{HEAD}{}", rows("K", 14, name)));
+    let (other, _) = halted(&exchange);
+    let (_, text) = couplet(&exchange, &["status"]);
+    assert!(text.contains(&other) && !text.contains(&again), "{text}");
+}
+
+#[test]
 fn mass_changes_and_mass_blanking_are_halted() {
     let exchange = in_step();
     exchange.put(

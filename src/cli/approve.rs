@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::exit::Exit;
+use crate::state::queries::HaltedPlan;
 
 use super::{Answer, Context, Failure};
 
@@ -23,20 +24,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     let config = context.config()?;
     let store = context.store(&config)?;
     let halts = store.halts()?;
-    let Some(halted) = halts
-        .iter()
-        .find(|halted| halted.id.eq_ignore_ascii_case(&args.halt))
-    else {
-        let known: Vec<&str> = halts.iter().map(|halted| halted.id.as_str()).collect();
-        let known = if known.is_empty() {
-            "no plan is halted".to_owned()
-        } else {
-            format!("halted: {}", known.join(", "))
-        };
-        return Err(Failure::Refused(format!(
-            "there is no halt {}; {known}",
-            args.halt
-        )));
+    let is_it = |halted: &&HaltedPlan| halted.id.eq_ignore_ascii_case(&args.halt);
+    let Some(halted) = halts.iter().find(is_it) else {
+        return Err(no_halt(&args.halt, &halts));
     };
     let mut text = String::new();
     let _ = writeln!(text, "Plan {}, halted {}:", halted.id, halted.at);
@@ -55,10 +45,11 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
             .describe(if context.verbose { usize::MAX } else { 20 })
     );
     if !args.show {
-        store.approve(
-            &halted.id,
-            &jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string(),
-        )?;
+        let at = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        // A pass may have ended the halt meanwhile.
+        if !store.approve(&halted.id, &at)? {
+            return Err(no_halt(&halted.id, &store.halts()?));
+        }
         let _ = writeln!(
             text,
             "\nApproved: the next pass carries out exactly this plan. If an export changes before, it is halted again."
@@ -69,4 +60,15 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
         .out
         .json(&json!({ "halt": halted.id, "approved": !args.show, "plan": halted.plan }));
     Ok(Exit::Done)
+}
+
+fn no_halt(asked: &str, halts: &[HaltedPlan]) -> Failure {
+    let known: Vec<&str> = halts.iter().map(|halted| halted.id.as_str()).collect();
+    let known = match known.as_slice() {
+        [] => "no plan is halted".to_owned(),
+        known => format!("halted: {}", known.join(", ")),
+    };
+    Failure::Refused(format!(
+        "there is no halt {asked}, or it is void: a halt ends with the next pass that finds something else; {known}"
+    ))
 }

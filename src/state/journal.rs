@@ -139,9 +139,7 @@ impl Store {
                 .execute([])?,
         };
         receive(db, &memory.receipts, Some(memory.pass))?;
-        if memory.approved.is_some() || !memory.tables.is_empty() {
-            db.prepare_cached("DELETE FROM halts")?.execute([])?;
-        }
+        db.prepare_cached("DELETE FROM halts")?.execute([])?;
         for row in &memory.tables {
             forget_answered(db, &row.table, row.exports.saturating_sub(ECHO_EXPORTS))?;
         }
@@ -798,20 +796,28 @@ mod tests {
     }
 
     #[test]
-    fn a_halt_stays_until_a_plan_is_approved_or_tables_are_remembered() {
-        let approved = Memory {
-            approved: Some("H1".to_owned()),
-            ..Memory::default()
-        };
+    fn a_halt_ends_with_any_pass_that_is_remembered_and_with_the_halt_of_another_plan() {
         let with_tables = Memory {
             tables: vec![TableMemory::default()],
             ..Memory::default()
         };
-        for (memory, left) in [(Memory::default(), 1), (approved, 0), (with_tables, 0)] {
+        for memory in [Memory::default(), with_tables] {
             let (_folder, mut store) = store();
-            store.keep_halt(&Plan::default(), "now").expect("halted");
+            let first = store.keep_halt(&Plan::default(), "now").expect("halted");
+            assert!(store.approve(&first, "now").expect("approved"));
+            let other = Plan {
+                after_pass: 1,
+                ..Plan::default()
+            };
+            let second = store.keep_halt(&other, "then").expect("halted");
+            let halts = store.halts().expect("halts");
+            assert_eq!(
+                halts.iter().map(|halt| &halt.id).collect::<Vec<_>>(),
+                [&second]
+            );
+            assert!(!store.approve(&first, "then").expect("it is void"));
             remember(&mut store, memory);
-            assert_eq!(store.halts().expect("halts").len(), left);
+            assert!(store.halts().expect("halts").is_empty());
         }
     }
 

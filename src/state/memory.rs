@@ -304,8 +304,6 @@ pub struct Memory<'p> {
     /// What became of the drops that it read.
     #[serde(default)]
     pub receipts: Vec<ReceiptRow>,
-    /// The approved halt that let the pass through.
-    pub approved: Option<String>,
     /// What every table looks like after the pass, as JSON, where it leaves nothing open.
     #[serde(default)]
     pub quiet: Option<String>,

@@ -689,14 +689,23 @@ impl Store {
         })
     }
 
-    /// Keeps a halted plan until it is approved or the inputs change.
+    /// Keeps the plan that halted the last pass; a plan that was halted before it, or let through, is void.
     pub fn keep_halt(&self, plan: &Plan, at: &str) -> Result<String, StateError> {
         let id = plan.halt_id();
         self.db.execute(
             "INSERT OR IGNORE INTO halts(id, digest, plan, at) VALUES(?1, ?2, ?3, ?4)",
             params![id, plan.digest(), serde_json::to_string(plan)?, at],
         )?;
+        self.db.execute("DELETE FROM halts WHERE id <> ?1", [&id])?;
         Ok(id)
+    }
+
+    /// Makes void what was halted, and let through, before a pass that no guard halted. A state that holds nothing of it is not written.
+    pub fn end_halts(&self) -> Result<(), StateError> {
+        if !self.halts()?.is_empty() {
+            self.db.execute("DELETE FROM halts", [])?;
+        }
+        Ok(())
     }
 
     /// The halted plans.
@@ -734,13 +743,13 @@ impl Store {
     }
 
     /// Whether a plan was let through.
-    pub fn approved(&self, digest: &str) -> Result<Option<String>, StateError> {
-        let query = "SELECT id FROM halts WHERE digest = ?1 AND approved_at IS NOT NULL";
+    pub fn is_approved(&self, digest: &str) -> Result<bool, StateError> {
+        let query =
+            "SELECT EXISTS(SELECT 1 FROM halts WHERE digest = ?1 AND approved_at IS NOT NULL)";
         Ok(self
             .db
             .prepare_cached(query)?
-            .query_row([digest], |row| row.get(0))
-            .optional()?)
+            .query_row([digest], |row| row.get(0))?)
     }
 
     /// Records that disappeared from full exports and did not come back.

@@ -219,7 +219,13 @@ pub fn reconcile_with(
     let mut overtaken = PathBuf::new();
     for _ in 0..ATTEMPTS {
         match attempt(config, effects, store, &asked, recovered)? {
-            Attempt::Ended(outcome) => return Ok(*outcome),
+            Attempt::Ended(outcome) => {
+                // An approval is for the exports that were halted: if they come back after a pass that saw others, they are halted again.
+                if let Outcome::InStep(_) | Outcome::Done(_) = *outcome {
+                    store.end_halts()?;
+                }
+                return Ok(*outcome);
+            }
             Attempt::Overtaken(path) => overtaken = path,
         }
     }
@@ -621,19 +627,14 @@ fn attempt(
             return ended(Outcome::Outdated { reasons });
         }
     }
-    if !summary.plan.halts.is_empty() {
-        match store.approved(&summary.plan.digest())? {
-            Some(id) => decided.memory.approved = Some(id),
-            None => {
-                let id = store.keep_halt(&summary.plan, &stamp(clock))?;
-                info!(
-                    halt = id,
-                    guards = summary.plan.halts.len(),
-                    "a guard refused the pass; nothing was written"
-                );
-                return ended(Outcome::Halted { id, summary });
-            }
-        }
+    if !summary.plan.halts.is_empty() && !store.is_approved(&summary.plan.digest())? {
+        let id = store.keep_halt(&summary.plan, &stamp(clock))?;
+        info!(
+            halt = id,
+            guards = summary.plan.halts.len(),
+            "a guard refused the pass; nothing was written"
+        );
+        return ended(Outcome::Halted { id, summary });
     }
     let known: BTreeSet<String> = known.into_iter().map(|known| known.id).collect();
     let digests_changed = tables.iter().flatten().any(Seen::is_changed);
