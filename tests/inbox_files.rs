@@ -198,6 +198,30 @@ fn a_stale_decision_is_refused_with_its_reason() {
 }
 
 #[test]
+fn a_decision_is_refused_when_the_same_pass_sees_that_a_side_has_changed_or_joined_the_other() {
+    for (contact, left) in [("9", 1), ("8", 0)] {
+        let exchange = in_conflict();
+        exchange
+            .put("exchange/conflicts.csv", decided(&exchange, "contact"))
+            .put(
+                "contacts.csv",
+                format!("No.,Name,Phone No.\r\nC1,Acme,{contact}\r\nC2,Beta,2\r\n"),
+            );
+        exchange.run(&["reconcile"]);
+        let answer = exchange.text("exchange/answers/conflicts.csv.answer.csv");
+        assert!(
+            answer.starts_with("Status,Rows,Line,Key,Reason\r\nrejected,1,")
+                && answer.contains("a side shows something else now"),
+            "{answer}"
+        );
+        let rows = inbox(&exchange);
+        assert_eq!(rows.len(), left);
+        assert!(rows.iter().all(|row| row["Decision"].is_empty()));
+        assert!(exchange.text("customers.csv").contains("10,Acme,8"));
+    }
+}
+
+#[test]
 fn a_file_without_decisions_decides_nothing_and_words_that_nobody_understands_are_answered() {
     let exchange = in_conflict();
     exchange.put(

@@ -101,6 +101,7 @@ pub fn apply(
         unsaid: _,
         memory,
         plan: _,
+        stale: _,
     } = decided;
     let mut memory = Memory {
         conflicts: Cow::Borrowed(&plan.conflicts),

@@ -50,6 +50,8 @@ pub struct Decided {
     pub dropped: BTreeMap<Table, BTreeSet<usize>>,
     /// A file that changed while it was read: the pass must be planned again.
     pub overtaken: Option<PathBuf>,
+    /// What persons decided on something that is not so any more: contact and field.
+    pub stale: BTreeSet<(String, String)>,
     /// Problems that its plan counts and does not name.
     pub unsaid: Unsaid,
     /// What will be remembered; tables are added when it is carried out.
@@ -93,6 +95,7 @@ impl Decided {
             self.rebased.entry(table).or_default().extend(rebased);
         }
         self.newborn.extend(further.newborn);
+        self.stale.extend(further.stale);
         self.plan.changes.extend(further.plan.changes);
         self.plan.conflicts.extend(further.plan.conflicts);
         self.plan.debts.extend(further.plan.debts);

@@ -81,6 +81,13 @@ pub fn version(open: &OpenConflict) -> String {
     format!("V{}", open.conflict.print())
 }
 
+/// Why nothing is decided of a conflict that is not what its row says.
+pub(super) fn changed(id: &str) -> String {
+    format!(
+        "conflict {id} has changed since this row was written: a side shows something else now. Look at it again"
+    )
+}
+
 /// What a row decides: the conflict and the value.
 ///
 /// # Errors
@@ -102,11 +109,7 @@ pub fn decision(
     };
     let open = conflicts.swap_remove(found);
     if !row.version.is_empty() && !row.version.eq_ignore_ascii_case(&version(&open)) {
-        let reason = format!(
-            "conflict {} has changed since this row was written: a side shows something else now. Look at it again",
-            open.id
-        );
-        return Ok(Err(reason));
+        return Ok(Err(changed(&open.id)));
     }
     let typed = row.decision.trim();
     let lower = typed.to_lowercase();

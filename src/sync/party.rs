@@ -170,8 +170,8 @@ pub(super) fn decide_party<'w>(
     let limit = world.config.merge.in_flight_limit;
     let mut merged = merge(&party, &rules, limit);
     if is_pending {
-        for (field, value, print) in world.pending.decided(&known_as) {
-            let Some(field) = FieldId::named(field) else {
+        for (name, value, print) in world.pending.decided(&known_as) {
+            let Some(field) = FieldId::named(name) else {
                 continue;
             };
             let fresh = merged.fields.iter().find(|merge| merge.field == field);
@@ -184,6 +184,8 @@ pub(super) fn decide_party<'w>(
                 .map(|conflict| conflict.print());
             if about.as_ref() == Some(print) {
                 party.decided.insert(field, value.clone());
+            } else {
+                decided.stale.insert((known_as.clone(), name.clone()));
             }
         }
         if !party.decided.is_empty() {
@@ -288,6 +290,9 @@ fn end<'w>(
 ) -> Result<(), StateError> {
     let no = hub.no.as_str();
     looked_at(world, no, decided);
+    let waiting = world.pending.decided(no).iter();
+    let waiting = waiting.map(|(field, ..)| (no.to_owned(), field.clone()));
+    decided.stale.extend(waiting);
     note_carried_away(no, hub, decided);
     decided
         .memory

@@ -12,7 +12,7 @@ use crate::merge::Plan;
 use crate::model::{Problem, Table};
 use crate::state::drops::ReceiptRow;
 use crate::state::memory::{Mark, MarkRow, Memory};
-use crate::state::queries::KnownProblem;
+use crate::state::queries::{KnownProblem, OpenConflict};
 use crate::state::{Lock, StateError, Store};
 
 use super::affected::affected;
@@ -254,7 +254,7 @@ pub fn finish_last(
 struct AskedFor {
     request: Request,
     /// What became of the rows that decide.
-    decided: Vec<Result<String, String>>,
+    decided: Vec<Result<OpenConflict, String>>,
     /// How many orders come before those of the rows.
     before_rows: usize,
 }
@@ -272,9 +272,9 @@ fn asked(request: &Request, store: &Store, at: &str) -> Result<AskedFor, StateEr
 }
 
 impl AskedFor {
-    fn answers(&self, outcomes: &[OrderOutcome]) -> Vec<RowAnswer> {
+    fn answers(&self, outcomes: &[OrderOutcome], decided: &Decided) -> Vec<RowAnswer> {
         let of_rows = outcomes.get(self.before_rows..).unwrap_or_default();
-        requests::answers(&self.request.rows, &self.decided, of_rows)
+        requests::answers(&self.request.rows, &self.decided, &decided.stale, of_rows)
     }
 }
 
@@ -302,7 +302,7 @@ fn dry_run(
         return Ok(Outcome::Refused { reasons });
     }
     let mut summary = view.summary(&store.problems()?);
-    summary.rows = asked.answers(&summary.outcomes);
+    summary.rows = asked.answers(&summary.outcomes, &view.decided);
     Ok(Outcome::DryRun(summary))
 }
 
@@ -612,7 +612,7 @@ fn attempt(
     let known = store.problems()?;
     let mut summary = view.summary(&known);
     summary.recovered = recovered;
-    summary.rows = asked.answers(&summary.outcomes);
+    summary.rows = asked.answers(&summary.outcomes, &view.decided);
     let View {
         tables,
         couplings: _,

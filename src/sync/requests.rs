@@ -1,5 +1,6 @@
 //! A requests file: rows of CSV or JSON that ask for what the commands do (`product.md` §3).
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -9,10 +10,11 @@ use crate::model::document::DocumentKind;
 use crate::model::{Flag, Form, InteractionLogEntry, Kind, Lookup, Table, form};
 
 use crate::state::drops::{Receipt, RowClass, RowNote, Standing};
+use crate::state::queries::OpenConflict;
 use crate::state::{StateError, Store};
 
 use super::arrange::{Answer, OrderOutcome};
-use super::decisions::{self, Resolution};
+use super::decisions::{self, Resolution, changed};
 use super::observe::shown_path;
 use super::orders::{Amendment, DocumentOrder, Manual, Master, Order, TemplateChoice};
 
@@ -150,7 +152,7 @@ pub fn decide(
     rows: &[RequestRow],
     at: &str,
     dry_run: bool,
-) -> Result<Vec<Result<String, String>>, StateError> {
+) -> Result<Vec<Result<OpenConflict, String>>, StateError> {
     let resolutions = rows.iter().filter_map(|row| match &row.asked {
         Ok(Asked::Resolve(resolution)) => Some(resolution),
         _ => None,
@@ -162,20 +164,19 @@ pub fn decide(
                 if !dry_run {
                     store.decide(&open, &value, at)?;
                 }
-                Ok(format!(
-                    "conflict {} on {} is decided",
-                    open.id, open.conflict.field
-                ))
+                Ok(open)
             }
         })
     });
     decided.collect()
 }
 
-/// What became of each row, given what became of its decisions and of its orders.
+/// What became of each row, given what became of its decisions and of its orders. The pass found those decisions `stale`, by contact
+/// and field, that are about something else than it sees.
 pub fn answers(
     rows: &[RequestRow],
-    decided: &[Result<String, String>],
+    decided: &[Result<OpenConflict, String>],
+    stale: &BTreeSet<(String, String)>,
     outcomes: &[OrderOutcome],
 ) -> Vec<RowAnswer> {
     let (mut decided, mut outcomes) = (decided.iter(), outcomes.iter());
@@ -185,7 +186,16 @@ pub fn answers(
             Err(reason) => (RowClass::Refused, format!("not understood: {reason}")),
             Ok(Asked::Nothing) => (RowClass::Blank, "nothing is decided yet".to_owned()),
             Ok(Asked::Resolve(_)) => match decided.next() {
-                Some(Ok(did)) => (RowClass::Done, format!("done: {did}")),
+                Some(Ok(OpenConflict { id, conflict, .. })) => {
+                    let about = (conflict.contact.clone(), conflict.field.clone());
+                    match stale.contains(&about) {
+                        true => (RowClass::Refused, format!("refused: {}", changed(id))),
+                        false => {
+                            let did = format!("conflict {id} on {} is decided", conflict.field);
+                            (RowClass::Done, format!("done: {did}"))
+                        }
+                    }
+                }
                 Some(Err(reason)) => (RowClass::Refused, format!("refused: {reason}")),
                 None => (
                     RowClass::Refused,
