@@ -222,6 +222,7 @@ pub fn couple(
         return Ok(couplings);
     };
     let Some(export) = &relations.export else {
+        couplings.links = without_disputed(tables, arranged, relations, &couplings).map(Arc::new);
         couplings.count = couplings.in_force(Some(relations)).count();
         return Ok(couplings);
     };
@@ -275,6 +276,30 @@ pub fn couple(
     Ok(couplings)
 }
 
+/// What silent relations refer to, where a number is disputed: whoever got it is coupled with nobody, whatever relations said
+/// before.
+fn without_disputed(
+    tables: &[Option<Seen<'_>>],
+    arranged: &Arranged,
+    relations: &Seen<'_>,
+    couplings: &Couplings,
+) -> Option<Vec<[u64; 2]>> {
+    if !has_disputes(tables) {
+        return None;
+    }
+    let is_disputed = |[contact, counterpart]: [u64; 2]| {
+        let counterpart = untagged(counterpart);
+        let mut ends = [(Table::Contacts, contact)].into_iter().chain(counterpart);
+        ends.any(|(table, key)| is_disputed(tables, arranged, table, key))
+    };
+    let links = relations.index.links.iter();
+    let links = links.map(|link| match couplings.now_called(link) {
+        coupled if coupled[1] != 0 && is_disputed(coupled) => [coupled[0], 0],
+        link => link,
+    });
+    Some(links.collect())
+}
+
 /// Records that came back under another number: which end of a pair they are, and their old and their new key.
 fn renamed(tables: &[Option<Seen<'_>>], seed: u64) -> Vec<(usize, u64, u64)> {
     let mut renamed = Vec::new();
@@ -324,8 +349,9 @@ fn ends_concerned(tables: &[Option<Seen<'_>>], arranged: &Arranged, seed: u64) -
         let end = |key: u64| end_key(seen.table, key);
         let renamed = seen.created.renamed.iter();
         let renamed = renamed.flat_map(|(from, to)| [from, to]);
-        let disputed = seen.created.newly_disputed.iter();
-        ends.extend(renamed.chain(disputed).map(|no| end(key(no))));
+        ends.extend(renamed.map(|no| end(key(no))));
+        let disputed = seen.created.disputed.iter();
+        ends.extend(disputed.map(|key| end(*key)));
         if seen.table != Table::Relations {
             let gone = seen.diff.gone.iter();
             ends.extend(gone.map(|at| end(seen.index.keys[*at as usize])));
@@ -468,11 +494,7 @@ fn settle(
             ats.map(|at| (at, links[at])).collect()
         }
     };
-    let disputes = tables.iter().flatten();
-    let has_disputes = disputes
-        .filter(|seen| !seen.created.disputed.is_empty())
-        .count()
-        > 0;
+    let has_disputes = has_disputes(tables);
     for row in &mut read {
         let at = row.at as usize;
         links[at] = [row.contact, 0];
@@ -732,11 +754,21 @@ fn disputed(what: &Change<'_, '_>, row: &Brief) -> Option<(Table, Kind)> {
         (Table::Contacts, row.contact),
         (Table::Counterparts(kind), row.no),
     ];
-    let is_disputed = |(table, key): &(Table, u64)| {
-        let seen = what.tables[table.index()].as_ref();
-        seen.is_some_and(|seen| seen.created.disputed.contains(key))
-            && !what.arranged.undisputed.contains(&tagged(*key, *table))
-    };
-    let (table, _) = ends.into_iter().find(is_disputed)?;
+    let mut ends = ends.into_iter();
+    let (table, _) =
+        ends.find(|(table, key)| is_disputed(what.tables, what.arranged, *table, *key))?;
     Some((table, kind))
+}
+
+/// Whether a number of ours was given to somebody else, and nobody has coupled those all the same.
+fn is_disputed(tables: &[Option<Seen<'_>>], arranged: &Arranged, table: Table, key: u64) -> bool {
+    let seen = tables[table.index()].as_ref();
+    seen.is_some_and(|seen| seen.created.disputed.contains(&key))
+        && !arranged.undisputed.contains(&tagged(key, table))
+}
+
+/// Whether any number is disputed.
+fn has_disputes(tables: &[Option<Seen<'_>>]) -> bool {
+    let mut seen = tables.iter().flatten();
+    seen.any(|seen| !seen.created.disputed.is_empty())
 }

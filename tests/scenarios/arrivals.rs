@@ -4,8 +4,8 @@
 use crate::office::{SERIES, clean, create, office_to};
 use crate::support::Exchange;
 use crate::{
-    CUSTOMER, KINDS, Kind, RELATION_COLUMNS, VENDOR, add, cell, edit, exchange_through, import,
-    import_of, row,
+    CUSTOMER, KINDS, Kind, RELATION_COLUMNS, VENDOR, add, cell, edit, exchange_through, hide,
+    import, import_of, row,
 };
 
 const CONTACTS: &str = "No.,Name,City,Type,Company No.,External ID\nC1,Acme,Rome,Company,C1,\n";
@@ -41,6 +41,35 @@ fn a_number_that_went_to_somebody_else_couples_nobody_until_a_person_says_so() {
         let linked = exchange.run(&["links", "add", "C1", kind.noun(), kind.first()]);
         assert_eq!(linked.code, 0, "{linked:?}");
         assert_eq!(clean(&exchange).couplings, 1);
+    }
+}
+
+#[test]
+fn a_number_that_went_to_somebody_else_couples_nobody_while_relations_say_nothing() {
+    for kind in &KINDS {
+        let (exchange, pass) = created(kind);
+        import_of(&exchange, "relations", pass);
+        assert_eq!(clean(&exchange).couplings, 1);
+        let relations = hide(&exchange, "relations.csv");
+        add(
+            &exchange,
+            kind.table,
+            &format!("{},Quite Another,Oslo", kind.first()),
+        );
+        for _ in 0..2 {
+            let summary = exchange.summary();
+            assert_eq!(summary.couplings, 0);
+            assert!(!summary.plan.writes(), "{:#?}", summary.plan);
+            assert!(summary.plan.conflicts.is_empty(), "{:#?}", summary.plan);
+        }
+        exchange.put("relations.csv", relations);
+        for _ in 0..2 {
+            let summary = exchange.summary();
+            assert_eq!(summary.couplings, 0);
+            let problems = summary.plan.problems.iter();
+            let problems: Vec<_> = problems.map(|problem| problem.kind.as_str()).collect();
+            assert_eq!(problems, ["number-taken"]);
+        }
     }
 }
 

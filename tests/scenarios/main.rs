@@ -159,6 +159,13 @@ fn add(exchange: &Exchange, table: &str, row: &str) {
     exchange.put(&file, format!("{}{row}\n", exchange.text(&file)));
 }
 
+/// Takes an export away, as a system does that says nothing, and returns what was in it.
+fn hide(exchange: &Exchange, file: &str) -> String {
+    let text = exchange.text(file);
+    std::fs::remove_file(exchange.path(file)).expect("removed");
+    text
+}
+
 /// The systems import the update files of a pass.
 fn import(exchange: &Exchange, pass: u64) {
     for table in [

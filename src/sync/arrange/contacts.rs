@@ -90,6 +90,12 @@ impl Arranger<'_, '_, '_> {
         fresh.any(|relation| relation.no == no && may_mean(relation))
     }
 
+    /// Whether a relation means the record that we created under this number, where its system has somebody else.
+    fn is_taken_for_another(&self, kind: Kind, no: &str) -> Result<bool, StateError> {
+        let is_disputed = self.is_disputed(Table::Counterparts(kind), self.key(no));
+        Ok(is_disputed && !self.rows_naming(kind, no)?.is_empty())
+    }
+
     /// A counterpart that is new gets a contact, once what that needs is there (§5.1).
     pub(super) fn welcome(&mut self, kind: Kind, no: &str) -> Result<(), StateError> {
         let table = Table::Counterparts(kind);
@@ -97,7 +103,10 @@ impl Arranger<'_, '_, '_> {
             self.unmark(Mark::Newcomer, table, no);
             return Ok(());
         };
-        if self.contact_of(kind, no)?.is_some() || self.is_named_in_vain(kind, no) {
+        if self.contact_of(kind, no)?.is_some()
+            || self.is_named_in_vain(kind, no)
+            || self.is_taken_for_another(kind, no)?
+        {
             self.unmark(Mark::Newcomer, table, no);
             return Ok(());
         }

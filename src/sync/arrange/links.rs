@@ -182,13 +182,16 @@ impl Arranger<'_, '_, '_> {
     }
 
     fn settle_dispute(&mut self, table: Table, no: &str, key: u64) {
-        if self
-            .seen(table)
-            .is_some_and(|seen| seen.created.disputed.contains(&key))
-        {
+        if self.is_disputed(table, key) {
             self.out.undisputed.insert(tagged(key, table));
             self.unmark(Mark::Disputed, table, no);
         }
+    }
+
+    /// Whether a number of ours was given to somebody else.
+    pub(super) fn is_disputed(&self, table: Table, key: u64) -> bool {
+        let seen = self.seen(table);
+        seen.is_some_and(|seen| seen.created.disputed.contains(&key))
     }
 
     /// How many relations the export lists.
