@@ -530,6 +530,65 @@ fn g16_a_name_that_is_typed_where_there_was_none_becomes_a_person() {
     }
 }
 
+/// The contacts, and an export of customers that has what it has, after a first pass.
+fn customers(text: &str, relations: &str) -> Exchange {
+    let relations = format!("{RELATION_COLUMNS}C2,PROS,,\n{relations}");
+    let exchange = exchange(
+        &[
+            ("contacts", CONTACTS),
+            ("customers", text),
+            ("relations", &relations),
+        ],
+        "",
+    )
+    .with("[setup]\ncontact_nos = \"N1\"\n");
+    reconciled(&exchange);
+    exchange
+}
+
+/// A column that an export lacked is unknown, and not empty: nobody has typed what it shows when it is there.
+#[test]
+fn g16_a_column_of_primary_contacts_that_appears_or_comes_back_changes_no_name() {
+    let lacking = "No.,Name,Contact\n77,Acme,Mrs Smith\n";
+    let whole = "No.,Name,Contact,Primary Contact No.\n77,Acme,Mrs Smith,P1\n";
+    for exports in [&[lacking, whole][..], &[whole, lacking, whole]] {
+        let exchange = customers(exports[0], &CUSTOMER.relation_of("C1", "77"));
+        for export in &exports[1..] {
+            exchange.put("customers.csv", export);
+            assert!(!reconciled(&exchange).plan.writes());
+        }
+        assert_eq!(exchange.text("customers.csv"), whole);
+        // Whoever is chosen then brings the name along.
+        edit(&exchange, "customers", "77", "Primary Contact No.", "");
+        reconciled(&exchange);
+        edit(&exchange, "customers", "77", "Primary Contact No.", "P1");
+        reconciled(&exchange);
+        assert_eq!(cell(&exchange, "customers", "77", "Contact"), "Ann Smith");
+    }
+}
+
+#[test]
+fn g16_a_column_of_contacts_names_that_appears_or_comes_back_makes_no_person() {
+    let lacking = "No.,Name,Primary Contact No.\n77,Acme,\n";
+    let whole = "No.,Name,Contact,Primary Contact No.\n77,Acme,Old Pal,\n";
+    for exports in [&[lacking, whole][..], &[whole, lacking, whole]] {
+        let exchange = customers(exports[0], &CUSTOMER.relation_of("C1", "77"));
+        for export in &exports[1..] {
+            exchange.put("customers.csv", export);
+            assert!(!reconciled(&exchange).plan.writes());
+        }
+    }
+}
+
+#[test]
+fn g16_a_column_of_primary_contacts_that_appears_links_nobody() {
+    let exchange = customers("No.,Name\n77,Ledger\n78,Solo\n", "");
+    let whole = "No.,Name,Primary Contact No.\n77,Ledger,P1\n78,Solo,S1\n";
+    exchange.put("customers.csv", whole);
+    assert!(!reconciled(&exchange).plan.writes());
+    is_in_step(&exchange);
+}
+
 #[test]
 fn g18_a_person_alone_that_becomes_the_primary_contact_of_an_unlinked_vendor_gets_its_company() {
     a_company_is_made_for_a_person_alone(&VENDOR);

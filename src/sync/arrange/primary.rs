@@ -29,17 +29,25 @@ pub(super) fn moved(table: Table, no: &str, row: &Row, base: Option<&Row>) -> Op
         return None;
     };
     let text = |row: &Row, column: &str| cell(table, row, column).trim().to_owned();
-    let before = |column: &str| base.map(|base| text(base, column)).unwrap_or_default();
+    // What an export lacked is unknown: a column that appears says nothing new.
+    let before = |column: &str| {
+        let known = base.and_then(|base| base.get(table.column(column)?));
+        known.map(|known| known.trim().to_owned())
+    };
+    let was_blank = |column: &str| before(column).is_some_and(|known| known.is_empty());
     let primary = canonical(&text(row, PRIMARY_CONTACT));
-    let (name, old_name) = (text(row, "Contact"), before("Contact"));
+    let name = text(row, "Contact");
     let is_new = base.is_none();
     let is_person =
         form::caption(Form::ContactType, cell(table, row, CONTACT_TYPE)) == Some("Person");
-    let changed = !primary.is_empty() && primary != canonical(&before(PRIMARY_CONTACT));
-    let typed = !is_new
-        && primary.is_empty()
-        && before(PRIMARY_CONTACT).is_empty()
-        && old_name.is_empty()
+    let is_another = || match before(PRIMARY_CONTACT) {
+        Some(known) => canonical(&known) != primary,
+        None => is_new,
+    };
+    let changed = !primary.is_empty() && is_another();
+    let typed = primary.is_empty()
+        && was_blank(PRIMARY_CONTACT)
+        && was_blank("Contact")
         && !name.is_empty()
         && !is_person;
     (changed && !is_person || typed).then(|| Moved {
@@ -47,7 +55,7 @@ pub(super) fn moved(table: Table, no: &str, row: &Row, base: Option<&Row>) -> Op
         no: no.to_owned(),
         primary,
         typed: typed.then(|| name.clone()),
-        named: !name.is_empty() && name != old_name,
+        named: !name.is_empty() && before("Contact").is_none_or(|known| known != name),
         is_new,
     })
 }
