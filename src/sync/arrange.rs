@@ -383,7 +383,8 @@ pub fn triggers(
                 continue;
             };
             let known = (seen.table, no);
-            if is_new && gone.contains(&known) {
+            let is_returned = is_new && gone.contains(&known);
+            if is_returned {
                 triggers.returned.insert(known.clone());
             } else if is_new && creates {
                 triggers.newcomers.insert(known.clone());
@@ -392,7 +393,8 @@ pub fn triggers(
                 Some(old) => seen.rows.get(seen.index.row(old))?,
                 None => None,
             };
-            if watches_primary {
+            // Nobody chose the primary contact of a record that comes back with it.
+            if watches_primary && !is_returned {
                 triggers.primaries.extend(primary::moved(
                     seen.table,
                     &known.1,

@@ -23,7 +23,7 @@ pub const STATUS: &str = "Contact Business Relation";
 /// The column of a counterpart that names its primary contact.
 pub const PRIMARY_CONTACT: &str = "Primary Contact No.";
 
-/// A relation row that goes, because its contact or its counterpart disappeared.
+/// A relation row that goes, because its contact or its counterpart disappeared, or because that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {
     /// Its record in the relations export.
@@ -32,8 +32,10 @@ pub struct Removal {
     pub relation: Relation,
     /// The table of its counterpart, where it has one.
     pub table: Option<Table>,
-    /// What disappeared, as a sentence.
+    /// Why, as a sentence.
     pub reason: String,
+    /// Whether it was asked for, and went with no record.
+    pub is_asked: bool,
 }
 
 /// The couplings of a pass. Those of the last one stand in the index of the relations, and mostly nothing about them changes.
@@ -522,6 +524,7 @@ fn settle(
                     table: row.kind.ok().flatten().map(Table::Counterparts),
                     relation,
                     reason: "it was taken apart".to_owned(),
+                    is_asked: true,
                 });
             }
             Some((table, kind)) => {
@@ -618,6 +621,7 @@ fn settle(
                         relation,
                         table: kind_of_row.map(Table::Counterparts),
                         reason,
+                        is_asked: false,
                     });
                     continue;
                 }

@@ -127,6 +127,7 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
         relation,
         table,
         reason,
+        ..
     } in &world.couplings.removals
     {
         let name = removal_name(relation);

@@ -277,3 +277,27 @@ fn i16_what_returns_while_the_other_end_is_gone_regains_its_relation_when_that_r
         }
     }
 }
+
+#[test]
+fn i17_a_link_that_was_taken_out_stays_out_when_an_end_of_it_goes_and_returns() {
+    for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
+        for table in ["contacts", kind.table] {
+            let exchange = family(kind, way);
+            let no = if table == "contacts" { "C1" } else { kind.no };
+            let removed = exchange.run(&["links", "remove", "C1", kind.noun()]);
+            assert_eq!(removed.code, 0, "{removed:?}");
+            // The removal is imported only after all that.
+            let gone = delete(&exchange, table, no);
+            let passes = [Some(2), exchange.summary().pass];
+            add(&exchange, table, &gone);
+            let last = exchange.summary().pass;
+            if way == "updates" {
+                let passes = passes.into_iter().chain([last]).flatten();
+                passes.for_each(|pass| import(&exchange, pass));
+            }
+            settled(&exchange, way);
+            assert_eq!(exchange.summary().couplings, 0, "{table} {way}");
+            assert!(!exchange.text("relations.csv").contains("C1,"));
+        }
+    }
+}

@@ -29,9 +29,11 @@ impl Arranger<'_, '_, '_> {
     pub(super) fn take_away(&mut self) -> Result<(), StateError> {
         // The couplings say which relations go with which of their ends.
         let mut relations: BTreeMap<(Table, &str), Vec<&Relation>> = BTreeMap::new();
+        let removals = self.scene.couplings.removals.iter();
+        // What was asked to be taken out stays out, whoever comes back.
         for Removal {
             relation, table, ..
-        } in &self.scene.couplings.removals
+        } in removals.filter(|removal| !removal.is_asked)
         {
             let mut goes_with = |table: Table, no| {
                 let of_it = relations.entry((table, no)).or_default();
