@@ -28,7 +28,7 @@ use crate::state::memory::{Mark, MarkRow};
 use crate::state::{StateError, Store};
 
 use super::arrivals::CORRELATION;
-use super::couple::Couplings;
+use super::couple::{Couplings, left_behind};
 use super::diff::{PrintMap, PrintSet};
 use super::events::{Fate, News};
 use super::lookups::LogLookups;
@@ -328,8 +328,11 @@ pub fn triggers(
     tables: &[Option<Seen<'_>>],
     marks: &[MarkRow],
     gone: &BTreeSet<(Table, String)>,
+    seed: u64,
 ) -> Result<Triggers, StateError> {
+    let mut relations = tables[Table::Relations.index()].iter();
     let mut triggers = Triggers {
+        gone: relations.any(|seen| left_behind(seen, gone, seed).next().is_some()),
         unwritten: marks.iter().any(|row| row.mark == Mark::Unwritten),
         ..Triggers::default()
     };

@@ -234,7 +234,7 @@ pub fn couple(
     let is_whole = touched.len() * 4 > rows.len();
     let ends = match is_whole {
         true => Wanted::default(),
-        false => ends_concerned(tables, arranged, seed),
+        false => ends_concerned(tables, gone, arranged, seed),
     };
     if relations.diff.gone.is_empty() && ends.is_empty() && touched.is_empty() {
         couplings.links = rows.moved_links().map(Arc::new);
@@ -331,9 +331,34 @@ struct Change<'a, 'c> {
     seed: u64,
 }
 
+/// The records that are gone and that relations still name, although those speak: they went in this pass, or while relations
+/// said nothing. Counterparts are tagged.
+pub(super) fn left_behind<'a>(
+    relations: &'a Seen<'_>,
+    gone: &BTreeSet<(Table, String)>,
+    seed: u64,
+) -> impl Iterator<Item = u64> + 'a {
+    let gone = gone.iter().filter(|(table, _)| *table != Table::Relations);
+    let gone = gone.map(|(table, no)| end_key(*table, plain(key_print(&[no], seed))));
+    let gone: Wanted = gone.collect();
+    let index = Some(&relations.index).filter(|_| relations.export.is_some() && !gone.is_empty());
+    let links = index.into_iter().flat_map(|index| {
+        let links = index.links.iter().zip(&index.prints);
+        // What was left open is looked at anyway.
+        links.filter(|(_, print)| **print != 0)
+    });
+    let ends = links.flat_map(|(link, _)| link);
+    ends.filter(move |end| *end != 0 && gone.contains(*end))
+}
+
 /// Records whose relations must be looked at although those did not change: what is gone, and contacts that somebody
 /// edited, who may show another status than their relations give. Counterparts are tagged.
-fn ends_concerned(tables: &[Option<Seen<'_>>], arranged: &Arranged, seed: u64) -> Wanted {
+fn ends_concerned(
+    tables: &[Option<Seen<'_>>],
+    gone: &BTreeSet<(Table, String)>,
+    arranged: &Arranged,
+    seed: u64,
+) -> Wanted {
     let key = |no: &str| plain(key_print(&[no], seed));
     let leaving = arranged.unlinked.iter().map(|(contact, _)| contact);
     let staying = arranged.reasserted.iter().map(|relation| &relation.contact);
@@ -354,11 +379,9 @@ fn ends_concerned(tables: &[Option<Seen<'_>>], arranged: &Arranged, seed: u64) -
         ends.extend(renamed.map(|no| end(key(no))));
         let disputed = seen.created.disputed.iter();
         ends.extend(disputed.map(|key| end(*key)));
-        if seen.table != Table::Relations {
-            let gone = seen.diff.gone.iter();
-            ends.extend(gone.map(|at| end(seen.index.keys[*at as usize])));
-        }
     }
+    let relations = tables[Table::Relations.index()].iter();
+    ends.extend(relations.flat_map(|seen| left_behind(seen, gone, seed)));
     if let Some(seen) = tables[Table::Contacts.index()].as_ref()
         && shows_status(seen)
     {

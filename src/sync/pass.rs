@@ -542,7 +542,7 @@ fn arrange_all(
     seed: u64,
 ) -> Result<Arranged, PassError> {
     let disk = effects.disk;
-    let triggers = arrange::triggers(config, tables, marks, gone)?;
+    let triggers = arrange::triggers(config, tables, marks, gone, seed)?;
     let relations = tables[Table::Relations.index()].as_ref();
     let adopts = relations.is_some_and(Seen::is_changed) && !store.open_quotes()?.is_empty();
     if orders.is_empty() && triggers.is_empty() && events.is_empty() && !adopts {

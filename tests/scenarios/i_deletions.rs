@@ -3,7 +3,7 @@
 
 use crate::support::Exchange;
 use crate::{
-    BANK, CUSTOMER, KINDS, Kind, RELATION_COLUMNS, VENDOR, add, cell, edit, exchange_through,
+    BANK, CUSTOMER, KINDS, Kind, RELATION_COLUMNS, VENDOR, add, cell, edit, exchange_through, hide,
     import, is_in_step, reconciled, row,
 };
 
@@ -298,6 +298,32 @@ fn i17_a_link_that_was_taken_out_stays_out_when_an_end_of_it_goes_and_returns() 
             settled(&exchange, way);
             assert_eq!(exchange.summary().couplings, 0, "{table} {way}");
             assert!(!exchange.text("relations.csv").contains("C1,"));
+        }
+    }
+}
+
+#[test]
+fn i18_what_goes_while_relations_say_nothing_takes_its_relations_once_they_speak() {
+    for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
+        for table in ["contacts", kind.table] {
+            let exchange = family(kind, way);
+            let no = if table == "contacts" { "C1" } else { kind.no };
+            let relations = hide(&exchange, "relations.csv");
+            let gone = delete(&exchange, table, no);
+            let other = delete(&exchange, "contacts", "P1");
+            exchange.summary();
+            exchange.put("relations.csv", relations);
+            add(&exchange, "contacts", &other);
+            let summary = exchange.summary();
+            assert_eq!(summary.plan.uncouplings.len(), 1, "{table} {way}");
+            if way == "updates" {
+                import(&exchange, summary.pass.expect("a pass"));
+            }
+            assert!(!exchange.text("relations.csv").contains("C1,"));
+            assert_eq!(exchange.summary().couplings, 0);
+            add(&exchange, table, &gone);
+            settled(&exchange, way);
+            assert_eq!(exchange.summary().couplings, 1, "{table} {way}");
         }
     }
 }

@@ -25,45 +25,36 @@ fn taken(relation: &Relation) -> Taken {
 pub(super) const PRIMARY_CELLS: [&str; 2] = [PRIMARY_CONTACT, "Contact"];
 
 impl Arranger<'_, '_, '_> {
-    /// Notes what the records that are gone take along: their relations, and where they were the primary contact.
+    /// Notes what the records that are gone take along: their relations, also when those speak only later, and where they were
+    /// the primary contact.
     pub(super) fn take_away(&mut self) -> Result<(), StateError> {
-        // The couplings say which relations go with which of their ends.
-        let mut relations: BTreeMap<(Table, &str), Vec<&Relation>> = BTreeMap::new();
         let removals = self.scene.couplings.removals.iter();
         // What was asked to be taken out stays out, whoever comes back.
         for Removal {
             relation, table, ..
         } in removals.filter(|removal| !removal.is_asked)
         {
-            let mut goes_with = |table: Table, no| {
-                let of_it = relations.entry((table, no)).or_default();
-                of_it.push(relation);
-            };
-            goes_with(Table::Contacts, relation.contact.as_str());
-            if let Some(table) = table {
-                goes_with(*table, relation.no.as_str());
+            let counterpart = table.map(|table| (table, &relation.no));
+            let ends = [(Table::Contacts, &relation.contact)].into_iter();
+            for (table, no) in ends.chain(counterpart) {
+                let is_gone = self.scene.gone.contains(&(table, no.clone()));
+                if is_gone && self.row(table, no)?.is_none() {
+                    self.keep_for(table, no, vec![taken(relation)])?;
+                }
             }
         }
-        for seen in self.scene.tables.iter().flatten() {
-            if seen.table == Table::Relations {
+        let Some(contacts) = self.seen(Table::Contacts) else {
+            return Ok(());
+        };
+        for at in &contacts.diff.gone {
+            let key = contacts.index.keys[*at as usize];
+            let base = contacts.rows.get(contacts.index.row(*at as usize))?;
+            let Some(no) = base.as_ref().and_then(|row| row.get(0)).map(canonical) else {
                 continue;
-            }
-            for at in &seen.diff.gone {
-                let key = seen.index.keys[*at as usize];
-                let base = seen.rows.get(seen.index.row(*at as usize))?;
-                let Some(no) = base.as_ref().and_then(|row| row.get(0)).map(canonical) else {
-                    continue;
-                };
-                let of_it = relations.get(&(seen.table, no.as_str())).into_iter();
-                let mut all: Vec<Taken> = of_it.flatten().map(|row| taken(row)).collect();
-                if seen.table == Table::Contacts {
-                    self.leave_counterparts(&no, &mut all)?;
-                    self.leave_persons(key)?;
-                }
-                if !all.is_empty() {
-                    self.keep_for(seen.table, &no, all)?;
-                }
-            }
+            };
+            let blanked = self.leave_counterparts(&no)?;
+            self.keep_for(Table::Contacts, &no, blanked)?;
+            self.leave_persons(key)?;
         }
         Ok(())
     }
@@ -72,7 +63,11 @@ impl Arranger<'_, '_, '_> {
     fn keep_for(&mut self, table: Table, no: &str, taken: Vec<Taken>) -> Result<(), StateError> {
         let known = self.taken_by(table, no)?;
         let new = taken.into_iter().filter(|taken| !known.contains(taken));
-        let all: Vec<Taken> = known.iter().cloned().chain(new).collect();
+        let new: Vec<Taken> = new.collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let all: Vec<Taken> = known.into_iter().chain(new).collect();
         let body = serde_json::to_string(&all)?;
         self.mark(Mark::Taken, table, no, body);
         Ok(())
@@ -87,11 +82,8 @@ impl Arranger<'_, '_, '_> {
     }
 
     /// The only cells that a disappearance blanks: Contact and Primary Contact No. where they named it.
-    fn leave_counterparts(
-        &mut self,
-        contact: &str,
-        taken: &mut Vec<Taken>,
-    ) -> Result<(), StateError> {
+    fn leave_counterparts(&mut self, contact: &str) -> Result<Vec<Taken>, StateError> {
+        let mut taken = Vec::new();
         for kind in Kind::all().filter(|kind| kind.def().has_primary_contact) {
             for (no, row) in self.naming_as_primary(kind, contact)? {
                 let table = Table::Counterparts(kind);
@@ -110,7 +102,7 @@ impl Arranger<'_, '_, '_> {
                 }
             }
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// The records of a kind whose primary contact a contact is, with what they show; and those whose systems have not imported
