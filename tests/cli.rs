@@ -206,6 +206,93 @@ fn a_file_whose_key_is_called_otherwise_is_sniffed_with_a_proposed_key() {
 }
 
 #[test]
+fn a_file_without_a_key_is_sniffed_all_the_same_and_says_how_to_name_one() {
+    let exchange = Exchange::new("");
+    exchange.put("c.csv", "Firma;Ort\nAlpha;Bonn\nAlpha;Bonn\n");
+    let (code, out, err) = couplet(&exchange, &["sniff", "c.csv"]);
+    assert_eq!(code, 1, "{out}{err}");
+    for part in [
+        "encoding = \"utf-8\"",
+        "delimiter = \";\"",
+        "\"Firma\", \"Ort\"",
+        "# It has no key: say under [tables.contacts.columns] which header is which: \"No.\" = \"…\"",
+    ] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    assert!(err.contains("no column \"No.\""), "{err}");
+}
+
+#[test]
+fn of_several_tables_that_fit_the_one_of_the_files_name_is_sniffed() {
+    let exchange = Exchange::new("");
+    for table in [
+        "contacts",
+        "customers",
+        "vendors",
+        "bank_accounts",
+        "contact_business_relations",
+    ] {
+        let file = format!("{table}.csv");
+        exchange.copy(&fixtures().join("cronus/w1").join(&file), &file);
+        let (code, out, _) = couplet(&exchange, &["sniff", &file]);
+        assert_eq!(code, 0, "{out}");
+        let table = table.replace("contact_business_", "");
+        assert!(out.contains(&format!("[tables.{table}]")), "{table}: {out}");
+    }
+    exchange.put("export.csv", "No.,Name\n1,Acme\n");
+    let (_, out, _) = couplet(&exchange, &["sniff", "export.csv"]);
+    assert!(
+        out.contains("# Its columns fit customers, vendors, bank_accounts as well: --table says whose they are."),
+        "{out}"
+    );
+}
+
+#[test]
+fn what_is_pinned_wrongly_is_named_where_it_hides_the_key() {
+    let exchange = Exchange::new("");
+    for (file, bytes, pin, told) in [
+        (
+            "c.csv",
+            &b"No.,Name\nC1,Acme\n"[..],
+            "delimiter = \";\"",
+            "its header is one cell, as `delimiter` \";\" is pinned",
+        ),
+        (
+            "c.csv",
+            b"No.,Name\nC1,Acme\n\n",
+            "encoding = \"utf-16le\"",
+            "its header is one cell, as `encoding` \"utf-16le\" is pinned",
+        ),
+        (
+            "c.csv",
+            b"No.,Name\nC1,M\xfcller\n",
+            "encoding = \"utf-8\"",
+            "the bytes do not decode as utf-8, which is pinned",
+        ),
+    ] {
+        let config = format!("state = \"state\"\n[tables.contacts]\nexport = {file:?}\n{pin}\n");
+        exchange.put(file, bytes).put("config.toml", config);
+        let (code, out, _) = couplet(&exchange, &["check"]);
+        assert_eq!(code, 3, "{out}");
+        assert!(out.contains(told), "{pin}: {out}");
+    }
+    exchange
+        .put("c.csv", "No.,Name\nC1,Acme\n")
+        .put(
+            "config.toml",
+            "state = \"state\"\n[tables.contacts]\nexport = \"c.csv\"\n",
+        )
+        .put("r.csv", "Tu,Table\nlink,customer\n");
+    let (code, _, err) = couplet(&exchange, &["request", "r.csv"]);
+    assert_eq!(code, 1, "{err}");
+    assert!(
+        err.contains("no column \"Action\"") && err.contains("let its first line name it"),
+        "{err}"
+    );
+    assert!(!err.contains("`columns`"), "{err}");
+}
+
+#[test]
 fn wrong_configurations_and_command_lines_have_their_own_exit_codes() {
     let exchange = Exchange::new("");
     let (code, _, err) = couplet(&exchange, &["reconcile"]);

@@ -17,7 +17,7 @@ pub struct Args {
     /// The file
     file: PathBuf,
 
-    /// What it holds: contacts, customers, vendors, bank-accounts or relations; found by its columns if not given
+    /// What it holds: contacts, customers, vendors, bank-accounts or relations; found by its columns and its name if not given
     #[arg(long)]
     table: Option<String>,
 }
@@ -47,5 +47,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     context
         .out
         .json(&json!({ "file": file, "toml": sniffed.to_toml() }));
-    Ok(Exit::Done)
+    match sniffed.keyless {
+        None => Ok(Exit::Done),
+        Some(refusal) => Err(Failure::Refused(format!("{file}: {refusal}"))),
+    }
 }

@@ -61,7 +61,7 @@ impl Columns {
             if pinned.is_none() && claimed.contains(&wanted) {
                 file.push(None);
                 if is_key {
-                    return Err(missing(def.name, &names));
+                    return Err(missing(table, def.name, &names));
                 }
                 continue;
             }
@@ -73,14 +73,14 @@ impl Columns {
             };
             file.push(match found.as_slice() {
                 [at] => Some(*at),
-                [] if is_key => return Err(missing(pinned.unwrap_or(def.name), &names)),
+                [] if is_key => return Err(missing(table, pinned.unwrap_or(def.name), &names)),
                 [] => {
                     if let Some(header) = pinned.filter(|_| !sparse) {
                         problems.push(Problem::new(
                             at_column(place, def.name),
                             "missing-column",
                             format!("the file has no column \"{header}\""),
-                            near(header, &names),
+                            near(table, header, &names),
                         ));
                     }
                     None
@@ -202,15 +202,20 @@ fn at_column(place: &Place, column: &str) -> Place {
     }
 }
 
-fn missing(name: &str, names: &[String]) -> Unmatched {
+fn missing(table: Table, name: &str, names: &[String]) -> Unmatched {
     Unmatched {
         reason: format!("the file has no column \"{name}\", which is its key"),
-        advice: near(name, names),
+        advice: near(table, name, names),
     }
 }
 
-/// The names in the file that are most like the wanted one.
-fn near(name: &str, names: &[String]) -> String {
+/// What to do about a name that is wanted, with those in the file that are most like it.
+fn near(table: Table, name: &str, names: &[String]) -> String {
+    let advice = match table {
+        // Nothing is configured of it.
+        Table::Lookup(lookup) if !lookup.def().is_export => "let its first line name it",
+        _ => "name its header under `columns`",
+    };
     let wanted = fold(name);
     let mut alike: Vec<(f64, &String)> = names
         .iter()
@@ -225,11 +230,8 @@ fn near(name: &str, names: &[String]) -> String {
         .map(|(_, name)| format!("\"{name}\""))
         .collect();
     match alike.as_slice() {
-        [] => "name its header under `columns`".to_owned(),
-        _ => format!(
-            "name its header under `columns`; near ones are {}",
-            alike.join(", ")
-        ),
+        [] => advice.to_owned(),
+        _ => format!("{advice}; near ones are {}", alike.join(", ")),
     }
 }
 

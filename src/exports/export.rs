@@ -1,6 +1,7 @@
 //! An export: a file that another system owns, read as a table of records.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::columns::{Columns, fold};
+use super::columns::{Columns, Unmatched, fold};
 use super::csv::{self, CellSpan, CsvDialect};
 use super::dialect::{Dialect, Grammar};
 use super::encoding::{self, Encoding, Opening};
@@ -79,7 +80,7 @@ pub struct Export {
 }
 
 /// Why a file is refused whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     /// What is wrong, for a person; never a value.
     pub reason: String,
@@ -89,7 +90,16 @@ pub struct Refusal {
     pub offset: Option<u64>,
     /// What to do about it.
     pub advice: String,
-    /// The columns that it has, where it is refused because none of them is the key.
+    /// What it is all the same, where it is refused because none of its columns is the key.
+    pub keyless: Option<Box<Keyless>>,
+}
+
+/// A file none of whose columns is the key.
+#[derive(Clone, Debug)]
+pub struct Keyless {
+    /// How it is written.
+    pub dialect: Dialect,
+    /// Its columns.
     pub columns: Vec<String>,
 }
 
@@ -100,7 +110,7 @@ impl Refusal {
             line: None,
             offset: None,
             advice: "it is read again in the next pass".to_owned(),
-            columns: Vec::new(),
+            keyless: None,
         }
     }
 }
@@ -262,7 +272,7 @@ impl Export {
                 line: None,
                 offset: None,
                 advice: "an empty file says nothing; export it again".to_owned(),
-                columns: Vec::new(),
+                keyless: None,
             });
         }
         let io = |error: io::Error| Refusal::unreadable(&error);
@@ -282,7 +292,7 @@ impl Export {
                             line: None,
                             offset: Some(at),
                             advice: "the file may be cut; export it again".to_owned(),
-                            columns: Vec::new(),
+                            keyless: None,
                         }
                     }
                 })?;
@@ -300,6 +310,7 @@ impl Export {
             seed,
             last,
         };
+        let tried = Cell::new(opening.encoding);
         let read = match reading.read(opening) {
             // Only a file that nothing has shown to be UTF-8 may be something else.
             Err(Stop::Undecodable {
@@ -307,6 +318,7 @@ impl Export {
                 ..
             }) if !opening.proven && settings.encoding.is_none() => {
                 let take_for = |encoding| {
+                    tried.set(encoding);
                     reading.read(Opening {
                         encoding,
                         bom: false,
@@ -325,7 +337,7 @@ impl Export {
             }
             read => read,
         };
-        let read = read.map_err(|stop| refusal(&*text, opening.encoding, bounds, stop))?;
+        let read = read.map_err(|stop| refusal(&*text, tried.get(), settings, stop))?;
         let lengths = table
             .columns()
             .iter()
@@ -789,7 +801,7 @@ fn opening(settings: &Settings, head: &[u8]) -> Result<Opening, Refusal> {
             line: Some(1),
             offset: Some(0),
             advice: "correct `encoding`, or leave it out".to_owned(),
-            columns: Vec::new(),
+            keyless: None,
         }),
         Some(encoding) => Ok(Opening {
             encoding,
@@ -843,7 +855,7 @@ fn too_large(length: u64, is_utf16: bool, bounds: Bounds) -> Result<(), Refusal>
         line: None,
         offset: None,
         advice: format!("see whether it is what it should be, or raise `limits.{key}`"),
-        columns: Vec::new(),
+        keyless: None,
     })
 }
 
@@ -858,20 +870,37 @@ fn transcoded(source: &dyn ReadAt, encoding: Encoding) -> Result<Vec<u8>, Stop> 
     }
 }
 
-fn refusal(text: &dyn ReadAt, encoding: Encoding, bounds: Bounds, stop: Stop) -> Refusal {
-    let mut columns = Vec::new();
+fn refusal(text: &dyn ReadAt, encoding: Encoding, settings: &Settings, stop: Stop) -> Refusal {
+    let bounds = settings.bounds;
+    let mut keyless = None;
     let (at, reason, advice) = match stop {
         Stop::Io(error) => return Refusal::unreadable(&error),
-        Stop::NoKey(at, unmatched, names) => {
-            columns = names;
-            (at, unmatched.reason, unmatched.advice)
+        Stop::NoKey(at, Unmatched { reason, advice }, found) => {
+            let pins = pins_of_header(settings);
+            let is_one_cell = found.columns.len() == 1 && !pins.is_empty();
+            keyless = Some(Box::new(found));
+            match is_one_cell {
+                true => (
+                    at,
+                    format!("{reason}: its header is one cell, as {pins} is pinned"),
+                    "correct what is pinned, or leave it out".to_owned(),
+                ),
+                false => (at, reason, advice),
+            }
         }
         Stop::At(at, reason, advice) => (at, reason, advice),
-        Stop::Undecodable { at, .. } => (
-            at,
-            "the bytes do not decode in the file's encoding".to_owned(),
-            "pin the right `encoding`, or export the file again".to_owned(),
-        ),
+        Stop::Undecodable { at, .. } => match settings.encoding {
+            Some(_) => (
+                at,
+                format!("the bytes do not decode as {encoding}, which is pinned"),
+                "correct `encoding`, leave it out, or export the file again".to_owned(),
+            ),
+            None => (
+                at,
+                format!("the bytes do not decode as {encoding}"),
+                "pin the right `encoding`, or export the file again".to_owned(),
+            ),
+        },
     };
     let lines = pieces(text, 0..at.min(text.len()), bounds.window.max(4096)).try_fold(
         (0, None),
@@ -886,8 +915,21 @@ fn refusal(text: &dyn ReadAt, encoding: Encoding, bounds: Bounds, stop: Stop) ->
         line: lines.ok().map(|(count, _)| count + 1),
         offset: Some(own_offset(text, encoding, at)),
         advice,
-        columns,
+        keyless,
     }
+}
+
+/// The pins that decide where a header's cells end, as they are written; blank where there are none.
+fn pins_of_header(settings: &Settings) -> String {
+    let delimiter = settings.delimiter.map(|byte| match byte {
+        b'\t' => "`delimiter` \"tab\"".to_owned(),
+        byte => format!("`delimiter` \"{}\"", char::from(byte)),
+    });
+    let encoding = settings
+        .encoding
+        .map(|encoding| format!("`encoding` \"{encoding}\""));
+    let pins: Vec<String> = delimiter.into_iter().chain(encoding).collect();
+    pins.join(" with ")
 }
 
 /// The offset in the file's own bytes of one in its working bytes.

@@ -9,7 +9,7 @@ use super::columns::{Columns, Unmatched};
 use super::csv;
 use super::dialect::{self, Dialect, Grammar, Unreadable};
 use super::encoding::{BOM, Checker, Opening};
-use super::export::{RecordAt, shape};
+use super::export::{Keyless, RecordAt, shape};
 use super::grammar::Step;
 use super::json;
 use super::last::{Expected, Last};
@@ -28,7 +28,7 @@ pub(super) enum Stop {
     /// Anything else, at an offset of the working bytes.
     At(u64, String, String),
     /// None of these columns is the key.
-    NoKey(u64, Unmatched, Vec<String>),
+    NoKey(u64, Unmatched, Keyless),
     Io(io::Error),
 }
 
@@ -96,8 +96,15 @@ impl Reading<'_> {
             names
         };
         let (columns, problems) =
-            Columns::matched(self.table, names.clone(), self.settings, sparse, &place)
-                .map_err(|unmatched| Stop::NoKey(header.start as u64, unmatched, names))?;
+            Columns::matched(self.table, names.clone(), self.settings, sparse, &place).map_err(
+                |unmatched| {
+                    let keyless = Keyless {
+                        dialect: dialect.clone(),
+                        columns: names,
+                    };
+                    Stop::NoKey(header.start as u64, unmatched, keyless)
+                },
+            )?;
         let expected = self.expected(&dialect, &columns);
         let body = Body {
             text: self.text,

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use toml_edit::{Array, DocumentMut, Item, Table as TomlTable, value};
 
+use super::columns::fold;
 use super::dialect::{Dialect, Grammar};
-use super::export::{Export, Refusal};
+use super::export::{Export, Keyless, Refusal};
 use super::settings::{ColumnPin, Settings, TooLong};
 use super::source::ReadAt;
 use crate::model::Table;
@@ -15,6 +16,8 @@ use crate::model::Table;
 pub struct Sniffed {
     /// The table whose columns it has.
     pub table: Table,
+    /// Others whose columns it has as well.
+    pub others: Vec<Table>,
     /// How it is written.
     pub dialect: Dialect,
     /// Its columns in order, each with the model's name of it.
@@ -23,58 +26,60 @@ pub struct Sniffed {
     pub key: Vec<String>,
     /// How many records it has.
     pub records: usize,
+    /// Why it is refused, where none of its columns is the key.
+    pub keyless: Option<Refusal>,
 }
 
-/// Looks at a file as an export of `table`, or, where that is not said, of the table whose columns it has most of.
+/// Looks at a file as an export of `table`, or, where that is not said, of the table whose columns it has most of; of several of which
+/// it has as many, the one that its name says.
 ///
 /// # Errors
 ///
-/// The refusal of the file; where no table is said, the one of the first table.
+/// The refusal of a file that is no table at all.
 pub fn sniff(
     source: impl Fn() -> Box<dyn ReadAt>,
     table: Option<Table>,
     settings: &Settings,
     file: &str,
 ) -> Result<Sniffed, Refusal> {
-    let read = |table| Export::read(source(), table, settings, file, 0);
-    if let Some(table) = table {
-        return match read(table) {
-            Ok(export) => Ok(Sniffed::of(&export)),
-            Err(refusal) => with_proposed_key(&source, table, settings, file, refusal),
-        };
-    }
-    let mut best: Option<Sniffed> = None;
+    let mut found: Vec<Sniffed> = Vec::new();
     let mut refused = None;
-    for table in Table::all() {
-        match read(table) {
-            Ok(export) => {
-                let sniffed = Sniffed::of(&export);
-                if best
-                    .as_ref()
-                    .is_none_or(|b| sniffed.matched() > b.matched())
-                {
-                    best = Some(sniffed);
+    let tables = match table {
+        Some(table) => vec![table],
+        None => Table::all().collect(),
+    };
+    for table in tables {
+        match Export::read(source(), table, settings, file, 0) {
+            Ok(export) => found.push(Sniffed::of(&export)),
+            Err(refusal) => match refusal.keyless.clone() {
+                Some(keyless) => found.push(Sniffed::without_key(table, *keyless, refusal)),
+                None => {
+                    refused.get_or_insert(refusal);
                 }
-            }
-            Err(refusal) => {
-                refused.get_or_insert(refusal);
-            }
+            },
         }
     }
-    match (best, refused) {
-        (Some(sniffed), _) => Ok(sniffed),
-        // Whose records they are cannot be seen; contacts stand for the question.
-        (None, Some(refusal)) => {
-            with_proposed_key(&source, Table::Contacts, settings, file, refusal)
-        }
-        (None, None) => Err(Refusal {
-            reason: "there are no tables".to_owned(),
-            line: None,
-            offset: None,
-            advice: "name the table".to_owned(),
-            columns: Vec::new(),
-        }),
+    let fits = |sniffed: &Sniffed| (sniffed.keyless.is_none(), sniffed.matched());
+    let most = found.iter().map(fits).max();
+    found.retain(|sniffed| Some(fits(sniffed)) == most);
+    let named = found.iter().position(|one| is_named(file, one.table));
+    if let (true, Some(refusal)) = (found.is_empty(), refused) {
+        return Err(refusal);
     }
+    let mut best = found.swap_remove(named.unwrap_or(0));
+    best.others = found.into_iter().map(|other| other.table).collect();
+    best.others.sort();
+    Ok(match &best.keyless {
+        None => best,
+        Some(_) => with_proposed_key(&source, &best, settings, file).unwrap_or(best),
+    })
+}
+
+/// Whether a file's name says that it holds the records of a table.
+fn is_named(file: &str, table: Table) -> bool {
+    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    let of_one = table.name().trim_end_matches('s');
+    fold(name).contains(&fold(of_one))
 }
 
 /// How many columns are tried as the key.
@@ -83,15 +88,16 @@ const CANDIDATES: usize = 20;
 /// Reads a file whose key is called otherwise: the first column that has another value in each record is proposed.
 fn with_proposed_key(
     source: &impl Fn() -> Box<dyn ReadAt>,
-    table: Table,
+    sniffed: &Sniffed,
     settings: &Settings,
     file: &str,
-    refusal: Refusal,
-) -> Result<Sniffed, Refusal> {
+) -> Option<Sniffed> {
+    let table = sniffed.table;
     if table.key_columns() != 1 {
-        return Err(refusal);
+        return None;
     }
-    for header in refusal.columns.iter().take(CANDIDATES) {
+    let candidates = sniffed.columns.iter().take(CANDIDATES);
+    candidates.into_iter().find_map(|(header, _)| {
         let mut pinned = settings.clone();
         pinned.columns.push(ColumnPin {
             column: table.columns()[0].name.to_owned(),
@@ -99,21 +105,17 @@ fn with_proposed_key(
             length: None,
             too_long: TooLong::Problem,
         });
-        let Ok(export) = Export::read(source(), table, &pinned, file, 0) else {
-            continue;
-        };
-        let Ok(prints) = export.key_prints() else {
-            continue;
-        };
+        let export = Export::read(source(), table, &pinned, file, 0).ok()?;
+        let prints = export.key_prints().ok()?;
         let mut different = HashSet::new();
-        if prints
+        let is_key = prints
             .iter()
-            .all(|print| print.sound().is_some_and(|key| different.insert(key)))
-        {
-            return Ok(Sniffed::of(&export));
-        }
-    }
-    Err(refusal)
+            .all(|print| print.sound().is_some_and(|key| different.insert(key)));
+        is_key.then(|| Sniffed {
+            others: sniffed.others.clone(),
+            ..Sniffed::of(&export)
+        })
+    })
 }
 
 impl Sniffed {
@@ -129,14 +131,32 @@ impl Sniffed {
                 (name.clone(), column.map(|column| defs[column].name))
             })
             .collect();
+        let key = 0..export.table.key_columns();
         Sniffed {
             table: export.table,
+            others: Vec::new(),
             dialect: export.dialect.clone(),
             columns,
-            key: (0..export.table.key_columns())
-                .map(|column| export.columns.name(column))
-                .collect(),
+            key: key.map(|column| export.columns.name(column)).collect(),
             records: export.records.len(),
+            keyless: None,
+        }
+    }
+
+    fn without_key(table: Table, found: Keyless, refusal: Refusal) -> Sniffed {
+        let defs = table.columns();
+        let known = |name: &String| defs.iter().find(|def| fold(def.name) == fold(name));
+        let columns = found.columns.into_iter();
+        Sniffed {
+            table,
+            others: Vec::new(),
+            dialect: found.dialect,
+            columns: columns
+                .map(|name| (name.clone(), known(&name).map(|def| def.name)))
+                .collect(),
+            key: Vec::new(),
+            records: 0,
+            keyless: Some(refusal),
         }
     }
 
@@ -191,6 +211,22 @@ impl Sniffed {
         if !others.is_empty() {
             text.push_str(&format!(
                 "# Carried and never touched, unless a column is named: {}\n",
+                others.join(", ")
+            ));
+        }
+        if self.keyless.is_some() {
+            let table = self.table;
+            let keys = table.columns().iter().take(table.key_columns());
+            let keys: Vec<String> = keys.map(|def| format!("{:?} = \"…\"", def.name)).collect();
+            text.push_str(&format!(
+                "# It has no key: say under [tables.{table}.columns] which header is which: {}\n",
+                keys.join(", ")
+            ));
+        }
+        if !self.others.is_empty() {
+            let others: Vec<&str> = self.others.iter().map(|table| table.name()).collect();
+            text.push_str(&format!(
+                "# Its columns fit {} as well: --table says whose they are.\n",
                 others.join(", ")
             ));
         }
