@@ -68,6 +68,16 @@ fn each_event_is_logged_once_however_often_its_export_is_read() {
 }
 
 #[test]
+fn the_log_is_printed_as_csv_with_the_line_ends_of_csv() {
+    let exchange = office();
+    let rows = "Sales Inv.,1,10,2026-11-01\nSales Inv.,2,10,2026-11-02\n";
+    exchange.put("events.csv", format!("{HEADER}{rows}"));
+    exchange.run(&["reconcile"]);
+    let ran = exchange.run(&["interactions", "list", "--as", "csv"]);
+    assert_eq!(ran.out, exchange.text("interactions.csv"));
+}
+
+#[test]
 fn two_rows_that_are_alike_are_two_events_and_a_number_of_its_own_says_that_they_are_one() {
     let exchange = office();
     let row = "Sales Inv.,1,10,2026-11-01\n";

@@ -324,7 +324,7 @@ fn list(context: &Context<'_>, args: &List) -> Answer {
     let mut text = Vec::new();
     form.write(&entries, true, &mut text)
         .map_err(|error| Failure::Refused(error.to_string()))?;
-    context.out.text(&String::from_utf8_lossy(&text));
+    context.out.data(&String::from_utf8_lossy(&text));
     Ok(Exit::Done)
 }
 

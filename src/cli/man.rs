@@ -60,7 +60,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
         Some(folder) => write_pages(folder).map_err(failed)?,
         None => {
             let page = main_page(command()).map_err(failed)?;
-            context.out.text(&String::from_utf8_lossy(&page));
+            context.out.data(&String::from_utf8_lossy(&page));
         }
     }
     Ok(Exit::Done)

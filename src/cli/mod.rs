@@ -285,7 +285,7 @@ fn execute(cli: &Cli, context: &Context<'_>) -> Answer {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "couplet", &mut script);
-            context.out.text(&String::from_utf8_lossy(&script));
+            context.out.data(&String::from_utf8_lossy(&script));
             Ok(Exit::Done)
         }
         Command::Man(args) => man::run(context, args),

@@ -101,6 +101,17 @@ impl Output {
         }
     }
 
+    /// Prints text that is for programs although it is no JSON, as it is. Only a terminal gets it written out.
+    pub fn data(&self, text: &str) {
+        if self.is_json() || self.quiet {
+            return;
+        }
+        match self.captured.is_none() && io::stdout().is_terminal() {
+            true => self.put(in_lines(&text.replace("\r\n", "\n")).as_bytes()),
+            false => self.put(text.as_bytes()),
+        }
+    }
+
     /// Prints a value for programs.
     pub fn json(&self, value: &impl Serialize) {
         if self.is_json()

@@ -43,7 +43,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     };
     let sniffed = exports::sniff(open, table, &Settings::default(), &file)
         .map_err(|refusal| Failure::Refused(format!("{file}: {refusal}")))?;
-    context.out.text(&sniffed.to_toml());
+    context.out.data(&sniffed.to_toml());
     context
         .out
         .json(&json!({ "file": file, "toml": sniffed.to_toml() }));
