@@ -148,6 +148,37 @@ fn a_decision_may_be_another_value_and_may_come_through_the_requests_folder() {
 }
 
 #[test]
+fn a_value_that_no_side_can_hold_is_refused_and_the_conflict_stays() {
+    let config = format!("{CONFIG}[tables.customers.columns]\n\"Phone No.\" = {{ length = 12 }}\n");
+    let exchange = exchange_with(&config);
+    disagree(&exchange, "7", "8");
+    let [id] = <[_; 1]>::try_from(inbox(&exchange))
+        .expect("one")
+        .map(|row| row["Conflict"].clone());
+    let resolve = |digits: usize| {
+        let value = "1".repeat(digits);
+        exchange.run(&["conflicts", "resolve", &id, "--value", &value])
+    };
+    let refused = resolve(31);
+    assert!(
+        refused.code == 1
+            && refused
+                .err
+                .contains("Phone No.: the value has 31 characters and no side holds more than 30"),
+        "{refused:?}"
+    );
+    exchange.put(
+        "exchange/conflicts.csv",
+        decided(&exchange, &format!("value: {}", "1".repeat(31))),
+    );
+    exchange.run(&["reconcile"]);
+    let answer = exchange.text("exchange/answers/conflicts.csv.answer.csv");
+    assert!(answer.contains("no side holds more than 30"), "{answer}");
+    assert_eq!(inbox(&exchange).len(), 1);
+    assert_eq!(resolve(30).code, 0, "the contact holds it");
+}
+
+#[test]
 fn the_file_survives_the_habits_of_spreadsheets() {
     // Semicolons, everything quoted, the code page of the office, and columns left over at the end.
     let exchange = in_conflict();

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+use crate::config::Config;
 use crate::exit::Exit;
 use crate::merge::plan::{Claim, Quoted};
 use crate::model::{FieldId, Table};
@@ -152,7 +153,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
             // All decisions are looked up before the first is kept.
             let mut values = Vec::with_capacity(chosen.len());
             for conflict in &chosen {
-                values.push(decision(conflict, resolve)?);
+                values.push(decision(&config, conflict, resolve)?);
             }
             let now = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
             let mut text = String::new();
@@ -246,12 +247,12 @@ fn by_ids<'c>(
         .collect()
 }
 
-fn decision(open: &OpenConflict, resolve: &Resolve) -> Result<String, Failure> {
+fn decision(config: &Config, open: &OpenConflict, resolve: &Resolve) -> Result<String, Failure> {
     let choice = match (&resolve.value, &resolve.take) {
         (Some(value), _) => Choice::Value(value),
         (None, take) => Choice::Take(take.as_deref().unwrap_or_default()),
     };
-    decisions::value(open, choice).map_err(|undecidable| match undecidable {
+    decisions::value(config, open, choice).map_err(|undecidable| match undecidable {
         Undecidable::Refused(reason) => Failure::Refused(reason),
         Undecidable::NoSide(take) => Failure::Usage(format!(
             "--take {take}: say contact, customer, vendor, bank-account or base"

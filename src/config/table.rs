@@ -13,9 +13,9 @@ use super::reader::{Reader, fold, nearest};
 use super::setup::Setup;
 use super::{MOST_PROBLEMS, glob, read_limits, read_policy};
 use crate::exports::{Bounds, ColumnPin, Encoding, FileFormat, Newline, Settings, TooLong};
-use crate::merge::Policy;
 use crate::merge::guard::Limits;
-use crate::model::{CONTACT_RELATION, FieldId, KINDS, Kind, Lookup, Table};
+use crate::merge::{Capacity, Policy};
+use crate::model::{CONTACT_RELATION, ColumnDef, FieldId, KINDS, Kind, Lookup, Table};
 
 /// How what is written reaches a system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,6 +107,16 @@ impl TableConfig {
     /// What is pinned of its dialect and columns.
     pub fn settings(&self) -> Settings {
         self.pins.clone()
+    }
+
+    /// What the side can hold of a column.
+    pub fn capacity(&self, def: &ColumnDef) -> Capacity {
+        let (length, too_long) = self.pins.length_of(def);
+        Capacity {
+            form: def.form,
+            length,
+            cut: too_long == TooLong::Cut,
+        }
     }
 
     /// Whether a column's header is pinned.

@@ -341,13 +341,7 @@ impl Export {
         let lengths = table
             .columns()
             .iter()
-            .map(|def| {
-                let pin = settings.pin(def.name);
-                (
-                    pin.and_then(|pin| pin.length).unwrap_or(def.length),
-                    pin.map(|pin| pin.too_long).unwrap_or_default(),
-                )
-            })
+            .map(|def| settings.length_of(def))
             .collect();
         Ok(Export {
             table,

@@ -1,5 +1,7 @@
 //! What the configuration pins about an export; whatever it leaves open is detected.
 
+use crate::model::ColumnDef;
+
 use super::encoding::Encoding;
 use super::source::Bounds;
 
@@ -41,6 +43,15 @@ impl Settings {
             bounds,
             ..Settings::default()
         }
+    }
+
+    /// How many characters a column holds, and what happens to a longer value.
+    pub fn length_of(&self, def: &ColumnDef) -> (usize, TooLong) {
+        let pin = self.pin(def.name);
+        (
+            pin.and_then(|pin| pin.length).unwrap_or(def.length),
+            pin.map(|pin| pin.too_long).unwrap_or_default(),
+        )
     }
 
     /// What is pinned for a model column.

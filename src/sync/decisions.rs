@@ -1,7 +1,11 @@
 //! What a person decides on a conflict: from a command, a request, or the conflict inbox as a file.
 
+use crate::config::Config;
+use crate::merge::Capacity;
+use crate::merge::capacity::Fit;
+use crate::merge::plan::Conflict;
 use crate::merge::validation::validate;
-use crate::model::Side;
+use crate::model::{FieldId, Side};
 use crate::state::queries::OpenConflict;
 use crate::state::{StateError, Store};
 
@@ -27,13 +31,24 @@ pub enum Undecidable {
 ///
 /// # Errors
 /// Why it gives none.
-pub fn value(open: &OpenConflict, choice: Choice<'_>) -> Result<String, Undecidable> {
+pub fn value(
+    config: &Config,
+    open: &OpenConflict,
+    choice: Choice<'_>,
+) -> Result<String, Undecidable> {
     let conflict = &open.conflict;
     let refused = |reason: String| Undecidable::Refused(format!("{}: {reason}", open.id));
     let take = match choice {
         Choice::Value(value) => {
             validate(&conflict.field, value)
                 .map_err(|invalid| refused(format!("{}: {invalid}", conflict.field)))?;
+            if let Some(most) = longer_than_all(config, conflict, value) {
+                return Err(refused(format!(
+                    "{}: the value has {} characters and no side holds more than {most}",
+                    conflict.field,
+                    value.chars().count()
+                )));
+            }
             return Ok(value.to_owned());
         }
         Choice::Take("base") => {
@@ -60,6 +75,20 @@ pub fn value(open: &OpenConflict, choice: Choice<'_>) -> Result<String, Undecida
         })?;
     let silent = || format!("{side} {} says nothing of {} now", claim.no, conflict.field);
     claim.shows.clone().ok_or_else(|| refused(silent()))
+}
+
+/// How many characters the sides of a conflict hold at most, where a value has more than any of them can take.
+fn longer_than_all(config: &Config, conflict: &Conflict, value: &str) -> Option<usize> {
+    let field = FieldId::named(&conflict.field)?;
+    let sides = conflict.claims.iter().filter_map(|claim| {
+        let table = claim.side.table();
+        let def = &table.columns()[table.column_of(field)?];
+        Some(config.table(table)?.capacity(def))
+    });
+    let sides: Vec<Capacity> = sides.collect();
+    let is_too_long = sides.iter().all(|side| side.fit(value) == Fit::TooLong);
+    let most = sides.iter().map(|side| side.length).max();
+    most.filter(|_| is_too_long)
 }
 
 /// A row that decides a conflict.
@@ -93,6 +122,7 @@ pub(super) fn changed(id: &str) -> String {
 /// # Errors
 /// Those of the state; the inner one says why nothing is decided.
 pub fn decision(
+    config: &Config,
     store: &Store,
     row: &Resolution,
 ) -> Result<Result<(OpenConflict, String), String>, StateError> {
@@ -117,7 +147,7 @@ pub fn decision(
         Some(_) => Choice::Value(typed[VALUE.len()..].trim()),
         None => Choice::Take(&lower),
     };
-    Ok(match value(&open, choice) {
+    Ok(match value(config, &open, choice) {
         Ok(value) => Ok((open, value)),
         Err(Undecidable::Refused(reason)) => Err(reason),
         Err(Undecidable::NoSide(_)) => Err(format!(

@@ -215,7 +215,7 @@ pub fn reconcile_with(
         return dry_run(config, effects, request, store);
     }
     let recovered = finish_last(config, effects, store)?;
-    let asked = asked(request, store, &stamp(effects.clock))?;
+    let asked = asked(config, request, store, &stamp(effects.clock))?;
     let mut overtaken = PathBuf::new();
     for _ in 0..ATTEMPTS {
         match attempt(config, effects, store, &asked, recovered)? {
@@ -259,13 +259,18 @@ struct AskedFor {
     before_rows: usize,
 }
 
-fn asked(request: &Request, store: &Store, at: &str) -> Result<AskedFor, StateError> {
+fn asked(
+    config: &Config,
+    request: &Request,
+    store: &Store,
+    at: &str,
+) -> Result<AskedFor, StateError> {
     let mut request = request.clone();
     let before_rows = request.orders.len();
     request.orders.extend(requests::orders(&request.rows));
     request.each_for_itself |= !request.rows.is_empty();
     Ok(AskedFor {
-        decided: requests::decide(store, &request.rows, at, request.dry_run)?,
+        decided: requests::decide(config, store, &request.rows, at, request.dry_run)?,
         request,
         before_rows,
     })
@@ -296,7 +301,7 @@ fn dry_run(
     store: &Store,
 ) -> Result<Outcome, PassError> {
     log::check(effects.disk, &config.interactions, &effects.clock.now())?;
-    let asked = asked(request, store, &stamp(effects.clock))?;
+    let asked = asked(config, request, store, &stamp(effects.clock))?;
     let mut view = View::read(config, effects, store, &asked.request)?;
     if let Some(reasons) = refused(&view.arranged, &asked.request) {
         return Ok(Outcome::Refused { reasons });

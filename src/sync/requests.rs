@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
+use crate::config::Config;
 use crate::disk::{Disk, Identity, ReadAt};
 use crate::exports::{Bounds, Export, Settings, fold};
 use crate::model::document::DocumentKind;
@@ -93,7 +94,9 @@ pub fn read(
             asked,
         });
     }
-    Ok(rows)
+    let all: Vec<usize> = (0..rows.len()).collect();
+    let apart = export.excerpt(&all);
+    Ok(Requests { rows, apart })
 }
 
 /// Reads the lines of a document: its fields and values.
@@ -148,6 +151,7 @@ pub fn orders(rows: &[RequestRow]) -> Vec<Order> {
 /// # Errors
 /// Those of the state.
 pub fn decide(
+    config: &Config,
     store: &Store,
     rows: &[RequestRow],
     at: &str,

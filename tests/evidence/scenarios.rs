@@ -89,7 +89,7 @@ impl Scenario {
             }
             Step::Decide(side) => {
                 for open in store.conflicts()? {
-                    let value = decisions::value(&open, Choice::Take(side))
+                    let value = decisions::value(config, &open, Choice::Take(side))
                         .map_err(|why| format!("{why:?}"))?;
                     store.decide(&open, &value, "2026-11-23T09:00:00")?;
                 }
