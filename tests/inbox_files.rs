@@ -338,6 +338,42 @@ fn rows_of_a_requests_file_are_carried_out_each_once_and_answered() {
 }
 
 #[test]
+fn rows_of_a_requests_file_that_were_not_done_stand_apart_and_no_row_is_done_twice() {
+    let exchange = exchange();
+    let header = "Action,Table,Name,Phone No.\n";
+    exchange.put(
+        "exchange/requests/new.csv",
+        format!("{header}create,contact,Gamma,3\ncreate,contract,Delta,4\n"),
+    );
+    let config = exchange
+        .config()
+        .replace("[setup]\n", "[setup]\ncontact_nos = \"N1\"\n");
+    let exchange = exchange.configured(&config);
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let answer = exchange.text("exchange/requests/answers/new.csv.answer.csv");
+    assert!(answer.contains("partly,2"), "{answer}");
+    let failed = "exchange/requests/failed/new.1.rows.csv";
+    let text = exchange.text(failed);
+    assert_eq!(text, format!("{header}create,contract,Delta,4\n"));
+    let reason = exchange.text("exchange/requests/failed/000001-new.csv.reason.txt");
+    assert!(
+        reason.contains("1 of its 2 rows was left out") && reason.contains("new.1.rows.csv holds"),
+        "{reason}"
+    );
+    exchange.put(
+        "exchange/requests/new.1.rows.csv",
+        text.replace("contract", "contact"),
+    );
+    fs::remove_file(exchange.path(failed)).expect("moved");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let contacts = exchange.text("contacts.csv");
+    assert_eq!(contacts.matches("Gamma").count(), 1, "{contacts}");
+    assert_eq!(contacts.matches("Delta").count(), 1, "{contacts}");
+}
+
+#[test]
 fn several_requests_files_are_read_in_the_order_of_their_names() {
     let exchange = exchange();
     let unlink = "Action,Table,Contact No.\nunlink,customer,C2\n";

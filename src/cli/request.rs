@@ -26,7 +26,9 @@ pub struct Args {
 pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     let opened = RealDisk.open(&context.path(&args.file));
     let bounds = context.config()?.bounds.held();
-    let rows = read(opened, &args.file, bounds).map_err(Failure::Refused)?;
+    let rows = read(opened, &args.file, bounds)
+        .map_err(Failure::Refused)?
+        .rows;
     let request = Request {
         dry_run: args.dry_run,
         rows,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::config::AnswerFormat;
 use crate::model::printable::in_a_line;
-use crate::state::drops::{DropRow, Receipt, RowClass};
+use crate::state::drops::{DropRow, Receipt, RowClass, Standing};
 
 use super::conflicts::harmless;
 
@@ -107,12 +107,12 @@ pub fn reason(row: &DropRow, receipt: &Receipt, rows_apart: Option<&str>) -> Str
         .filter(|note| matches!(note.class, RowClass::Rejected | RowClass::Refused))
         .collect();
     if !failed.is_empty() {
-        let _ = writeln!(
-            text,
-            "{} of its {} rows were left out:\n",
-            failed.len(),
-            receipt.rows
-        );
+        let left_out = match (failed.len(), receipt.rows) {
+            (_, 1) => "Its only row was left out".to_owned(),
+            (1, rows) => format!("1 of its {rows} rows was left out"),
+            (some, rows) => format!("{some} of its {rows} rows were left out"),
+        };
+        let _ = writeln!(text, "{left_out}:\n");
         for note in failed {
             let key = match note.key.as_str() {
                 "" => String::new(),
@@ -122,29 +122,28 @@ pub fn reason(row: &DropRow, receipt: &Receipt, rows_apart: Option<&str>) -> Str
         }
         text.push('\n');
     }
-    match rows_apart {
-        Some(name) => {
-            let _ = writeln!(
-                text,
-                "{name} holds these rows alone, as they came. Mend them in it, and move it back to {}; everything else was read.",
-                row.inbox
-            );
-        }
-        None => {
-            let _ = writeln!(
-                text,
-                "Mend the file, or export it again, and drop it into {}.",
-                row.inbox
-            );
-        }
-    }
+    let advice = match (rows_apart, receipt.standing) {
+        (Some(name), _) => format!(
+            "{name} holds what was left out alone, as it came. Mend it there, and move the file back to {}; everything else counts.",
+            row.inbox
+        ),
+        (None, Standing::Partly) => format!(
+            "Mend what was left out in a file of its own, under the same header, and drop that into {}; everything else counts.",
+            row.inbox
+        ),
+        (None, _) => format!(
+            "Mend the file, or export it again, and drop it into {}.",
+            row.inbox
+        ),
+    };
+    let _ = writeln!(text, "{advice}");
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::drops::{RowNote, Standing};
+    use crate::state::drops::RowNote;
 
     fn partly() -> (DropRow, Receipt) {
         let receipt = Receipt {
@@ -193,10 +192,10 @@ mod tests {
     fn a_person_reads_which_rows_failed_and_what_to_do() {
         let (row, receipt) = partly();
         let text = reason(&row, &receipt, Some("c.7.rows.csv"));
-        assert!(text.contains("1 of its 3 rows were left out"), "{text}");
+        assert!(text.contains("1 of its 3 rows was left out"), "{text}");
         assert!(text.contains("line 4 (C3): the row has 2 cells"), "{text}");
         assert!(
-            text.contains("c.7.rows.csv holds these rows alone"),
+            text.contains("c.7.rows.csv holds what was left out alone"),
             "{text}"
         );
     }

@@ -13,7 +13,7 @@ use crate::model::{Lookup, Problem, Table};
 use crate::state::drops::{DropRow, Receipt, ReceiptRow, Standing};
 use crate::state::{StateError, Store};
 use crate::sync::apply::ApplyError;
-use crate::sync::intake::{Incoming, Intake};
+use crate::sync::intake::{Incoming, Intake, RequestsDrop};
 use crate::sync::locate::{Located, locate};
 use crate::sync::pass::{Effects, Outcome, PassError, Request, finish_last, reconcile_with};
 use crate::sync::{inbox, requests};
@@ -596,10 +596,15 @@ fn take_requests(
     if let Some(path) = &config.exchange.conflicts {
         let (folder, name) = inbox::folder_and_name(path);
         let is_edited = conflicts::is_edited(store, disk, path)?;
+        // Rows of it that were left out come back under a name of their own.
+        let is_named = move |file: &str| match file == name {
+            true => is_edited,
+            false => inbox::is_named_like(path, file),
+        };
         places.push(Inbox {
             table: Table::Lookup(Lookup::Requests).name(),
             folder,
-            is_named: Box::new(move |file| is_edited && file == name),
+            is_named: Box::new(is_named),
             arrival: &arrival,
             sequence: None,
         });
@@ -642,8 +647,9 @@ fn take_requests(
             let opened = disk.open_dropped(&inbox::claimed(row));
             match requests::read(opened, &inbox::dropped(row), config.bounds.held()) {
                 Ok(read) => {
-                    taken.intake.requests = Some(row.id);
-                    rows = read;
+                    let (id, apart) = (row.id, read.apart);
+                    taken.intake.requests = Some(RequestsDrop { id, apart });
+                    rows = read.rows;
                 }
                 Err(reason) => {
                     let receipt = Receipt::whole(Standing::Rejected, reason);

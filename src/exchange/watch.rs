@@ -74,7 +74,10 @@ fn is_expected(config: &Config, folder: &Path, name: &str) -> bool {
     };
     let is_mail = config.interactions.mail.as_deref() == Some(folder) && is_mail_name(name);
     let is_request = config.exchange.requests.as_deref() == Some(folder);
-    let is_conflicts = config.exchange.conflicts.as_deref() == Some(&folder.join(name));
+    let conflicts = config.exchange.conflicts.as_deref();
+    let is_conflicts = conflicts.is_some_and(|path| {
+        inbox::folder_and_name(path).0 == folder && inbox::is_named_like(path, name)
+    });
     is_request || is_conflicts || is_mail || config.exports().any(of_table)
 }
 

@@ -16,3 +16,15 @@ pub struct Excerpt {
     /// What comes after the last.
     pub close: String,
 }
+
+impl Excerpt {
+    /// The same with only those records whose place among them is wanted.
+    pub fn only(&self, wanted: impl Fn(usize) -> bool) -> Excerpt {
+        let records = self.records.iter().enumerate();
+        let records = records.filter(|(at, _)| wanted(*at));
+        Excerpt {
+            records: records.map(|(_, record)| *record).collect(),
+            ..self.clone()
+        }
+    }
+}

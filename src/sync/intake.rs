@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::Config;
 use crate::disk::Identity;
-use crate::model::{Problem, Table};
+use crate::model::{Excerpt, Problem, Table};
 use crate::state::{StateError, Store};
 
 use super::inbox;
@@ -25,8 +25,17 @@ pub struct Intake {
     pub problems: Vec<Problem>,
     /// E-mail messages that it logs.
     pub mails: Vec<PathBuf>,
-    /// The requests file whose orders the pass carries out, by its number in the ledger.
-    pub requests: Option<u64>,
+    /// The requests file whose orders the pass carries out.
+    pub requests: Option<RequestsDrop>,
+}
+
+/// A requests file that was dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestsDrop {
+    /// Its number in the ledger.
+    pub id: u64,
+    /// Its rows in their own bytes, where they can be taken apart.
+    pub apart: Option<Excerpt>,
 }
 
 /// A file that a table is read from.

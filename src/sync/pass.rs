@@ -645,8 +645,9 @@ fn attempt(
     let digests_changed = tables.iter().flatten().any(Seen::is_changed);
     let of_tables = receipts::of_tables(&tables, &summary.plan, &decided.unsaid);
     decided.memory.receipts.extend(of_tables);
-    if let Some(drop) = request.intake.requests {
-        let receipt = requests::receipt(&summary.rows);
+    if let Some(requests) = &request.intake.requests {
+        let receipt = requests::receipt(&summary.rows, requests.apart.as_ref());
+        let drop = requests.id;
         decided.memory.receipts.push(ReceiptRow { drop, receipt });
     }
     if !decided.is_news(&summary.plan, &known)

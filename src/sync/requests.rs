@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::disk::{Disk, Identity, ReadAt};
 use crate::exports::{Bounds, Export, Settings, fold};
 use crate::model::document::DocumentKind;
-use crate::model::{Flag, Form, InteractionLogEntry, Kind, Lookup, Table, form};
+use crate::model::{Excerpt, Flag, Form, InteractionLogEntry, Kind, Lookup, Table, form};
 
 use crate::state::drops::{Receipt, RowClass, RowNote, Standing};
 use crate::state::queries::OpenConflict;
@@ -52,6 +52,15 @@ pub struct RowAnswer {
     pub answer: String,
 }
 
+/// A requests file.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    /// Its rows.
+    pub rows: Vec<RequestRow>,
+    /// The same in their own bytes, where they can be taken apart.
+    pub apart: Option<Excerpt>,
+}
+
 /// Reads a requests file.
 ///
 /// # Errors
@@ -60,7 +69,7 @@ pub fn read(
     opened: io::Result<(Box<dyn ReadAt>, Identity)>,
     shown: &Path,
     bounds: Bounds,
-) -> Result<Vec<RequestRow>, String> {
+) -> Result<Requests, String> {
     let file = shown_path(shown);
     let (source, _) = opened.map_err(|error| format!("{file} cannot be read: {error}"))?;
     let export = Export::read(
@@ -162,7 +171,7 @@ pub fn decide(
         _ => None,
     });
     let decided = resolutions.map(|resolution| {
-        Ok(match decisions::decision(store, resolution)? {
+        Ok(match decisions::decision(config, store, resolution)? {
             Err(reason) => Err(reason),
             Ok((open, value)) => {
                 if !dry_run {
@@ -239,8 +248,9 @@ pub fn answers(
     answered.collect()
 }
 
-/// The receipt of a requests file.
-pub fn receipt(answers: &[RowAnswer]) -> Receipt {
+/// The receipt of a requests file whose rows stand `apart`: those that were not done are to be mended by themselves, lest the others be
+/// done twice.
+pub fn receipt(answers: &[RowAnswer], apart: Option<&Excerpt>) -> Receipt {
     let count = |class: RowClass| answers.iter().filter(|row| row.class == class).count() as u64;
     let (done, refused) = (count(RowClass::Done), count(RowClass::Refused));
     let standing = match (done, refused) {
@@ -265,6 +275,9 @@ pub fn receipt(answers: &[RowAnswer]) -> Receipt {
                 reason: row.answer.clone(),
             })
             .collect(),
+        mend: apart
+            .filter(|_| standing == Standing::Partly)
+            .map(|all| all.only(|at| answers[at].class == RowClass::Refused)),
         ..Receipt::whole(standing, "")
     }
 }

@@ -75,10 +75,17 @@ pub fn any_file(bytes: &[u8]) -> bool {
     exchange.disk.put(&file, bytes);
     let opened = exchange.disk.open(&file);
     let shown = Path::new("answers.csv");
-    let Ok(rows) = requests::read(opened, shown, exchange.config.bounds.held()) else {
+    let Ok(read) = requests::read(opened, shown, exchange.config.bounds.held()) else {
         return false;
     };
-    let decided = requests::decide(&exchange.store, &rows, "2026-11-23T09:30:00", false);
+    let rows = read.rows;
+    let decided = requests::decide(
+        &exchange.config,
+        &exchange.store,
+        &rows,
+        "2026-11-23T09:30:00",
+        false,
+    );
     let decided = decided.expect("a state that can be used");
     let conflicts = exchange.store.conflicts().expect("conflicts");
     for open in &conflicts {
