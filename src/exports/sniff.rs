@@ -172,7 +172,15 @@ impl Sniffed {
         let mut pins = TomlTable::new();
         let dialect = &self.dialect;
         pins["format"] = value(dialect.grammar.format().name());
-        pins["encoding"] = value(dialect.encoding.name());
+        let encoding = dialect.encoding.name();
+        if dialect.encoding_proven {
+            pins["encoding"] = value(encoding);
+        } else if let Some(mut key) = pins.key_mut("format") {
+            // Pinned, it would count as proven, and letters be written that its system may read as others.
+            let guess = "which no byte of the file proves";
+            let line = format!("# encoding = \"{encoding}\" is a guess, {guess}\n");
+            key.leaf_decor_mut().set_prefix(line);
+        }
         match &dialect.grammar {
             Grammar::Csv(csv) => {
                 pins["delimiter"] = value(char::from(csv.delimiter).to_string());
