@@ -293,6 +293,30 @@ fn a_record_is_never_longer_than_its_limit() {
 }
 
 #[test]
+fn a_place_is_told_in_the_files_own_bytes() {
+    let rows: String = (0..4000).map(|no| format!("K{no},Łódź 𝄞\r\n")).collect();
+    let text = format!("No.,Name\r\n{rows}");
+    let utf_16: Vec<u8> = format!("\u{feff}{text}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let row = |no: usize| {
+        let row = format!("\nK{no},");
+        let units: Vec<u8> = row.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let wide = utf_16.windows(units.len()).position(|at| at == units);
+        (text.find(&row).map(|at| at + 1), wide.map(|at| at + 2))
+    };
+    let offset = |bytes: &[u8], no: usize| {
+        let export = read(bytes, table("vendors"), &Settings::default()).expect("an export");
+        export.place(no).offset.map(|offset| offset as usize)
+    };
+    for no in [0, 1, 1777, 3999] {
+        let told = (offset(text.as_bytes(), no), offset(&utf_16, no));
+        assert_eq!(told, row(no), "{no}");
+    }
+}
+
+#[test]
 fn a_ragged_row_is_left_out_and_keeps_its_key() {
     let raw = b"No.,Name,City\n1,A,X\n2,B\n3,\"C\",Z,Y\n4,D,W\n";
     let export = read(raw, table("customers"), &Settings::default()).expect("an export");
@@ -603,6 +627,22 @@ fn the_shape_changes_with_the_columns_and_not_with_the_records() {
     assert_eq!(first, shape(b"No.,Name\n2,B\n3,C\n"));
     assert_ne!(first, shape(b"No.,City\n1,A\n"));
     assert_ne!(first, shape(b"No.;Name\n1;A\n"));
+}
+
+#[test]
+fn an_encoding_that_is_a_guess_is_not_pinned() {
+    let pins = |raw: &'static [u8]| {
+        let source = || Box::new(raw.to_vec()) as Box<dyn couplet::exports::ReadAt>;
+        let sniffed = sniff(source, None, &Settings::default(), "vendors.csv");
+        sniffed.expect("an export").to_toml()
+    };
+    assert!(pins("No.,Name\n1,Łódź\n".as_bytes()).contains("\nencoding = \"utf-8\"\n"));
+    let guessed = pins(b"No.,Name\n1,A\n");
+    assert!(
+        guessed.contains("\n# encoding = \"utf-8\" is a guess"),
+        "{guessed}"
+    );
+    assert!(!guessed.contains("\nencoding"), "{guessed}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -75,6 +76,8 @@ pub struct Export {
     seed: u64,
     printer: Printer,
     lengths: Vec<(usize, TooLong)>,
+    /// How many of the file's own bytes, where it is UTF-16, stand before each stride of the working ones.
+    own_lengths: OnceLock<Vec<u64>>,
     /// Whether a record could not be read again as it was.
     pub(super) lapsed: AtomicBool,
 }
@@ -358,6 +361,7 @@ impl Export {
             seed,
             printer: Printer::new(seed),
             lengths,
+            own_lengths: OnceLock::new(),
             lapsed: AtomicBool::new(false),
         })
     }
@@ -401,7 +405,7 @@ impl Export {
             table: self.table.name().to_owned(),
             file: Some(self.file.clone()),
             line: Some(self.line_of(at)),
-            offset: self.records.get(at).map(|record| self.offset(record.start)),
+            offset: self.offset_of(at),
             key: None,
             column: None,
         }
@@ -572,6 +576,11 @@ impl Export {
         self.records
             .get(at)
             .map_or(0, |record| u64::from(record.line))
+    }
+
+    /// Where a record begins in the file's own bytes.
+    pub fn offset_of(&self, at: usize) -> Option<u64> {
+        self.records.get(at).map(|record| self.offset(record.start))
     }
 
     /// Whether a value can stand in a column of this file. (Its length is for the caller to compare.)
@@ -752,7 +761,21 @@ impl Export {
 
     /// The offset in the file's own bytes.
     fn offset(&self, working: u64) -> u64 {
-        own_offset(&*self.text, self.dialect.encoding, working)
+        if !self.dialect.encoding.is_utf16() {
+            return working;
+        }
+        /// So many bytes are counted once for all offsets behind them.
+        const STRIDE: u64 = 16 << 10;
+        let lengths = self.own_lengths.get_or_init(|| {
+            let mut own = vec![0];
+            for piece in pieces(&*self.text, 0..self.text.len(), STRIDE as usize) {
+                own.push(own[own.len() - 1] + own_length(&piece.unwrap_or_default()));
+            }
+            own
+        });
+        let at = working / STRIDE;
+        let rest = read_range(&*self.text, at * STRIDE..working).unwrap_or_default();
+        lengths.get(at as usize).copied().unwrap_or_default() + own_length(&rest)
     }
 }
 
@@ -931,9 +954,13 @@ fn own_offset(text: &dyn ReadAt, encoding: Encoding, working: u64) -> u64 {
     if !encoding.is_utf16() {
         return working;
     }
+    own_length(&read_range(text, 0..working.min(text.len())).unwrap_or_default())
+}
+
+/// How long these working bytes are in UTF-16.
+fn own_length(working: &[u8]) -> u64 {
     // UTF-8 has one byte that is no continuation for each character, and four bytes where UTF-16 has two units.
-    let before = read_range(text, 0..working.min(text.len())).unwrap_or_default();
-    let units: u64 = before
+    let units: u64 = working
         .iter()
         .map(|&byte| u64::from(byte & 0xC0 != 0x80) + u64::from(byte >= 0xF0))
         .sum();
