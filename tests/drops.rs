@@ -370,6 +370,72 @@ fn rows_that_are_left_out_can_be_mended_and_dropped_again() {
     );
 }
 
+/// An exchange to which contacts were dropped in this file, with what it was answered.
+fn after_dropping(more: &str, name: &str, text: &str) -> (Exchange, serde_json::Value) {
+    let export = "export = \"crm/contacts_*.csv\"";
+    let config = CONFIG.replacen(
+        export,
+        &format!("export = \"crm/contacts_*.json\"\n{more}"),
+        1,
+    );
+    let exchange = Exchange::new(&config);
+    exchange
+        .put(&format!("crm/{name}"), text)
+        .put("erp/customers.csv", CUSTOMERS)
+        .put("relations.csv", RELATIONS);
+    exchange.run(&["reconcile"]);
+    let answered = answer(&exchange, &format!("crm/answers/{name}.answer.json"));
+    (exchange, answered)
+}
+
+#[test]
+fn a_bad_row_of_a_file_in_one_line_leaves_the_others_in() {
+    let rows = "[{\"No\":\"1\",\"Name\":\"A\"},{\"No\":\"2\",\"Name\":\"B\",\"No\":\"3\"},{\"No\":\"4\",\"Name\":\"D\"}]\n";
+    let (exchange, answered) = after_dropping("", "contacts_1.json", rows);
+    assert_eq!(answered["classes"]["rejected"], 1, "{answered:#}");
+    assert_eq!(answered["notes"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        exchange.text("crm/failed/contacts_1.1.rows.json"),
+        "[{\"No\":\"2\",\"Name\":\"B\",\"No\":\"3\"}]\n"
+    );
+}
+
+#[test]
+fn a_conflict_of_one_row_of_a_line_is_not_that_of_the_others() {
+    let (exchange, _) = after_dropping(
+        "",
+        "contacts_1.json",
+        "[{\"No\":\"C1\",\"Name\":\"Acme\"},{\"No\":\"C2\",\"Name\":\"Beta\"}]\n",
+    );
+    let renamed = CUSTOMERS.replace("Beta", "Beta Inc.");
+    exchange.put("erp/customers.csv", renamed).put(
+        "crm/contacts_2.json",
+        "[{\"No\":\"C1\",\"Name\":\"Acme Ltd.\"},{\"No\":\"C2\",\"Name\":\"Beta Ltd.\"}]\n",
+    );
+    exchange.run(&["reconcile"]);
+    let answered = answer(&exchange, "crm/answers/contacts_2.json.answer.json");
+    assert_eq!(answered["classes"]["conflict"], 1, "{answered:#}");
+    assert_eq!(answered["classes"]["changed"], 1, "{answered:#}");
+    assert_eq!(answered["notes"][0]["key"], "C2", "{answered:#}");
+}
+
+#[test]
+fn rows_that_were_left_out_of_a_page_come_back_as_a_page() {
+    let (exchange, _) = after_dropping(
+        "format = \"odata\"",
+        "contacts_1.json",
+        "{\"value\":[{\"No\":\"1\",\"Name\":\"A\"},\n{\"No\":\"2\",\"Name\":\"B\",\"No\":\"3\"}]}\n",
+    );
+    let rows = exchange.text("crm/failed/contacts_1.1.rows.json");
+    exchange.put(
+        "crm/contacts_1.1.rows.json",
+        rows.replace(",\"No\":\"3\"", ""),
+    );
+    exchange.run(&["reconcile"]);
+    let answered = answer(&exchange, "crm/answers/contacts_1.1.rows.json.answer.json");
+    assert_eq!(answered["status"], "accepted", "{answered:#}");
+}
+
 #[test]
 fn an_emptied_drop_deletes_nothing_and_is_rejected() {
     let exchange = exchange();

@@ -13,26 +13,24 @@ impl Export {
             return None;
         }
         let places = records.iter().filter_map(|at| self.records.get(*at));
-        let records = places.map(|place| (place.start, place.end())).collect();
-        let excerpt = |head: u64, open: &str, between: String, close: String| Excerpt {
-            head,
-            records,
-            open: open.to_owned(),
-            between,
-            close,
+        let (head, newline) = match &self.dialect.grammar {
+            Grammar::Csv(csv) => (self.body_start, csv.newline.text()),
+            Grammar::Json(json) => (0, json.newline),
         };
-        Some(match &self.dialect.grammar {
-            Grammar::Csv(csv) => {
-                let newline = String::from_utf8_lossy(csv.newline.bytes()).into_owned();
-                excerpt(self.body_start, "", newline.clone(), newline)
-            }
+        let (open, comma, close) = match &self.dialect.grammar {
+            Grammar::Csv(_) => ("", "", ""),
             Grammar::Json(json) => match json.shape {
-                Shape::Lines => excerpt(0, "", json.newline.to_owned(), json.newline.to_owned()),
-                _ => {
-                    let newline = json.newline;
-                    excerpt(0, "[", format!(",{newline}"), format!("]{newline}"))
-                }
+                Shape::Lines => ("", "", ""),
+                Shape::Array => ("[", ",", "]"),
+                Shape::OData => ("{\"value\":[", ",", "]}"),
             },
+        };
+        Some(Excerpt {
+            head,
+            records: places.map(|place| (place.start, place.end())).collect(),
+            open: open.to_owned(),
+            between: format!("{comma}{newline}"),
+            close: format!("{close}{newline}"),
         })
     }
 }

@@ -171,13 +171,18 @@ impl Newline {
         }
     }
 
+    /// It, as text.
+    pub fn text(self) -> &'static str {
+        match self {
+            Newline::Lf => "\n",
+            Newline::CrLf => "\r\n",
+            Newline::Cr => "\r",
+        }
+    }
+
     /// Its bytes.
     pub fn bytes(self) -> &'static [u8] {
-        match self {
-            Newline::Lf => b"\n",
-            Newline::CrLf => b"\r\n",
-            Newline::Cr => b"\r",
-        }
+        self.text().as_bytes()
     }
 }
 

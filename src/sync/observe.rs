@@ -230,6 +230,7 @@ impl Seen<'_> {
             table: self.table.name().to_owned(),
             file: Some(self.file()),
             line: self.export.as_ref().map(|export| export.line_of(at)),
+            offset: self.export.as_ref().and_then(|export| export.offset_of(at)),
             ..Place::default()
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::merge::Plan;
-use crate::model::{Problem, Side};
+use crate::model::form::same;
+use crate::model::{Form, Problem, Side};
 use crate::state::drops::{Receipt, ReceiptRow, RowClass, RowNote, Standing};
 
 use super::observe::Seen;
@@ -62,8 +63,11 @@ fn read(seen: &Seen<'_>, plan: &Plan, unsaid: &Unsaid) -> Receipt {
     let digest = format!("{:032x}", export.digest);
     let last = seen.memory.as_ref();
     let notes = notes(seen, plan);
-    let unnamed = unsaid.lines_left_out(seen.table.name());
-    let is_unnamed = |at| unnamed.binary_search(&export.line_of(at)).is_ok();
+    let unnamed = unsaid.left_out(seen.table.name());
+    let is_unnamed = |at| {
+        let offset = export.offset_of(at);
+        offset.is_some_and(|offset| unnamed.binary_search(&offset).is_ok())
+    };
     let mut classes: BTreeMap<RowClass, u64> = BTreeMap::new();
     let mut left_out = Vec::new();
     for at in 0..rows {
@@ -116,15 +120,17 @@ fn notes(seen: &Seen<'_>, plan: &Plan) -> BTreeMap<usize, RowNote> {
         .iter()
         .filter(|problem| problem.place.table == table)
     {
-        if let Some(line) = problem.place.line {
-            problems.entry(line).or_default().push(problem);
+        if let Some(offset) = problem.place.offset {
+            problems.entry(offset).or_default().push(problem);
         }
     }
-    let mut conflicts: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
+    // A line may hold several rows; of these the number says whose the conflict is.
+    let mut conflicts: BTreeMap<u64, Vec<(&str, &str)>> = BTreeMap::new();
     for conflict in &plan.conflicts {
         for claim in &conflict.claims {
             if let (true, Some(line)) = (is_of(claim.side, seen), claim.line) {
-                conflicts.entry(line).or_default().insert(&conflict.field);
+                let of_line = conflicts.entry(line).or_default();
+                of_line.push((&claim.no, &conflict.field));
             }
         }
     }
@@ -134,20 +140,29 @@ fn notes(seen: &Seen<'_>, plan: &Plan) -> BTreeMap<usize, RowNote> {
     }
     for at in seen.diff.touched.iter().map(|at| *at as usize) {
         let line = export.line_of(at);
-        let said = problems.get(&line).map(Vec::as_slice).unwrap_or_default();
-        let fields = conflicts.get(&line);
+        let offset = export.offset_of(at);
+        let said = offset.and_then(|offset| problems.get(&offset));
+        let said = said.map(Vec::as_slice).unwrap_or_default();
+        let fields = conflicts.get(&line).map(|of_line| {
+            let record = export.record(at).ok();
+            let shown = record.as_ref().and_then(|record| record.value(0));
+            let is_it = |no: &str| shown.is_some_and(|shown| same(Form::Code, shown, no));
+            let fields = of_line.iter().filter(|(no, _)| is_it(no));
+            fields.map(|(_, field)| *field).collect::<BTreeSet<_>>()
+        });
+        let fields = fields.filter(|fields| !fields.is_empty());
         if said.is_empty() && fields.is_none() {
             continue;
         }
         // A problem of one cell leaves the others in.
         let is_left_out = said.iter().any(|problem| problem.place.column.is_none());
-        let class = match (is_left_out, fields) {
+        let class = match (is_left_out, &fields) {
             (true, _) => RowClass::Rejected,
             (false, Some(_)) => RowClass::Conflict,
             (false, None) => RowClass::Changed,
         };
         let waits = fields.map(|fields| {
-            let fields: Vec<&str> = fields.iter().copied().collect();
+            let fields: Vec<&str> = fields.into_iter().collect();
             format!("{} waits for a person's decision", fields.join(", "))
         });
         let reasons = said.iter().map(|problem| match &problem.place.column {

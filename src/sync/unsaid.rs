@@ -15,7 +15,7 @@ pub struct Unsaid {
 /// What is left of a problem that is not named: enough to count it once, and to know its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Counted {
-    line: Option<u64>,
+    offset: Option<u64>,
     /// Of its key and column.
     print: u64,
     is_row_left_out: bool,
@@ -75,26 +75,29 @@ impl Unsaid {
         problems.sort();
     }
 
-    /// The lines of a table's rows that are left out and not named, ascending.
-    pub(super) fn lines_left_out(&self, table: &str) -> Vec<u64> {
+    /// Where those of a table's rows begin that are left out and not named, ascending.
+    pub(super) fn left_out(&self, table: &str) -> Vec<u64> {
         let of_table = self.counted.iter().filter(|((of, _), _)| of == table);
         let rows = of_table.flat_map(|(_, counted)| counted);
-        let lines = rows.filter(|row| row.is_row_left_out);
-        let mut lines: Vec<u64> = lines.filter_map(|row| row.line).collect();
-        lines.sort_unstable();
-        lines.dedup();
-        lines
+        let left_out = rows.filter(|row| row.is_row_left_out);
+        let mut offsets: Vec<u64> = left_out.filter_map(|row| row.offset).collect();
+        offsets.sort_unstable();
+        offsets.dedup();
+        offsets
     }
 }
 
 impl Counted {
     fn of(problem: &Problem) -> Counted {
         let Place {
-            line, key, column, ..
+            offset,
+            key,
+            column,
+            ..
         } = &problem.place;
         let text = format!("{key:?}\u{1f}{column:?}\u{1f}{}", problem.reason);
         Counted {
-            line: *line,
+            offset: *offset,
             print: xxh3_64(text.as_bytes()),
             is_row_left_out: column.is_none(),
         }
@@ -110,6 +113,7 @@ mod tests {
             table: table.to_owned(),
             file: Some("f.csv".to_owned()),
             line: Some(line),
+            offset: Some(10 * line),
             ..Place::default()
         };
         Problem::new(place, "ragged", "it is", "mend it")
@@ -130,8 +134,8 @@ mod tests {
         of_late.take_in(of_early);
         of_late.say(&mut late, 3);
         assert_eq!(late, whole);
-        assert_eq!(unsaid.lines_left_out("contacts"), [4, 5, 6, 7, 8, 9]);
-        assert_eq!(of_late.lines_left_out("contacts"), [4, 5, 6, 7, 8, 9]);
+        assert_eq!(unsaid.left_out("contacts"), [40, 50, 60, 70, 80, 90]);
+        assert_eq!(of_late.left_out("contacts"), [40, 50, 60, 70, 80, 90]);
         let last = whole
             .iter()
             .find(|problem| problem.kind == "unnamed-problems");
@@ -154,6 +158,6 @@ mod tests {
                 .iter()
                 .any(|problem| problem.place.table == "vendors")
         );
-        assert!(unsaid.lines_left_out("vendors").is_empty());
+        assert!(unsaid.left_out("vendors").is_empty());
     }
 }
