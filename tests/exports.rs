@@ -489,6 +489,34 @@ fn rows_come_and_go_without_changing_how_the_file_ends() {
 }
 
 #[test]
+fn a_pinned_header_tells_two_columns_apart_that_differ_in_case_alone() {
+    let vendors = table("vendors");
+    let settings = Settings {
+        columns: vec![ColumnPin {
+            column: "City".to_owned(),
+            header: Some("City".to_owned()),
+            length: None,
+            too_long: TooLong::Problem,
+        }],
+        ..Settings::default()
+    };
+    for raw in [
+        &b"No,CITY,City\n1,x,Rome\n"[..],
+        b"[{\"No\":\"1\",\"CITY\":\"x\",\"City\":\"Rome\"}]",
+    ] {
+        let export = read(raw, vendors, &settings).expect("an export");
+        assert!(export.problems.is_empty(), "{:?}", export.problems);
+        let record = export.record(0).expect("a sound record");
+        assert_eq!(record.value(column(vendors, "City")), Some("Rome"));
+        assert_eq!(
+            export.carried(&record),
+            [("CITY".to_owned(), "x".to_owned())]
+        );
+        assert_eq!(export.carried_column("CITY"), Some(1));
+    }
+}
+
+#[test]
 fn options_are_read_as_captions_and_written_in_the_files_spelling() {
     let vendors = table("vendors");
     let blocked = column(vendors, "Privacy Blocked");
@@ -506,6 +534,42 @@ fn options_are_read_as_captions_and_written_in_the_files_spelling() {
         spliced(&export, &edits),
         b"No.;Privacy Blocked\n1;ja\n2;perhaps\n"
     );
+}
+
+#[test]
+fn options_are_written_as_another_cell_of_their_column_has_them() {
+    let vendors = table("vendors");
+    let blocked = column(vendors, "Privacy Blocked");
+    let json = |rows: &str| format!("[{rows}]");
+    let csv = |rows: &str| format!("No.,Privacy Blocked\n{rows}");
+    for (raw, value, expected) in [
+        (csv("1,N\n2,J\n"), "Yes", csv("1,J\n2,J\n")),
+        (csv("1,\n2,true\n"), "Yes", csv("1,true\n2,true\n")),
+        (csv("1,Ja\n2,Nej\n"), "No", csv("1,Nej\n2,Nej\n")),
+        (
+            csv("1,TRUE\n2,FALSE\n3,true\n"),
+            "No",
+            csv("1,FALSE\n2,FALSE\n3,true\n"),
+        ),
+        // Where nothing shows it, the others of the column lead to expect it.
+        (csv("1,\n2,NON\n"), "Yes", csv("1,OUI\n2,NON\n")),
+        (
+            json(r#"{"No":"1","Privacy_Blocked":"N"},{"No":"2","Privacy_Blocked":"J"}"#),
+            "Yes",
+            json(r#"{"No":"1","Privacy_Blocked":"J"},{"No":"2","Privacy_Blocked":"J"}"#),
+        ),
+        (
+            json(r#"{"No":"1","Privacy_Blocked":false},{"No":"2","Privacy_Blocked":true}"#),
+            "Yes",
+            json(r#"{"No":"1","Privacy_Blocked":true},{"No":"2","Privacy_Blocked":true}"#),
+        ),
+    ] {
+        let export = read(raw.as_bytes(), vendors, &Settings::default()).expect("an export");
+        let mut edits = Edits::default();
+        edits.cells.insert(0, vec![(blocked, value.to_owned())]);
+        let out = String::from_utf8(spliced(&export, &edits)).expect("text");
+        assert_eq!(out, expected);
+    }
 }
 
 #[test]

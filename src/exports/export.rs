@@ -22,6 +22,7 @@ use super::reader::ambiguous;
 use super::reading::{Reading, Stop, digest_of};
 use super::settings::{Settings, TooLong};
 use super::source::{Bounds, ReadAt, pieces, read_exact_at, read_range};
+use super::spelling::Spellings;
 use crate::model::form::{canonical, is_blank};
 use crate::model::{Form, Place, Problem, Row, Table};
 
@@ -78,6 +79,8 @@ pub struct Export {
     lengths: Vec<(usize, TooLong)>,
     /// How many of the file's own bytes, where it is UTF-16, stand before each stride of the working ones.
     own_lengths: OnceLock<Vec<u64>>,
+    /// How it spells options and booleans, once that is asked.
+    pub(super) spellings: OnceLock<Spellings>,
     /// Whether a record could not be read again as it was.
     pub(super) lapsed: AtomicBool,
 }
@@ -362,6 +365,7 @@ impl Export {
             printer: Printer::new(seed),
             lengths,
             own_lengths: OnceLock::new(),
+            spellings: OnceLock::new(),
             lapsed: AtomicBool::new(false),
         })
     }
@@ -647,9 +651,10 @@ impl Export {
 
     /// Where a column of this name stands that the model does not know.
     pub fn carried_column(&self, name: &str) -> Option<usize> {
-        let mut names = self.columns.names().iter();
-        let at = names.position(|known| fold(known) == fold(name))?;
-        self.columns.at(at).is_none().then_some(at)
+        let mut names = self.columns.names().iter().enumerate();
+        let is_it =
+            |at: usize, known: &str| fold(known) == fold(name) && self.columns.at(at).is_none();
+        Some(names.find(|(at, known)| is_it(*at, known))?.0)
     }
 
     /// How many characters a column of this side holds, and what happens to a longer value.

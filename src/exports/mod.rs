@@ -16,6 +16,7 @@ mod scan;
 pub mod settings;
 pub mod sniff;
 pub mod source;
+mod spelling;
 mod splice;
 
 pub use columns::{Columns, fold};

@@ -396,7 +396,7 @@ impl<'r> View<'r> {
 }
 
 /// Whether a column holds one of a few values, which files spell in several ways.
-fn is_option(form: Form) -> bool {
+pub(super) fn is_option(form: Form) -> bool {
     matches!(form, Form::Boolean | Form::ContactType)
 }
 

@@ -14,7 +14,6 @@ use super::grammar::Fault;
 use super::json;
 use super::source::{ReadAt, read_exact_at, read_range};
 use crate::model::Form;
-use crate::model::form::spelled_like;
 
 /// What a pass changes in one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -402,25 +401,6 @@ impl Export {
         }
     }
 
-    /// An option or boolean in the spelling of the file's last record.
-    fn spelled<'v>(&self, column: usize, value: &'v str) -> Cow<'v, str> {
-        let form = self.table.columns().get(column).map(|def| def.form);
-        let Some(form @ (Form::Boolean | Form::ContactType)) = form else {
-            return Cow::Borrowed(value);
-        };
-        let last = self.records.len().checked_sub(1);
-        let last = last.and_then(|at| self.record(at).ok());
-        let like = last.and_then(|record| {
-            let cell = self.cell(&record.bytes, &record.cells, column);
-            cell.ok().flatten().map(Cow::into_owned)
-        });
-        Cow::Owned(spelled_like(
-            form,
-            value,
-            like.as_deref().unwrap_or_default(),
-        ))
-    }
-
     /// A new row's working bytes, in the file's own dialect, without the line end.
     ///
     /// # Errors
@@ -431,7 +411,7 @@ impl Export {
         let values: Vec<(usize, Cow<'_, str>)> = new
             .cells
             .iter()
-            .map(|(column, value)| (*column, self.spelled(*column, value)))
+            .map(|(column, value)| (*column, self.spelled(*column, value, None)))
             .collect();
         let carried = new.carried.iter().filter_map(|(name, value)| {
             let at = self.carried_column(name)?;
@@ -501,12 +481,7 @@ impl Export {
             let old = self
                 .cell(&record.bytes, &record.cells, *column)
                 .map_err(unreadable)?;
-            let value = match (form, &old) {
-                (Form::Boolean | Form::ContactType, Some(old)) => {
-                    Cow::Owned(spelled_like(form, value, old))
-                }
-                _ => Cow::Borrowed(value.as_str()),
-            };
+            let value = self.spelled(*column, value, old.as_deref());
             match (&self.dialect.grammar, &record.cells) {
                 (Grammar::Csv(dialect), Cells::Csv(spans)) => {
                     let position = self.columns.position(*column).ok_or_else(no_column)?;

@@ -117,6 +117,7 @@ pub fn spelled_like(form: Form, caption: &str, like: &str) -> String {
             ("true", "false"),
             ("1", "0"),
             ("y", "n"),
+            ("j", "n"),
             ("ja", "nein"),
             ("oui", "non"),
             ("ano", "ne"),
@@ -187,6 +188,7 @@ mod tests {
             ("No", "1", "0"),
             ("Yes", "nein", "ja"),
             ("No", "Ja", "Nein"),
+            ("No", "J", "N"),
             ("Yes", "", "Yes"),
         ] {
             assert_eq!(

@@ -59,6 +59,8 @@ pub fn token(d: &JsonDialect, value: &str, form: Form, old: Option<&[u8]>) -> Ve
         Form::Text | Form::Code => value.to_owned(),
         Form::Boolean | Form::ContactType => match caption(form, value) {
             None | Some("") => value.to_owned(),
+            // What is no caption is spelled already.
+            Some(meaning) if meaning != value => value.to_owned(),
             Some(meaning) => {
                 // A blank option such as OData's `_x0020_` is no example of how the others are spelled.
                 let like = said.as_deref().filter(|said| {
