@@ -497,8 +497,8 @@ fn a_phone_number_that_a_sparse_record_lacks_is_added_at_its_end() {
         .iter()
         .filter_map(|member| json::text(&record[member.name.clone()]).ok())
         .collect();
-    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-    let name = json::member_name_like(&names, "Phone No.");
+    let names = names.iter().map(AsRef::as_ref);
+    let name = json::Spelling::of(names).spell("Phone No.");
     let token = json::token(&d, "+45 33 44", Form::Text, None);
 
     let (at, added) = json::insert(&d, record, &members, false, &name, &token);

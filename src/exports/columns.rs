@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::json::Spelling;
 use super::settings::Settings;
 use crate::model::{Place, Problem, Table};
 
@@ -14,8 +15,10 @@ pub struct Columns {
     file: Vec<Option<usize>>,
     /// Header as compared → model column, for JSON members that come up later.
     known: HashMap<String, usize>,
+    /// Header as it is → model column that pins it: one that differs in its spelling is another.
+    exact: HashMap<String, usize>,
     sparse: bool,
-    style: Style,
+    spelling: Spelling,
 }
 
 /// Why the columns of a file do not do.
@@ -46,6 +49,7 @@ impl Columns {
         let mut problems = Vec::new();
         let mut file = Vec::new();
         let mut known = HashMap::new();
+        let mut exact = HashMap::new();
         let folded: Vec<String> = names.iter().map(|name| fold(name)).collect();
         // A pinned header belongs to the column that pins it, even where it is another column's own name.
         let claimed: Vec<String> = settings
@@ -65,11 +69,16 @@ impl Columns {
                 }
                 continue;
             }
-            known.insert(wanted.clone(), column);
-            let exact = pinned.and_then(|header| only(&names, |name| name == header));
-            let found: Vec<usize> = match exact {
-                Some(at) => vec![at],
-                None => positions(&folded, |name| *name == wanted),
+            let as_pinned = pinned.and_then(|header| only(&names, |name| name == header));
+            let found: Vec<usize> = match as_pinned {
+                Some(at) => {
+                    exact.insert(names[at].clone(), column);
+                    vec![at]
+                }
+                None => {
+                    known.insert(wanted.clone(), column);
+                    positions(&folded, |name| *name == wanted)
+                }
             };
             file.push(match found.as_slice() {
                 [at] => Some(*at),
@@ -119,14 +128,15 @@ impl Columns {
                 });
             }
         }
-        let style = Style::of(&names);
+        let spelling = Spelling::of(names.iter().map(String::as_str));
         let columns = Columns {
             table,
             names,
             file,
             known,
+            exact,
             sparse,
-            style,
+            spelling,
         };
         Ok((columns, problems))
     }
@@ -159,7 +169,8 @@ impl Columns {
 
     /// The model column behind a JSON member's name.
     pub fn named(&self, name: &str) -> Option<usize> {
-        self.known.get(&fold(name)).copied()
+        let exact = self.exact.get(name);
+        exact.or_else(|| self.known.get(&fold(name))).copied()
     }
 
     /// The name of a model column in this file; for one never seen, in the spelling of those that were.
@@ -170,7 +181,7 @@ impl Columns {
                 .table
                 .columns()
                 .get(column)
-                .map(|def| self.style.spell(def.name))
+                .map(|def| self.spelling.spell(def.name))
                 .unwrap_or_default(),
         }
     }
@@ -232,62 +243,6 @@ fn near(table: Table, name: &str, names: &[String]) -> String {
     match alike.as_slice() {
         [] => advice.to_owned(),
         _ => format!("{advice}; near ones are {}", alike.join(", ")),
-    }
-}
-
-/// How a file spells its names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Style {
-    /// `Phone No.`
-    Caption,
-    /// `Phone_No`
-    Underscores,
-    /// `phone_no`
-    Snake,
-    /// `phoneNo`
-    Camel,
-    /// `PhoneNo`
-    Pascal,
-}
-
-impl Style {
-    fn of(names: &[String]) -> Style {
-        // Annotations such as `@odata.etag` follow rules of their own.
-        let own = || names.iter().filter(|name| !name.contains('@'));
-        let upper = own().any(|name| name.chars().any(char::is_uppercase));
-        let starts_lower = own().all(|name| name.chars().next().is_none_or(char::is_lowercase));
-        if own().any(|name| name.contains([' ', '.', '/'])) {
-            Style::Caption
-        } else if own().any(|name| name.contains('_')) {
-            if upper {
-                Style::Underscores
-            } else {
-                Style::Snake
-            }
-        } else if own().next().is_none() {
-            Style::Caption
-        } else if starts_lower {
-            Style::Camel
-        } else {
-            Style::Pascal
-        }
-    }
-
-    fn spell(self, name: &str) -> String {
-        let words: Vec<&str> = name
-            .split(|character: char| !character.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .collect();
-        match self {
-            Style::Caption => name.to_owned(),
-            Style::Underscores => words.join("_"),
-            Style::Snake => words.join("_").to_lowercase(),
-            Style::Pascal => words.concat(),
-            Style::Camel => match words.split_first() {
-                Some((first, rest)) => first.to_lowercase() + &rest.concat(),
-                None => String::new(),
-            },
-        }
     }
 }
 
@@ -371,6 +326,7 @@ mod tests {
             (["No.", "Search Name"], "Phone No."),
             (["No", "Search_Name"], "Phone_No"),
             (["no", "search_name"], "phone_no"),
+            (["NO", "SEARCH_NAME"], "PHONE_NO"),
             (["no", "searchName"], "phoneNo"),
             (["No", "SearchName"], "PhoneNo"),
         ] {

@@ -11,7 +11,7 @@ mod record;
 mod write;
 
 pub use document::{MAX_DEPTH, body, check_tail, step};
-pub use name::member_name_like;
+pub use name::Spelling;
 pub use record::{Member, members, text};
 pub(super) use record::{members_into, refuse_duplicates};
 pub use write::{document, insert, new_record, separator, token};

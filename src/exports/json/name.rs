@@ -1,8 +1,8 @@
 //! How a file would spell a member it does not have yet.
 
 /// A convention for member names.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Spelling {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
     /// `Phone No.`, as in Business Central's tables.
     Plain,
     /// `Phone_No`, as in its OData services.
@@ -27,16 +27,40 @@ const SPELLINGS: [Spelling; 6] = [
     Spelling::Pascal,
 ];
 
-/// The name of a column that no record has shown, in the convention of the `names` that some have.
-///
-/// Names of several words decide. Where there are none, the case of the single words does, and Business Central's own
-/// name is the last resort.
-pub fn member_name_like(names: &[&str], column: &str) -> String {
-    let names = || names.iter().filter(|name| !name.contains('@'));
-    let spelling = majority(names().filter_map(|name| evidence(name)))
-        .or_else(|| majority(names().filter_map(|name| hint(name))))
-        .unwrap_or(Spelling::Plain);
-    spell(spelling, column)
+impl Spelling {
+    /// The convention of these names. Names of several words decide. Where there are none, the case of the single words does, and
+    /// Business Central's own is the last resort.
+    pub fn of<'n>(names: impl IntoIterator<Item = &'n str, IntoIter: Clone>) -> Spelling {
+        // Annotations such as `@odata.etag` follow rules of their own.
+        let names = names.into_iter().filter(|name| !name.contains('@'));
+        majority(names.clone().filter_map(evidence))
+            .or_else(|| majority(names.filter_map(hint)))
+            .unwrap_or(Spelling::Plain)
+    }
+
+    /// The name of a column that no record has shown.
+    pub fn spell(self, column: &str) -> String {
+        if self == Spelling::Plain {
+            return column.to_owned();
+        }
+        let spaced = column.replace('%', " Percent ");
+        let words: Vec<&str> = spaced
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .collect();
+        match self {
+            Spelling::Plain | Spelling::OData => words.join("_"),
+            Spelling::Snake => words.join("_").to_lowercase(),
+            Spelling::UpperSnake => words.join("_").to_uppercase(),
+            Spelling::Pascal => words.iter().map(|word| capitalized(word)).collect(),
+            Spelling::Camel => match words.split_first() {
+                None => String::new(),
+                Some((first, others)) => std::iter::once(first.to_lowercase())
+                    .chain(others.iter().map(|word| capitalized(word)))
+                    .collect(),
+            },
+        }
+    }
 }
 
 fn majority(votes: impl Iterator<Item = Spelling>) -> Option<Spelling> {
@@ -87,29 +111,6 @@ fn hint(name: &str) -> Option<Spelling> {
     }
 }
 
-fn spell(spelling: Spelling, column: &str) -> String {
-    if spelling == Spelling::Plain {
-        return column.to_owned();
-    }
-    let spaced = column.replace('%', " Percent ");
-    let words: Vec<&str> = spaced
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
-    match spelling {
-        Spelling::Plain | Spelling::OData => words.join("_"),
-        Spelling::Snake => words.join("_").to_lowercase(),
-        Spelling::UpperSnake => words.join("_").to_uppercase(),
-        Spelling::Pascal => words.iter().map(|word| capitalized(word)).collect(),
-        Spelling::Camel => match words.split_first() {
-            None => String::new(),
-            Some((first, others)) => std::iter::once(first.to_lowercase())
-                .chain(others.iter().map(|word| capitalized(word)))
-                .collect(),
-        },
-    }
-}
-
 fn capitalized(word: &str) -> String {
     let mut chars = word.chars();
     match chars.next() {
@@ -146,7 +147,8 @@ mod tests {
             (&["Name", "City"], "Phone No.", "Phone No."),
             (&[], "Phone No.", "Phone No."),
         ] {
-            assert_eq!(member_name_like(names, column), expected, "{names:?}");
+            let spelling = Spelling::of(names.iter().copied());
+            assert_eq!(spelling.spell(column), expected, "{names:?}");
         }
     }
 }
