@@ -124,3 +124,64 @@ fn an_answer_that_could_not_be_written_is_owed_wherever_its_drop_is_by_now() {
     let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
     assert_eq!(answer["classes"]["new"], 1, "{answer}");
 }
+
+#[test]
+fn what_a_manifest_says_of_records_still_counts_after_a_halt() {
+    let exchange = exchange(&with_contacts("ready = \"manifest\""));
+    exchange
+        .put("crm/contacts_2.csv", rows('C', 18, "Rome"))
+        .put(
+            "crm/2.manifest.json",
+            "{\"files\":[{\"name\":\"contacts_2.csv\",\"records\":20}]}",
+        )
+        .put("erp/customers.csv", rows('K', 10, "Rome"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 4, "half of the customers are gone: {ran:?}");
+    exchange.put("erp/customers.csv", rows('K', 20, "Rome"));
+    exchange.run(&["reconcile"]);
+    assert_eq!(exchange.text("relations.csv"), relations(20));
+    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    assert_eq!(answer["status"], "rejected");
+}
+
+#[test]
+fn two_deltas_of_one_manifest_are_both_read() {
+    let config = with_contacts("contents = \"delta\"\nready = \"manifest\"");
+    let exchange = exchange(&config);
+    exchange
+        .put("crm/contacts_2.csv", rows('C', 1, "Second"))
+        .put("crm/contacts_3.csv", rows('C', 1, "Third"))
+        .put(
+            "crm/set.manifest.json",
+            "{\"files\":[{\"name\":\"contacts_2.csv\"},{\"name\":\"contacts_3.csv\"},{\"name\":\"readme.txt\"}]}",
+        )
+        .put("crm/readme.txt", "for nobody");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let update = exchange.text("erp/updates/customers_000003.csv");
+    assert!(update.contains("K1,Name 1,Third"), "{update}");
+    assert!(
+        !exchange.path("crm/set.manifest.json").exists(),
+        "it would announce the next files of these names"
+    );
+}
+
+#[test]
+fn a_manifest_announces_each_file_once_however_long_it_stands_there() {
+    let config = with_contacts("contents = \"delta\"\nready = \"manifest\"\non_gap = \"hold\"");
+    let exchange = exchange(&config);
+    exchange
+        .put("crm/contacts_2.csv", rows('C', 1, "Second"))
+        .put("crm/contacts_9.csv", rows('C', 1, "Ninth"))
+        .put(
+            "crm/set.manifest.json",
+            "{\"files\":[{\"name\":\"contacts_2.csv\"},{\"name\":\"contacts_9.csv\"}]}",
+        );
+    exchange.run(&["reconcile"]);
+    assert!(!exchange.path("crm/contacts_2.csv").exists(), "it is read");
+    assert!(exchange.path("crm/contacts_9.csv").exists(), "it waits");
+    // Another file of the same name is being written.
+    exchange.put("crm/contacts_2.csv", rows('C', 1, "Half"));
+    exchange.run(&["reconcile"]);
+    assert!(exchange.path("crm/contacts_2.csv").exists());
+}

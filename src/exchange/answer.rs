@@ -164,6 +164,8 @@ mod tests {
             name: "c.csv".to_owned(),
             sequence: None,
             is_part: false,
+            records: None,
+            manifest: None,
             claimed_at: "2026-11-23T10:00:00".to_owned(),
             pass: Some(2),
             receipt: None,

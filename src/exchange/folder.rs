@@ -10,13 +10,16 @@ use crate::config::{Arrival, Config, Contents, Ready, Run, TableConfig, Update, 
 use crate::disk::{Disk, Entry, Identity};
 use crate::exports::source::read_range;
 use crate::model::{Place, Problem, Table};
+use crate::state::Store;
 use crate::state::drops::DropRow;
+use crate::sync::apply::ApplyError;
 use crate::sync::inbox;
 use crate::sync::locate::number;
 use crate::sync::observe::shown_path;
 
 use super::arrival::{Candidate, Rules};
 use super::manifest::{ENDING, Manifest, Named};
+use super::publish::write_error;
 
 /// What whoever watches the folders knows of a file.
 pub trait Looks {
@@ -61,6 +64,8 @@ pub struct Found {
     pub row: Option<DropRow>,
     /// Records that its manifest announces.
     pub records: Option<u64>,
+    /// The version of that manifest.
+    pub manifest: Option<String>,
     /// The marker beside it.
     pub marker: Option<PathBuf>,
 }
@@ -72,6 +77,45 @@ pub struct Unready {
     pub path: PathBuf,
     /// What it waits for, as a sentence that names it.
     pub waits: String,
+}
+
+/// A manifest that stands in an inbox.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// Where it stands.
+    pub path: PathBuf,
+    /// What it says.
+    pub manifest: Manifest,
+    /// What tells this version of it from others, also after its share was away.
+    pub version: String,
+    /// Names of the files that were claimed since it came.
+    pub claimed: Vec<String>,
+}
+
+impl Announcement {
+    /// What it says of a file that has not been claimed since: it announces each once.
+    fn of(&self, name: &str) -> Option<&Named> {
+        let is_claimed = self.claimed.iter().any(|claimed| claimed == name);
+        self.manifest.of(name).filter(|_| !is_claimed)
+    }
+
+    /// What its set still lacks, as a sentence: a file that has not come, or the bytes that one must have.
+    fn lacks(&self, folder: &Path, disk: &dyn Disk) -> io::Result<Option<String>> {
+        let at = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let files = self.manifest.files.iter();
+        for Named { name, size, .. } in files.filter(|named| !self.claimed.contains(&named.name)) {
+            let lacks = match (disk.identity(&folder.join(name))?, size) {
+                (None, _) => format!("{at} names {name}, which has not come"),
+                (Some(identity), Some(size)) if identity.size != *size => {
+                    let bytes = identity.size;
+                    format!("{at} says that {name} has {size} bytes, and it has {bytes}")
+                }
+                (Some(_), _) => continue,
+            };
+            return Ok(Some(lacks));
+        }
+        Ok(None)
+    }
 }
 
 /// What an inbox holds for one table.
@@ -88,7 +132,7 @@ pub struct Listing {
     /// Whether the folder is there.
     pub is_online: bool,
     /// Its manifests.
-    pub manifests: Vec<(PathBuf, Manifest)>,
+    pub manifests: Vec<Announcement>,
 }
 
 /// An inbox and how files come into it.
@@ -121,53 +165,31 @@ impl<'c> Inbox<'c> {
         }
     }
 
-    /// What stands there. `open` are the ledger's drops that are not published yet.
+    /// What stands there.
     ///
     /// # Errors
-    /// Those of looking into the folder.
+    /// Those of the state and of looking into the folder.
     pub fn list(
         &self,
         config: &Config,
         disk: &dyn Disk,
-        open: &[DropRow],
+        store: &Store,
         looks: &dyn Looks,
-    ) -> io::Result<Listing> {
+    ) -> Result<Listing, ApplyError> {
         let run = &config.run;
         let mut listing = Listing {
             is_online: is_online(&self.folder, run, disk),
             ..Listing::default()
         };
-        let folder = self.folder.display().to_string();
-        let own = open
-            .iter()
-            .filter(|row| row.table == self.table && row.inbox == folder);
-        for row in own.filter(|row| row.receipt.is_none()) {
-            let path = inbox::claimed(row);
-            if disk.identity(&path)?.is_some() {
-                listing.found.push(Found {
-                    candidate: Candidate {
-                        name: row.name.clone(),
-                        claimed: Some(row.id),
-                        sequence: row.sequence,
-                        is_part: row.is_part,
-                    },
-                    path,
-                    row: Some(row.clone()),
-                    records: None,
-                    marker: None,
-                });
-            }
-        }
+        self.claimed(disk, store, &mut listing)?;
         if !listing.is_online {
             return Ok(listing);
         }
-        let entries = disk.entries(&self.folder)?;
-        let manifests = self.manifests(
-            &entries,
-            config.bounds.manifest,
-            disk,
-            &mut listing.problems,
-        )?;
+        let entries = disk.entries(&self.folder);
+        let entries = entries.map_err(write_error(&self.folder))?;
+        let longest = config.bounds.manifest;
+        listing.manifests =
+            self.manifests(&entries, longest, disk, store, &mut listing.problems)?;
         for (path, entry) in &entries {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
                 continue;
@@ -184,12 +206,44 @@ impl<'c> Inbox<'c> {
                         "it is not read; drop it under another name",
                     ));
                 }
-                Entry::File => self.file(path, name, disk, &manifests, looks, &mut listing)?,
+                Entry::File => self
+                    .file(path, name, disk, looks, &mut listing)
+                    .map_err(write_error(path))?,
                 _ => listing.problems.push(self.odd(path, *entry)),
             }
         }
-        listing.manifests = manifests;
         Ok(listing)
+    }
+
+    /// Files that were claimed and wait for their pass.
+    fn claimed(
+        &self,
+        disk: &dyn Disk,
+        store: &Store,
+        listing: &mut Listing,
+    ) -> Result<(), ApplyError> {
+        let folder = self.folder.display().to_string();
+        let own = |row: &DropRow| row.table == self.table && row.inbox == folder;
+        let open = store.open_drops()?.into_iter();
+        for row in open.filter(|row| own(row) && row.receipt.is_none()) {
+            let path = inbox::claimed(&row);
+            if disk.identity(&path).map_err(write_error(&path))?.is_some() {
+                listing.found.push(Found {
+                    candidate: Candidate {
+                        name: row.name.clone(),
+                        claimed: Some(row.id),
+                        sequence: row.sequence,
+                        is_part: row.is_part,
+                    },
+                    path,
+                    records: row.records,
+                    manifest: row.manifest.clone(),
+                    marker: None,
+                    row: Some(row),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn file(
@@ -197,7 +251,6 @@ impl<'c> Inbox<'c> {
         path: &Path,
         name: &str,
         disk: &dyn Disk,
-        manifests: &[(PathBuf, Manifest)],
         looks: &dyn Looks,
         listing: &mut Listing,
     ) -> io::Result<()> {
@@ -205,11 +258,13 @@ impl<'c> Inbox<'c> {
             return Ok(());
         };
         let marker = path.with_file_name(self.arrival.marker_of(name));
-        let named = manifests
+        let named = listing
+            .manifests
             .iter()
-            .find_map(|(at, manifest)| Some((at, manifest, manifest.of(name)?)));
+            .find_map(|manifest| Some((manifest, manifest.of(name)?)));
         let waits = match (self.arrival.ready, named) {
-            (_, Some((at, manifest, _))) => lacking(manifest, at, &self.folder, disk)?
+            (_, Some((manifest, _))) => manifest
+                .lacks(&self.folder, disk)?
                 .map(|lacks| format!("{name} waits: {lacks}")),
             (Ready::Marker, None) => match disk.identity(&marker)? {
                 Some(_) => None,
@@ -234,9 +289,10 @@ impl<'c> Inbox<'c> {
             listing.incomplete = lowest;
             return Ok(());
         }
-        let named: Option<&Named> = named.map(|(.., named)| named);
+        let manifest = named.map(|(manifest, _)| manifest.version.clone());
+        let named: Option<&Named> = named.map(|(_, named)| named);
         let is_delta = named.and_then(Named::contents) == Some(Contents::Delta);
-        listing.found.push(Found {
+        let found = Found {
             candidate: Candidate {
                 name: name.to_owned(),
                 claimed: None,
@@ -246,8 +302,10 @@ impl<'c> Inbox<'c> {
             path: path.to_owned(),
             row: None,
             records: named.and_then(|named| named.records),
+            manifest,
             marker: (self.arrival.ready == Ready::Marker).then_some(marker),
-        });
+        };
+        listing.found.push(found);
         Ok(())
     }
 
@@ -256,15 +314,16 @@ impl<'c> Inbox<'c> {
         entries: &[(PathBuf, Entry)],
         longest: u64,
         disk: &dyn Disk,
+        store: &Store,
         problems: &mut Vec<Problem>,
-    ) -> io::Result<Vec<(PathBuf, Manifest)>> {
+    ) -> Result<Vec<Announcement>, ApplyError> {
         let mut manifests = Vec::new();
         for (path, entry) in entries {
             let is_manifest = path.to_str().is_some_and(|name| name.ends_with(ENDING));
             if *entry != Entry::File || !is_manifest {
                 continue;
             }
-            let (source, identity) = disk.open(path)?;
+            let (source, identity) = disk.open(path).map_err(write_error(path))?;
             let manifest = match identity.size > longest {
                 true => Err(format!(
                     "it is longer than the {longest} bytes of `limits.manifest`"
@@ -273,11 +332,19 @@ impl<'c> Inbox<'c> {
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                         Err("it became shorter while it was read".to_owned())
                     }
-                    read => Manifest::parse(&read?),
+                    read => Manifest::parse(&read.map_err(write_error(path))?),
                 },
             };
             match manifest {
-                Ok(manifest) => manifests.push((path.clone(), manifest)),
+                Ok(manifest) => {
+                    let version = version(path, &identity);
+                    manifests.push(Announcement {
+                        path: path.clone(),
+                        manifest,
+                        claimed: store.claimed_under(&version)?,
+                        version,
+                    });
+                }
                 Err(reason) => problems.push(self.problem(
                     path,
                     "unreadable-manifest",
@@ -316,32 +383,21 @@ impl<'c> Inbox<'c> {
     }
 }
 
-/// What a set still lacks, as a sentence: a file that has not come, or the bytes that one must have. `at` is where its manifest stands.
-fn lacking(
-    manifest: &Manifest,
-    at: &Path,
-    folder: &Path,
-    disk: &dyn Disk,
-) -> io::Result<Option<String>> {
-    let at = at.file_name().unwrap_or_default().to_string_lossy();
-    for Named { name, size, .. } in &manifest.files {
-        let lacks = match (disk.identity(&folder.join(name))?, size) {
-            (None, _) => format!("{at} names {name}, which has not come"),
-            (Some(identity), Some(size)) if identity.size != *size => {
-                let bytes = identity.size;
-                format!("{at} says that {name} has {size} bytes, and it has {bytes}")
-            }
-            (Some(_), _) => continue,
-        };
-        return Ok(Some(lacks));
-    }
-    Ok(None)
-}
-
 /// What a file waits for where a marker is to tell that it is complete.
 pub fn waits_for_marker(name: &str, marker: &Path) -> String {
     let marker = marker.file_name().unwrap_or_default().to_string_lossy();
     format!("{name} waits for its marker {marker}")
+}
+
+/// What tells a version of a manifest from others: not its device, which is another each time that its share is mounted.
+fn version(path: &Path, identity: &Identity) -> String {
+    let Identity {
+        size,
+        modified,
+        changed,
+        ..
+    } = identity;
+    format!("{} {size} {modified} {changed}", path.display())
 }
 
 /// Whether a folder is there: not an empty mount point whose share has gone away.

@@ -20,8 +20,8 @@ use crate::sync::{inbox, requests};
 
 use super::arrival::{Fate, fates};
 use super::folder::{
-    AsItStands, Found, Inbox, Listing, Looks, can_tell, is_online, rules, tables_with_drops,
-    waits_for_marker,
+    Announcement, AsItStands, Found, Inbox, Listing, Looks, can_tell, is_online, rules,
+    tables_with_drops, waits_for_marker,
 };
 use super::{conflicts, mail, publish, retention};
 
@@ -114,13 +114,10 @@ pub fn preview(
     store: &Store,
     looks: &dyn Looks,
 ) -> Result<Intake, PassError> {
-    let open = store.open_drops()?;
     let mut intake = Intake::default();
     for (table, table_config) in tables_with_drops(config) {
         let inbox = Inbox::of_table(table, table_config);
-        let listing = inbox
-            .list(config, disk, &open, looks)
-            .map_err(cannot_look(&inbox.folder))?;
+        let listing = inbox.list(config, disk, store, looks)?;
         let choice = choose(table, &inbox, table_config, &listing, store)?;
         intake.waiting.extend(first_waiting(table, &listing));
         intake.problems.extend(listing.problems);
@@ -172,13 +169,10 @@ pub fn waiting(
     disk: &dyn Disk,
     store: &Store,
 ) -> Result<Vec<(Table, String)>, PassError> {
-    let open = store.open_drops()?;
     let mut waiting = Vec::new();
     for (table, table_config) in tables_with_drops(config) {
         let inbox = Inbox::of_table(table, table_config);
-        let listing = inbox
-            .list(config, disk, &open, &AsItStands)
-            .map_err(cannot_look(&inbox.folder))?;
+        let listing = inbox.list(config, disk, store, &AsItStands)?;
         let unready = listing.unready.into_iter();
         waiting.extend(unready.map(|unready| (table, unready.waits)));
     }
@@ -339,13 +333,10 @@ fn take_tables(
     at: &str,
     taken: &mut Taken,
 ) -> Result<(), PassError> {
-    let open = store.open_drops()?;
     let mut inboxes = Vec::new();
     for (table, table_config) in tables_with_drops(config) {
         let inbox = Inbox::of_table(table, table_config);
-        let mut listing = inbox
-            .list(config, disk, &open, looks)
-            .map_err(cannot_look(&inbox.folder))?;
+        let mut listing = inbox.list(config, disk, store, looks)?;
         if !listing.is_online {
             taken.offline.push(inbox.folder.clone());
             listing.problems.push(offline(&inbox));
@@ -369,7 +360,7 @@ fn take_tables(
         let aside =
             aside.map(|(at, standing, reason)| (at, Some(Receipt::whole(standing, reason))));
         let ids = claim(inbox, listing, aside.chain(read).collect(), disk, store, at)?;
-        if let Some((at, _)) = choice.read
+        if choice.read.is_some()
             && let Some(row) = ids.last().filter(|row| row.receipt.is_none())
         {
             let incoming = Incoming {
@@ -377,13 +368,13 @@ fn take_tables(
                 shown: inbox::dropped(row),
                 sequence: row.sequence,
                 is_part: row.is_part,
-                records: listing.found[at].records,
+                records: row.records,
                 id: Some(row.id),
             };
             taken.intake.drops.insert(*table, incoming);
         }
     }
-    archive_manifests(&inboxes, disk, store, at)?;
+    archive_manifests(config, &inboxes, disk, store, at)?;
     unready_exports(config, disk, looks, taken);
     Ok(())
 }
@@ -480,6 +471,8 @@ fn claim(
                         name: found.candidate.name.clone(),
                         sequence: found.candidate.sequence,
                         is_part: found.candidate.is_part,
+                        records: found.records,
+                        manifest: found.manifest.clone(),
                         claimed_at: at.to_owned(),
                         pass: None,
                         receipt,
@@ -540,27 +533,32 @@ fn claim(
     Ok(rows.collect())
 }
 
-/// Keeps the manifests all of whose files were claimed.
+/// Keeps the manifests all of whose files that are ours to claim were claimed. Tables may share a folder, and with it the manifest.
 fn archive_manifests(
+    config: &Config,
     inboxes: &[(Table, &TableConfig, Inbox<'_>, Listing)],
     disk: &dyn Disk,
     store: &Store,
     at: &str,
 ) -> Result<(), PassError> {
-    let open = store.open_drops()?;
+    let mut kept = BTreeSet::new();
     for (_, _, inbox, listing) in inboxes {
-        for (path, manifest) in &listing.manifests {
-            let mut was_claimed = false;
-            let mut stands = false;
-            for named in &manifest.files {
-                let dropped = inbox.folder.join(&named.name);
-                was_claimed |= open.iter().any(|row| inbox::dropped(row) == dropped);
-                let found = disk.identity(&dropped);
-                stands |= found.map_err(publish::write_error(&dropped))?.is_some();
-            }
-            // Tables may share a folder, and with it the manifest.
-            let is_there = disk.identity(path).is_ok_and(|found| found.is_some());
-            if was_claimed && !stands && is_there {
+        let is_ours = |name: &str| {
+            let beside = |other: &&Inbox<'_>| other.folder == inbox.folder;
+            let mut beside = inboxes.iter().map(|(.., inbox, _)| inbox).filter(beside);
+            !config.run.ignores(name) && beside.any(|inbox| (inbox.is_named)(name))
+        };
+        for Announcement {
+            path,
+            manifest,
+            version,
+            ..
+        } in &listing.manifests
+        {
+            let claimed = store.claimed_under(version)?;
+            let mut ours = manifest.files.iter().filter(|named| is_ours(&named.name));
+            let is_done = !claimed.is_empty() && ours.all(|named| claimed.contains(&named.name));
+            if is_done && kept.insert(path) {
                 archive(path, at, disk)?;
             }
         }
@@ -590,7 +588,6 @@ fn take_requests(
     taken: &mut Taken,
 ) -> Result<Vec<requests::RequestRow>, PassError> {
     let arrival = Arrival::default();
-    let open = store.open_drops()?;
     let mut rows = Vec::new();
     let mut places: Vec<Inbox<'_>> = Vec::new();
     if let Some(path) = &config.exchange.conflicts {
@@ -619,9 +616,7 @@ fn take_requests(
         });
     }
     for inbox in places {
-        let mut listing = inbox
-            .list(config, disk, &open, looks)
-            .map_err(cannot_look(&inbox.folder))?;
+        let mut listing = inbox.list(config, disk, store, looks)?;
         if !listing.is_online {
             taken.offline.push(inbox.folder.clone());
             continue;
@@ -671,16 +666,6 @@ fn offline(inbox: &Inbox<'_>) -> Problem {
         "the folder, or its marker, is not there".to_owned(),
         "nothing is deleted or blanked; see whether its share is mounted",
     )
-}
-
-fn cannot_look(folder: &Path) -> impl FnOnce(std::io::Error) -> PassError {
-    let folder = folder.to_owned();
-    move |source| {
-        PassError::State(StateError::File {
-            path: folder,
-            source,
-        })
-    }
 }
 
 fn stamp(effects: &Effects<'_>) -> String {

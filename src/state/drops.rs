@@ -23,6 +23,10 @@ pub struct DropRow {
     pub sequence: Option<u64>,
     /// It lists only some records, whatever its table's files do.
     pub is_part: bool,
+    /// Records that it must hold, where its manifest says so.
+    pub records: Option<u64>,
+    /// The version of the manifest that announced it.
+    pub manifest: Option<String>,
     /// When it was claimed, ISO 8601.
     pub claimed_at: String,
     /// The pass that read it, where one did.
@@ -162,8 +166,7 @@ pub struct ReceiptRow {
     pub receipt: Receipt,
 }
 
-const COLUMNS: &str =
-    "id, table_name, inbox, name, sequence, is_part, claimed_at, pass, receipt, published";
+const COLUMNS: &str = "id, table_name, inbox, name, sequence, is_part, records, manifest, claimed_at, pass, receipt, published";
 
 impl Store {
     /// Notes in one commit that files are about to be claimed; their numbers are given in order.
@@ -173,14 +176,16 @@ impl Store {
     pub fn claim_drops(&mut self, rows: &mut [DropRow]) -> Result<(), StateError> {
         let transaction = self.db.transaction()?;
         for row in rows {
-            let claim = "INSERT INTO drops(table_name, inbox, name, sequence, is_part, claimed_at, pass, receipt, published) \
-                         VALUES(?1, ?2, ?3, ?4, ?5, ?6, NULL, ?7, 0)";
+            let claim = "INSERT INTO drops(table_name, inbox, name, sequence, is_part, records, manifest, claimed_at, pass, receipt, published) \
+                         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9, 0)";
             transaction.prepare_cached(claim)?.execute(params![
                 row.table,
                 row.inbox,
                 row.name,
                 row.sequence.map(|sequence| sequence as i64),
                 row.is_part,
+                row.records.map(|records| records as i64),
+                row.manifest,
                 row.claimed_at,
                 row.receipt
                     .as_ref()
@@ -214,6 +219,12 @@ impl Store {
         let condition = "table_name = ?1 AND json_extract(receipt, '$.standing') IN ('accepted', 'partly') \
                          ORDER BY pass DESC, id DESC LIMIT 1";
         Ok(self.drops_where(condition, &[table])?.pop())
+    }
+
+    /// Names of the files that were claimed as this version of a manifest announced them.
+    pub fn claimed_under(&self, manifest: &str) -> Result<Vec<String>, StateError> {
+        let claimed = self.drops_where("manifest = ?1", &[manifest])?;
+        Ok(claimed.into_iter().map(|row| row.name).collect())
     }
 
     /// Whether a file of the same name was dropped into the same folder later.
@@ -301,10 +312,12 @@ fn drop_row(row: &Row<'_>) -> rusqlite::Result<(DropRow, Option<String>)> {
         name: row.get(3)?,
         sequence: number(4)?,
         is_part: row.get(5)?,
-        claimed_at: row.get(6)?,
-        pass: number(7)?,
+        records: number(6)?,
+        manifest: row.get(7)?,
+        claimed_at: row.get(8)?,
+        pass: number(9)?,
         receipt: None,
-        published: row.get(9)?,
+        published: row.get(11)?,
     };
-    Ok((drop, row.get(8)?))
+    Ok((drop, row.get(10)?))
 }

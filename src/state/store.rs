@@ -120,6 +120,13 @@ ALTER TABLE sent ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
 UPDATE sent SET imported = 1 WHERE acknowledged_export IS NOT NULL;
 "),
     Migration::Program(name_anew),
+    Migration::Sql("
+ALTER TABLE drops ADD COLUMN records INTEGER;
+ALTER TABLE drops ADD COLUMN manifest TEXT;
+CREATE INDEX drops_manifest ON drops(manifest) WHERE manifest IS NOT NULL;
+DROP INDEX drops_table;
+CREATE INDEX drops_table ON drops(table_name, pass, id);
+"),
 ];
 
 /// Names of conflicts and problems had 32 bits, so that two of many thousands could be taken for one; the last of them had its place.

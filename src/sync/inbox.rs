@@ -135,6 +135,8 @@ mod tests {
             name: name.to_owned(),
             sequence: None,
             is_part: false,
+            records: None,
+            manifest: None,
             claimed_at: "2026-11-23T10:00:00".to_owned(),
             pass: None,
             receipt: None,
