@@ -185,3 +185,23 @@ fn a_manifest_announces_each_file_once_however_long_it_stands_there() {
     exchange.run(&["reconcile"]);
     assert!(exchange.path("crm/contacts_2.csv").exists());
 }
+
+#[test]
+fn a_manifest_alone_says_which_file_is_older() {
+    let config =
+        with_contacts("ready = \"manifest\"").replace("sequence = 'contacts_(\\d+)'\n", "");
+    let exchange = exchange(&config);
+    for (number, city) in [(3, "New"), (2, "Old")] {
+        let manifest =
+            format!("{{\"files\":[{{\"name\":\"contacts_{number}.csv\",\"sequence\":{number}}}]}}");
+        exchange
+            .put(
+                &format!("crm/contacts_{number}.csv"),
+                rows('C', 20, "Rome").replacen("Rome", city, 1),
+            )
+            .put("crm/set.manifest.json", manifest);
+        exchange.run(&["reconcile"]);
+    }
+    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    assert_eq!(answer["status"], "stale");
+}

@@ -21,7 +21,7 @@ pub struct Candidate {
 pub struct Rules {
     /// Which records a file lists.
     pub contents: Contents,
-    /// Whether names or manifests say which file is newer.
+    /// Whether each name, or its manifest, must say which file is newer.
     pub has_sequence: bool,
     /// Whether these are plain numbers, none of which is left out.
     pub counts: bool,
@@ -65,7 +65,10 @@ pub fn fates(candidates: &[Candidate], rules: &Rules) -> Vec<Fate> {
     let mut left: Vec<usize> = (0..candidates.len())
         .filter(|at| fates[*at] == Fate::Waits)
         .collect();
-    if !rules.has_sequence && rules.contents != Contents::Journal {
+    let is_ordered = left
+        .iter()
+        .all(|at| candidates[*at].is_part || candidates[*at].sequence.is_some());
+    if !is_ordered && rules.contents != Contents::Journal {
         let is_unordered =
             |at: &usize| candidates[*at].claimed.is_none() && !candidates[*at].is_part;
         let unordered: Vec<usize> = left.iter().copied().filter(is_unordered).collect();
@@ -80,7 +83,7 @@ pub fn fates(candidates: &[Candidate], rules: &Rules) -> Vec<Fate> {
     left.sort_by_key(|at| {
         let candidate = &candidates[*at];
         (
-            candidate.sequence,
+            candidate.sequence.filter(|_| is_ordered),
             candidate.is_part,
             candidate.claimed.unwrap_or(u64::MAX),
             candidate.name.clone(),
@@ -107,10 +110,8 @@ fn aside(candidate: &Candidate, rules: &Rules) -> Option<Fate> {
         let reason = "it lists only some records, and update files of this table carry all of them; send a whole export";
         return Some(Fate::Aside(Standing::Rejected, reason.to_owned()));
     }
-    if !rules.has_sequence {
-        return None;
-    }
     match (candidate.sequence, rules.last) {
+        (None, _) if !rules.has_sequence => None,
         (None, _) => {
             let reason =
                 "its name does not say which of several files is newer, as `sequence` wants it";
@@ -331,6 +332,26 @@ mod tests {
             words(&[claimed("a", 7), dropped("a", None)], &delta),
             ["read", "waits"]
         );
+    }
+
+    #[test]
+    fn a_sequence_that_only_manifests_say_orders_files_where_each_has_one() {
+        let said = Rules {
+            has_sequence: false,
+            last: Some(4),
+            ..RULES
+        };
+        let both = [dropped("a", 6), dropped("b", 5)];
+        assert_eq!(words(&both, &said), ["read", "superseded"]);
+        assert_eq!(words(&[dropped("a", 3)], &said), ["stale"]);
+        let one = [dropped("a", 6), dropped("b", None)];
+        assert_eq!(words(&one, &said), ["ambiguous", "ambiguous"]);
+        let halted = Candidate {
+            claimed: Some(7),
+            ..dropped("a", 6)
+        };
+        let later = [halted, dropped("b", None)];
+        assert_eq!(words(&later, &said), ["superseded", "read"]);
     }
 
     #[test]

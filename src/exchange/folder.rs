@@ -125,7 +125,7 @@ pub struct Listing {
     pub found: Vec<Found>,
     /// Files that are not complete yet.
     pub unready: Vec<Unready>,
-    /// The lowest number or time in their names.
+    /// The lowest number or time in their names or manifests.
     pub incomplete: Option<u64>,
     /// What is to be said of others.
     pub problems: Vec<Problem>,
@@ -280,23 +280,24 @@ impl<'c> Inbox<'c> {
             .sequence
             .as_ref()
             .and_then(|pattern| number(pattern, path));
+        let manifest = named.map(|(manifest, _)| manifest.version.clone());
+        let named: Option<&Named> = named.map(|(_, named)| named);
+        let sequence = named.and_then(|named| named.sequence).or(in_name);
         if let Some(waits) = waits {
             listing.unready.push(Unready {
                 path: path.to_owned(),
                 waits,
             });
-            let lowest = listing.incomplete.into_iter().chain(in_name).min();
+            let lowest = listing.incomplete.into_iter().chain(sequence).min();
             listing.incomplete = lowest;
             return Ok(());
         }
-        let manifest = named.map(|(manifest, _)| manifest.version.clone());
-        let named: Option<&Named> = named.map(|(_, named)| named);
         let is_delta = named.and_then(Named::contents) == Some(Contents::Delta);
         let found = Found {
             candidate: Candidate {
                 name: name.to_owned(),
                 claimed: None,
-                sequence: named.and_then(|named| named.sequence).or(in_name),
+                sequence,
                 is_part: inbox::is_rows_name(name) || is_delta,
             },
             path: path.to_owned(),
