@@ -4,8 +4,15 @@
 mod support;
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use support::Exchange;
+use couplet::config;
+use couplet::disk::{Identity, RealDisk};
+use couplet::exchange::{Looks, round};
+use couplet::state::{Lock, Store};
+use couplet::sync::{Effects, Request};
+use support::{Exchange, StillClock};
 
 /// Contacts and customers are dropped; a record that is missing from them takes its relation along.
 const CONFIG: &str = r#"
@@ -204,4 +211,76 @@ fn a_manifest_alone_says_which_file_is_older() {
     }
     let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
     assert_eq!(answer["status"], "stale");
+}
+
+/// Somebody who finds a file complete just before another program begins to write it again.
+struct JustBefore {
+    file: PathBuf,
+    begun: String,
+}
+
+impl Looks for JustBefore {
+    fn is_settled(&self, path: &Path, _identity: &Identity) -> bool {
+        if path == self.file {
+            fs::write(path, &self.begun).expect("written");
+        }
+        true
+    }
+
+    fn age(&self, _path: &Path) -> Duration {
+        Duration::MAX
+    }
+}
+
+#[test]
+fn a_drop_that_is_overwritten_after_it_was_found_complete_is_not_read_half() {
+    let exchange = exchange(CONFIG);
+    exchange.put("erp/customers.csv", rows('K', 20, "Rome"));
+    let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
+    let looks = JustBefore {
+        file: exchange.path("erp/customers.csv"),
+        begun: rows('K', 18, "Rome"),
+    };
+    let _lock = Lock::take(&config.state).expect("free");
+    let mut store = Store::open(&config.state).expect("a state");
+    let effects = Effects {
+        disk: &RealDisk,
+        clock: &StillClock,
+        stage: &|_| {},
+    };
+    round(&config, &effects, &mut store, Request::default(), &looks).expect("a round");
+    assert_eq!(exchange.text("relations.csv"), relations(20));
+    assert_eq!(
+        exchange.text("erp/customers.csv"),
+        looks.begun,
+        "its writer finds it where it was"
+    );
+    assert!(store.open_drops().expect("a ledger").is_empty());
+}
+
+#[test]
+fn a_marker_of_the_version_before_says_nothing_of_a_drop() {
+    let config = with_contacts("ready = \"marker\"")
+        .replace("contacts_*.csv", "contacts.csv")
+        .replace("sequence = 'contacts_(\\d+)'\n", "");
+    let exchange = Exchange::new(&config);
+    let complete = || {
+        exchange
+            .put("crm/contacts.csv", rows('C', 20, "Rome"))
+            .put("crm/contacts.csv.done", "");
+    };
+    complete();
+    exchange
+        .put("erp/customers.csv", rows('K', 20, "Rome"))
+        .put("relations.csv", relations(20));
+    assert_eq!(exchange.run(&["reconcile"]).code, 0);
+    // Monday's export comes while Couplet is down; when it starts, Tuesday's is being written over it.
+    complete();
+    std::thread::sleep(Duration::from_millis(50));
+    exchange.put("crm/contacts.csv", rows('C', 18, "Rome"));
+    exchange.run(&["reconcile"]);
+    assert_eq!(exchange.text("relations.csv"), relations(20));
+    complete();
+    exchange.run(&["reconcile"]);
+    assert!(!exchange.path("crm/contacts.csv").exists());
 }

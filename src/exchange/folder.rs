@@ -68,6 +68,8 @@ pub struct Found {
     pub manifest: Option<String>,
     /// The marker beside it.
     pub marker: Option<PathBuf>,
+    /// The version that was found.
+    pub identity: Identity,
 }
 
 /// A file that is not complete yet.
@@ -227,7 +229,7 @@ impl<'c> Inbox<'c> {
         let open = store.open_drops()?.into_iter();
         for row in open.filter(|row| own(row) && row.receipt.is_none()) {
             let path = inbox::claimed(&row);
-            if disk.identity(&path).map_err(write_error(&path))?.is_some() {
+            if let Some(identity) = disk.identity(&path).map_err(write_error(&path))? {
                 listing.found.push(Found {
                     candidate: Candidate {
                         name: row.name.clone(),
@@ -239,6 +241,7 @@ impl<'c> Inbox<'c> {
                     records: row.records,
                     manifest: row.manifest.clone(),
                     marker: None,
+                    identity,
                     row: Some(row),
                 });
             }
@@ -266,9 +269,9 @@ impl<'c> Inbox<'c> {
             (_, Some((manifest, _))) => manifest
                 .lacks(&self.folder, disk)?
                 .map(|lacks| format!("{name} waits: {lacks}")),
-            (Ready::Marker, None) => match disk.identity(&marker)? {
-                Some(_) => None,
-                None => Some(waits_for_marker(name, &marker)),
+            (Ready::Marker, None) => match announces(disk.identity(&marker)?, &identity) {
+                true => None,
+                false => Some(waits_for_marker(name, &marker)),
             },
             (Ready::Manifest, None) => Some(format!("{name} waits for a manifest that names it")),
             (Ready::Settled | Ready::Closed, None) => match looks.is_settled(path, &identity) {
@@ -305,6 +308,7 @@ impl<'c> Inbox<'c> {
             records: named.and_then(|named| named.records),
             manifest,
             marker: (self.arrival.ready == Ready::Marker).then_some(marker),
+            identity,
         };
         listing.found.push(found);
         Ok(())
@@ -388,6 +392,11 @@ impl<'c> Inbox<'c> {
 pub fn waits_for_marker(name: &str, marker: &Path) -> String {
     let marker = marker.file_name().unwrap_or_default().to_string_lossy();
     format!("{name} waits for its marker {marker}")
+}
+
+/// Whether a marker announces this version of a file. One of the version before says nothing of this one.
+pub fn announces(marker: Option<Identity>, file: &Identity) -> bool {
+    marker.is_some_and(|marker| marker.changed >= file.modified)
 }
 
 /// What tells a version of a manifest from others: not its device, which is another each time that its share is mounted.

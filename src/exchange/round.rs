@@ -20,7 +20,7 @@ use crate::sync::{inbox, requests};
 
 use super::arrival::{Fate, fates};
 use super::folder::{
-    Announcement, AsItStands, Found, Inbox, Listing, Looks, can_tell, is_online, rules,
+    Announcement, AsItStands, Found, Inbox, Listing, Looks, announces, can_tell, is_online, rules,
     tables_with_drops, waits_for_marker,
 };
 use super::{conflicts, mail, publish, retention};
@@ -200,9 +200,7 @@ fn lacking_marker(
     }
     let (_, name) = inbox::folder_and_name(path);
     let marker = path.with_file_name(config.arrival.marker_of(&name));
-    let found = disk.identity(&marker).ok().flatten();
-    // A marker of the version before says nothing of this one.
-    let tells = found.is_some_and(|found| found.changed >= identity.modified);
+    let tells = announces(disk.identity(&marker).ok().flatten(), identity);
     (!tells).then_some(marker)
 }
 
@@ -438,7 +436,8 @@ fn unready_exports(config: &Config, disk: &dyn Disk, looks: &dyn Looks, taken: &
     }
 }
 
-/// Claims files: notes it, then moves them. What is claimed is nobody else's.
+/// Claims files: notes it, then moves them. What is claimed is nobody else's. One that is not as it was found any more is left
+/// where it was, and is found again.
 fn claim(
     inbox: &Inbox<'_>,
     listing: &Listing,
@@ -493,7 +492,8 @@ fn claim(
         let work = inbox.folder.join(inbox::WORK);
         publish::own_folder(disk, &work).map_err(publish::write_error(&work))?;
     }
-    for (found, row) in found.iter().zip(&mut rows) {
+    let mut is_claimed = vec![true; rows.len()];
+    for ((found, row), is_claimed) in found.iter().zip(&mut rows).zip(&mut is_claimed) {
         let to = inbox::claimed(row);
         disk.rename(&found.path, &to, true)
             .map_err(publish::write_error(&to))?;
@@ -508,6 +508,20 @@ fn claim(
                 receipt,
             }])?;
         }
+        // Somebody may have begun to write it anew. Should another stand in its place by now, this one is read in the next round.
+        let now = disk.identity(&to).map_err(publish::write_error(&to))?;
+        let is_other = entry == Some(Entry::File)
+            && now.is_some_and(|now| !is_same_content(&found.identity, &now));
+        if is_other {
+            *is_claimed = false;
+            if disk.rename(&to, &found.path, false).is_ok() {
+                for folder in [&found.path, &to].map(|path| inbox::folder_and_name(path).0) {
+                    disk.sync_folder(&folder)
+                        .map_err(publish::write_error(&folder))?;
+                }
+                store.forget_drop(row.id)?;
+            }
+        }
     }
     let sync = |folder: &Path| {
         disk.sync_folder(folder)
@@ -517,7 +531,8 @@ fn claim(
         // A claim that a power cut could take back would be read, and its requests carried out, a second time.
         sync(&inbox.folder.join(inbox::WORK))?;
     }
-    for (found, row) in found.iter().zip(&rows) {
+    let moved = found.iter().zip(&rows).zip(&is_claimed);
+    for ((found, row), _) in moved.filter(|(_, is_claimed)| **is_claimed) {
         if let Some(marker) = &found.marker {
             disk.remove(marker).map_err(publish::write_error(marker))?;
         }
@@ -526,11 +541,17 @@ fn claim(
     if !rows.is_empty() {
         sync(&inbox.folder)?;
     }
-    let rows = order.into_iter().map(|place| match place {
-        Ok(at) => rows[at].clone(),
-        Err(row) => row,
+    let rows = order.into_iter().filter_map(|place| match place {
+        Ok(at) => is_claimed[at].then(|| rows[at].clone()),
+        Err(row) => Some(row),
     });
     Ok(rows.collect())
+}
+
+/// Whether nobody has written to a file between two looks. A rename changes nothing but the change time.
+fn is_same_content(before: &Identity, after: &Identity) -> bool {
+    let content = |identity: &Identity| (identity.node, identity.size, identity.modified);
+    content(before) == content(after)
 }
 
 /// Keeps the manifests all of whose files that are ours to claim were claimed. Tables may share a folder, and with it the manifest.
