@@ -179,6 +179,20 @@ fn a_value_that_no_side_can_hold_is_refused_and_the_conflict_stays() {
 }
 
 #[test]
+fn an_apostrophe_before_what_looks_like_a_formula_is_taken_off_a_decision() {
+    let exchange = exchange();
+    disagree(&exchange, "+49 30 7", "+49 30 8");
+    // What stands under "Contact says", copied into the decision.
+    let shown = inbox(&exchange)[0]["Contact says"].clone();
+    assert_eq!(shown, "'+49 30 7");
+    let decided = decided(&exchange, &format!("value: {shown}"));
+    exchange.put("exchange/conflicts.csv", decided);
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(exchange.text("customers.csv").contains("Acme,+49 30 7"));
+}
+
+#[test]
 fn the_file_survives_the_habits_of_spreadsheets() {
     // Semicolons, everything quoted, the code page of the office, and columns left over at the end.
     let exchange = in_conflict();

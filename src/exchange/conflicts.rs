@@ -9,7 +9,7 @@ use crate::model::{KINDS, Kind, Side};
 use crate::state::queries::OpenConflict;
 use crate::state::{StateError, Store};
 use crate::sync::apply::{ApplyError, digest_of};
-use crate::sync::decisions::{choices, version};
+use crate::sync::decisions::{FORMULAS, choices, version};
 
 use super::publish::write;
 
@@ -109,7 +109,7 @@ fn row(open: &OpenConflict) -> Vec<String> {
 
 /// A cell that no spreadsheet takes for a formula. For people only: what programs read is never changed.
 pub(super) fn harmless(cell: &str) -> String {
-    match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) {
+    match cell.starts_with(FORMULAS) {
         true => format!("'{cell}"),
         false => cell.to_owned(),
     }

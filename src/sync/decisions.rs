@@ -144,7 +144,7 @@ pub fn decision(
     let typed = row.decision.trim();
     let lower = typed.to_lowercase();
     let choice = match lower.strip_prefix(VALUE) {
-        Some(_) => Choice::Value(typed[VALUE.len()..].trim()),
+        Some(_) => Choice::Value(unmarked(typed[VALUE.len()..].trim())),
         None => Choice::Take(&lower),
     };
     Ok(match value(config, &open, choice) {
@@ -156,6 +156,17 @@ pub fn decision(
             choices(&open)
         )),
     })
+}
+
+/// What a cell for people begins with where a spreadsheet would take it for a formula.
+pub const FORMULAS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\0'];
+
+/// A value without the `'` that files for people put before what looks like a formula: it may have been copied from one.
+fn unmarked(value: &str) -> &str {
+    value
+        .strip_prefix('\'')
+        .filter(|rest| rest.starts_with(FORMULAS))
+        .unwrap_or(value)
 }
 
 /// What can be decided, for people.
