@@ -284,3 +284,29 @@ fn a_marker_of_the_version_before_says_nothing_of_a_drop() {
     exchange.run(&["reconcile"]);
     assert!(!exchange.path("crm/contacts.csv").exists());
 }
+
+#[test]
+fn mended_rows_need_no_marker_and_no_manifest() {
+    for ready in ["marker", "manifest"] {
+        let exchange = exchange(&with_contacts(&format!("ready = \"{ready}\"")));
+        let lame = rows('C', 20, "Rome").replace("C4,Name 4,Rome", "C4,Name 4");
+        exchange
+            .put("crm/contacts_2.csv", lame)
+            .put("crm/contacts_2.csv.done", "")
+            .put(
+                "crm/2.manifest.json",
+                "{\"files\":[{\"name\":\"contacts_2.csv\"}]}",
+            );
+        exchange.run(&["reconcile"]);
+        let failed = fs::read_dir(exchange.path("crm/failed")).expect("a folder");
+        let mut names = failed.map(|entry| entry.expect("an entry").file_name());
+        let name = names.find(|name| name.to_string_lossy().ends_with(".rows.csv"));
+        let name = name.expect("the row that was left out");
+        let name = name.to_str().expect("text");
+        let mended = exchange.text(&format!("crm/failed/{name}"));
+        let mended = mended.replace("C4,Name 4", "C4,Name 4,Pisa");
+        exchange.put(&format!("crm/{name}"), mended);
+        exchange.run(&["reconcile"]);
+        assert!(!exchange.path(&format!("crm/{name}")).exists(), "{ready}");
+    }
+}

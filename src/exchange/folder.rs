@@ -261,23 +261,27 @@ impl<'c> Inbox<'c> {
             return Ok(());
         };
         let marker = path.with_file_name(self.arrival.marker_of(name));
+        let is_rows = inbox::is_rows_name(name);
         let named = listing
             .manifests
             .iter()
             .find_map(|manifest| Some((manifest, manifest.of(name)?)));
+        let settles = || match looks.is_settled(path, &identity) {
+            true => None,
+            false => Some(format!("{name} waits until nothing changes in it any more")),
+        };
         let waits = match (self.arrival.ready, named) {
             (_, Some((manifest, _))) => manifest
                 .lacks(&self.folder, disk)?
                 .map(|lacks| format!("{name} waits: {lacks}")),
+            // A person moves mended rows back, and writes no marker for them.
+            (_, None) if is_rows => settles(),
             (Ready::Marker, None) => match announces(disk.identity(&marker)?, &identity) {
                 true => None,
                 false => Some(waits_for_marker(name, &marker)),
             },
             (Ready::Manifest, None) => Some(format!("{name} waits for a manifest that names it")),
-            (Ready::Settled | Ready::Closed, None) => match looks.is_settled(path, &identity) {
-                true => None,
-                false => Some(format!("{name} waits until nothing changes in it any more")),
-            },
+            (Ready::Settled | Ready::Closed, None) => settles(),
         };
         let in_name = self
             .sequence
@@ -301,7 +305,7 @@ impl<'c> Inbox<'c> {
                 name: name.to_owned(),
                 claimed: None,
                 sequence,
-                is_part: inbox::is_rows_name(name) || is_delta,
+                is_part: is_rows || is_delta,
             },
             path: path.to_owned(),
             row: None,
