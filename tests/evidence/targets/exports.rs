@@ -557,6 +557,7 @@ fn memory_changes_nothing(export: &Export, file: &[u8], settings: &Settings, dic
         let source = Box::new(next.clone());
         let read = Export::read_again(source, export.table, &settings, "export", 7, last);
         read.map(|export| (export.shape(), export.digest, export.records))
+            .map_err(|refusal| refusal.to_string())
     });
     assert_eq!(fresh, again, "what is remembered changes what is read");
 }
