@@ -336,11 +336,14 @@ pub fn triggers(
         unwritten: marks.iter().any(|row| row.mark == Mark::Unwritten),
         ..Triggers::default()
     };
-    for row in marks.iter().filter(|row| row.mark == Mark::Newcomer) {
-        triggers
-            .newcomers
-            .extend(Table::named(&row.table).map(|table| (table, row.no.clone())));
-    }
+    let marked = |mark: Mark| {
+        let rows = marks.iter().filter(move |row| row.mark == mark);
+        rows.filter_map(|row| Some((Table::named(&row.table)?, row.no.clone())))
+    };
+    triggers.newcomers.extend(marked(Mark::Newcomer));
+    // Who came back and could not regain everything tries again.
+    let waiting = marked(Mark::Taken).filter(|record| !gone.contains(record));
+    triggers.returned.extend(waiting);
     for seen in tables.iter().flatten() {
         triggers.renamed |= !seen.created.renamed.is_empty();
         let Some(export) = &seen.export else { continue };

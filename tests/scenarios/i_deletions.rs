@@ -327,3 +327,37 @@ fn i18_what_goes_while_relations_say_nothing_takes_its_relations_once_they_speak
         }
     }
 }
+
+#[test]
+fn i19_what_returns_while_relations_say_nothing_regains_its_relation_once_they_speak() {
+    for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
+        for table in ["contacts", kind.table] {
+            for is_imported in [true, false] {
+                let exchange = family(kind, way);
+                let no = if table == "contacts" { "C1" } else { kind.no };
+                let gone = delete(&exchange, table, no);
+                let first = exchange.summary().pass.expect("a pass");
+                if way == "updates" && is_imported {
+                    import(&exchange, first);
+                    exchange.summary();
+                }
+                let relations = hide(&exchange, "relations.csv");
+                add(&exchange, table, &gone);
+                exchange.summary();
+                let again = exchange.summary();
+                assert_eq!(again.pass, None, "nothing is remembered twice");
+                exchange.put("relations.csv", relations);
+                let second = exchange.summary();
+                assert_eq!(second.couplings, 1, "{table} {way} {is_imported}");
+                if way == "updates" {
+                    import(&exchange, first);
+                    import(&exchange, second.pass.expect("a pass"));
+                }
+                settled(&exchange, way);
+                assert_eq!(exchange.summary().couplings, 1, "{table} {way}");
+                let relations = exchange.text("relations.csv");
+                assert!(relations.contains(kind.relation().trim()));
+            }
+        }
+    }
+}

@@ -68,7 +68,11 @@ impl Arranger<'_, '_, '_> {
             return Ok(());
         }
         let all: Vec<Taken> = known.into_iter().chain(new).collect();
-        let body = serde_json::to_string(&all)?;
+        self.mark_taken(table, no, &all)
+    }
+
+    fn mark_taken(&mut self, table: Table, no: &str, taken: &[Taken]) -> Result<(), StateError> {
+        let body = serde_json::to_string(taken)?;
         self.mark(Mark::Taken, table, no, body);
         Ok(())
     }
@@ -157,10 +161,25 @@ impl Arranger<'_, '_, '_> {
 
     /// A record that comes back regains what its disappearance took, where both ends are still free.
     pub(super) fn give_back(&mut self, table: Table, no: &str) -> Result<(), StateError> {
-        let taken = self.taken_by(table, no)?;
+        if self.row(table, no)?.is_none() {
+            return Ok(());
+        }
+        // What would come back into a table that says nothing waits until it speaks.
+        let must_wait = |taken: &Taken| match taken {
+            Taken::Relation(_) => self.speaking(Table::Relations).is_err(),
+            Taken::Cell(_) => false,
+        };
+        let taken = self.taken_by(table, no)?.into_iter();
+        let (waiting, due): (Vec<Taken>, Vec<Taken>) = taken.partition(must_wait);
+        if due.is_empty() {
+            return Ok(());
+        }
         self.out.marked.take_off(Mark::Taken, table, no);
-        self.unmark(Mark::Taken, table, no);
-        for taken in taken {
+        match waiting.is_empty() {
+            true => self.unmark(Mark::Taken, table, no),
+            false => self.mark_taken(table, no, &waiting)?,
+        }
+        for taken in due {
             match taken {
                 Taken::Relation([contact, code, link, of]) => {
                     let relation = Relation {
