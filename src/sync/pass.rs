@@ -19,7 +19,7 @@ use super::affected::affected;
 use super::apply::{Applied, ApplyError, Doing, apply};
 use super::arrange::{self, Arranged, OrderOutcome, Scene};
 use super::couple::{Couplings, couple};
-use super::decide::{Decided, decide};
+use super::decide::{Decided, decide, number};
 use super::events::{self, Events};
 use super::intake::{self, Intake};
 use super::keys::find_keys;
@@ -724,7 +724,11 @@ fn gone(
 ) -> Result<BTreeSet<(Table, String)>, StateError> {
     let mut gone = BTreeSet::new();
     for row in store.gone()? {
-        gone.extend(Table::named(&row.table).map(|table| (table, row.no)));
+        gone.extend(Table::named(&row.table).map(|table| match table {
+            Table::Relations => (table, row.no),
+            // An older program noted numbers as they were spelt.
+            _ => (table, number(&row.no)),
+        }));
     }
     for seen in tables
         .iter()
@@ -733,12 +737,8 @@ fn gone(
     {
         for at in &seen.diff.gone {
             let row = seen.rows.get(seen.index.row(*at as usize))?;
-            if let Some(no) = row.as_ref().and_then(|row| row.get(0)) {
-                gone.insert((
-                    seen.table,
-                    crate::model::form::canonical(crate::model::Form::Code, no).into_owned(),
-                ));
-            }
+            let no = row.as_ref().and_then(|row| row.get(0));
+            gone.extend(no.map(|no| (seen.table, number(no))));
         }
     }
     Ok(gone)

@@ -290,26 +290,24 @@ pub(super) fn note_gone(
         .filter(|seen| seen.table != Table::Relations)
     {
         for at in &seen.diff.gone {
-            if let Some(no) = seen
-                .rows
-                .get(seen.index.row(*at as usize))?
-                .and_then(|row| row.get(0).map(str::to_owned))
-            {
+            let row = seen.rows.get(seen.index.row(*at as usize))?;
+            if let Some(no) = row.as_ref().and_then(|row| row.get(0)) {
                 decided.memory.gone.push(GoneRow {
                     table: seen.table.name().to_owned(),
-                    no,
+                    no: super::decide::number(no),
                 });
             }
         }
     }
-    let mut known: PrintMap<(Table, &str)> = PrintMap::default();
-    for (table, no) in world.gone {
-        known.insert(
-            tagged(plain(key_print(&[no], world.seed)), *table),
-            (*table, no),
-        );
-    }
     let stored = store.gone()?;
+    // An older state may have several spellings of one number.
+    let mut known: PrintMap<Vec<&GoneRow>> = PrintMap::default();
+    for row in &stored {
+        if let Some(table) = Table::named(&row.table) {
+            let key = tagged(world.key(&row.no), table);
+            known.entry(key).or_default().push(row);
+        }
+    }
     for seen in world
         .tables
         .iter()
@@ -317,16 +315,9 @@ pub(super) fn note_gone(
         .filter(|seen| seen.table != Table::Relations && seen.export.is_some())
     {
         for at in &seen.diff.touched {
-            if let Some((table, no)) = known.get(&tagged(seen.diff.keys[*at as usize], seen.table))
-            {
-                let row = GoneRow {
-                    table: table.name().to_owned(),
-                    no: (*no).to_owned(),
-                };
-                if stored.contains(&row) {
-                    decided.memory.returned.push(row);
-                }
-            }
+            let key = tagged(seen.diff.keys[*at as usize], seen.table);
+            let returned = known.get(&key).into_iter().flatten();
+            decided.memory.returned.extend(returned.copied().cloned());
         }
     }
     // A relation that we asked to remove and that is no longer there has been removed.

@@ -361,3 +361,33 @@ fn i19_what_returns_while_relations_say_nothing_regains_its_relation_once_they_s
         }
     }
 }
+
+#[test]
+fn i20_a_number_in_small_letters_is_the_same_number_when_it_returns() {
+    for kind in KINDS {
+        let relation = kind.relation_of("c1", "k1");
+        let tables = [
+            ("contacts", "No.,Name\nc1,Acme\nC9,Nine\n"),
+            (kind.table, "No.,Name\nk1,Acme\n9,Nine\n"),
+            (
+                "relations",
+                &format!("{RELATION_COLUMNS}C9,PROS,,\n{relation}"),
+            ),
+        ];
+        let exchange =
+            exchange_through("in-place", &tables, "").with("[setup]\ncontact_nos = \"C1\"\n");
+        assert_eq!(reconciled(&exchange).couplings, 1);
+        for (table, no) in [("contacts", "c1"), (kind.table, "k1")] {
+            let gone = delete(&exchange, table, no);
+            assert_eq!(reconciled(&exchange).couplings, 0);
+            assert!(!exchange.text("relations.csv").contains("k1"));
+            let made = exchange.run(&["create", "contact", "--name", "New", "--dry-run"]);
+            assert!(made.out.contains("C2"), "C1 is no free number: {made:?}");
+            add(&exchange, table, &gone);
+            let summary = reconciled(&exchange);
+            assert!(summary.plan.creations.is_empty(), "it is no newcomer");
+            assert_eq!(summary.couplings, 1, "{table}");
+            is_in_step(&exchange);
+        }
+    }
+}
