@@ -340,7 +340,9 @@ pub fn triggers(
         let rows = marks.iter().filter(move |row| row.mark == mark);
         rows.filter_map(|row| Some((Table::named(&row.table)?, row.no.clone())))
     };
-    triggers.newcomers.extend(marked(Mark::Newcomer));
+    let awaited: BTreeSet<(Table, String)> = marked(Mark::Newcomer).collect();
+    let there = awaited.iter().filter(|record| !gone.contains(record));
+    triggers.newcomers.extend(there.cloned());
     // Who came back and could not regain everything tries again.
     let waiting = marked(Mark::Taken).filter(|record| !gone.contains(record));
     triggers.returned.extend(waiting);
@@ -389,10 +391,12 @@ pub fn triggers(
                 continue;
             };
             let known = (seen.table, no);
-            let is_returned = is_new && gone.contains(&known);
+            // Who vanished before it got a contact is as new as ever.
+            let is_awaited = awaited.contains(&known);
+            let is_returned = is_new && gone.contains(&known) && !is_awaited;
             if is_returned {
                 triggers.returned.insert(known.clone());
-            } else if is_new && creates {
+            } else if is_new && (creates || is_awaited) {
                 triggers.newcomers.insert(known.clone());
             }
             let base = match (seen.diff.olds[at] as usize).checked_sub(1) {

@@ -9,7 +9,7 @@ use crate::office::{
     create_contacts, files, logged, office, office_to, without_code,
 };
 use crate::support::Exchange;
-use crate::{BANK, CUSTOMER, KINDS, Kind, RELATION_COLUMNS, VENDOR};
+use crate::{BANK, CUSTOMER, KINDS, Kind, RELATION_COLUMNS, VENDOR, row};
 
 /// A counterpart of this kind appears, and has a contact after the pass.
 fn a_new_counterpart_gets_a_contact(kind: &Kind) {
@@ -649,6 +649,38 @@ fn a_newcomer_that_is_gone_or_coupled_when_its_time_comes_gets_nothing() {
         let status = one.replace("One,\n", &format!("One,{}\n", kind.caption));
         assert_eq!(exchange.text("contacts.csv"), format!("{CONTACTS}{status}"));
         assert_in_step(&exchange);
+    }
+}
+
+#[test]
+fn a_newcomer_that_vanishes_before_it_gets_a_contact_gets_one_when_it_returns() {
+    for kind in &KINDS {
+        for is_back_first in [true, false] {
+            let one = "C1,One,Oslo,Company,C1,One,\n";
+            let contacts = format!("{CONTACTS}{one}");
+            let without = format!("{COUNTERPARTS}9,Nine,\n");
+            let with = format!("{without}10,Acme,Rome\n");
+            let exchange = office(kind, SERIES, &contacts, &without);
+            exchange.put("relations.csv", format!("{RELATION_COLUMNS}C1,PROS,,\n"));
+            clean(&exchange);
+            fs::remove_file(exchange.path("contacts.csv")).expect("removed");
+            for text in [&with, &without] {
+                exchange.put(&kind.file(), text);
+                exchange.summary();
+            }
+            if is_back_first {
+                exchange.put(&kind.file(), &with);
+                exchange.summary();
+            }
+            exchange.put("contacts.csv", &contacts);
+            if !is_back_first {
+                assert!(clean(&exchange).plan.creations.is_empty());
+                exchange.put(&kind.file(), &with);
+            }
+            assert_eq!(clean(&exchange).couplings, 1, "{is_back_first}");
+            assert!(row(&exchange, "contacts", "CT1").contains("Acme"));
+            assert_in_step(&exchange);
+        }
     }
 }
 

@@ -100,7 +100,6 @@ impl Arranger<'_, '_, '_> {
     pub(super) fn welcome(&mut self, kind: Kind, no: &str) -> Result<(), StateError> {
         let table = Table::Counterparts(kind);
         let Some(row) = self.row(table, no)? else {
-            self.unmark(Mark::Newcomer, table, no);
             return Ok(());
         };
         if self.contact_of(kind, no)?.is_some()
