@@ -119,6 +119,8 @@ pub enum Mark {
     Disputed,
     /// A relation that was taken out before any export showed it. Its body is the table's count of exports then.
     Asked,
+    /// It came back under another number, its body, while relations said nothing: they may still name it as we did.
+    Renamed,
 }
 
 impl Mark {
@@ -131,6 +133,7 @@ impl Mark {
             Mark::Newcomer => "newcomer",
             Mark::Disputed => "disputed",
             Mark::Asked => "asked",
+            Mark::Renamed => "renamed",
         }
     }
 
@@ -143,6 +146,7 @@ impl Mark {
             Mark::Newcomer,
             Mark::Disputed,
             Mark::Asked,
+            Mark::Renamed,
         ]
         .into_iter()
         .find(|mark| mark.word() == word)

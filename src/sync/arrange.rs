@@ -347,7 +347,7 @@ pub fn triggers(
     let waiting = marked(Mark::Taken).filter(|record| !gone.contains(record));
     triggers.returned.extend(waiting);
     for seen in tables.iter().flatten() {
-        triggers.renamed |= !seen.created.renamed.is_empty();
+        triggers.renamed |= !seen.created.renumbered.is_empty();
         let Some(export) = &seen.export else { continue };
         triggers.gone |= !seen.diff.gone.is_empty() && seen.table != Table::Relations;
         let kind = match seen.table {

@@ -26,6 +26,8 @@ pub struct Arrivals {
     pub arrived: Vec<String>,
     /// Those that came back under another number: ours, and its system's.
     pub renamed: Vec<(String, String)>,
+    /// The same, with those of earlier passes whose relations have said nothing since.
+    pub renumbered: Vec<(String, String)>,
     /// Keys of numbers that their system gave to somebody else.
     pub disputed: PrintSet,
     /// Those of them that were found out just now.
@@ -46,6 +48,9 @@ pub(super) fn arrive(seen: &mut Seen<'_>, known: &Known, limit: u32, problems: &
     let mut arrivals = Arrivals {
         disputed: of_table(Mark::Disputed)
             .map(|row| key(&[&row.no]))
+            .collect(),
+        renumbered: of_table(Mark::Renamed)
+            .map(|row| (row.no.clone(), row.body.clone()))
             .collect(),
         ..Arrivals::default()
     };
@@ -137,6 +142,7 @@ pub(super) fn arrive(seen: &mut Seen<'_>, known: &Known, limit: u32, problems: &
             }
         }
     }
+    arrivals.renumbered.extend(arrivals.renamed.iter().cloned());
     arrivals.in_flight = waiting.keys().copied().collect();
     let carried = waiting
         .values()

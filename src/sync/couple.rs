@@ -308,7 +308,7 @@ fn renamed(tables: &[Option<Seen<'_>>], seed: u64) -> Vec<(usize, u64, u64)> {
     for seen in tables.iter().flatten() {
         let end = usize::from(seen.table != Table::Contacts);
         let key = |no: &str| end_key(seen.table, plain(key_print(&[no], seed)));
-        let of_table = seen.created.renamed.iter();
+        let of_table = seen.created.renumbered.iter();
         renamed.extend(of_table.map(|(from, to)| (end, key(from), key(to))));
     }
     renamed
@@ -374,7 +374,7 @@ fn ends_concerned(
     ends.extend(born.map(|birth| end_key(birth.table, key(&birth.no))));
     for seen in tables.iter().flatten() {
         let end = |key: u64| end_key(seen.table, key);
-        let renamed = seen.created.renamed.iter();
+        let renamed = seen.created.renumbered.iter();
         let renamed = renamed.flat_map(|(from, to)| [from, to]);
         ends.extend(renamed.map(|no| end(key(no))));
         let disputed = seen.created.disputed.iter();

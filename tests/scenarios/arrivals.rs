@@ -195,6 +195,41 @@ fn a_company_and_its_person_that_are_renumbered_together_are_both_followed_by_wh
 }
 
 #[test]
+fn who_is_renumbered_while_relations_say_nothing_stays_coupled() {
+    for kind in &KINDS {
+        for is_imported in [true, false] {
+            let exchange = office_to(kind, SERIES, CONTACTS, COUNTERPARTS, "updates");
+            exchange.put("relations.csv", format!("{RELATION_COLUMNS}{PROSPECT}"));
+            clean(&exchange);
+            add(&exchange, kind.table, "10,Beta,Oslo");
+            let pass = clean(&exchange).pass.expect("a pass");
+            if is_imported {
+                crate::import_of(&exchange, "relations", pass);
+            }
+            let relations = hide(&exchange, "relations.csv");
+            add(&exchange, "contacts", "X1,Beta,Oslo,Company,X1,CT1");
+            assert_eq!(exchange.summary().couplings, 1);
+            assert_eq!(exchange.summary().pass, None, "nothing is remembered twice");
+            // The party goes on meanwhile.
+            edit(&exchange, "contacts", "X1", "City", "Bergen");
+            let summary = exchange.summary();
+            assert_eq!(summary.couplings, 1);
+            assert_eq!(summary.plan.changes.len(), 1, "{:#?}", summary.plan);
+            import(&exchange, summary.pass.expect("a pass"));
+            exchange.put("relations.csv", &relations);
+            let summary = exchange.summary();
+            assert_eq!(summary.couplings, 1, "{:#?}", summary.plan);
+            import(&exchange, summary.pass.expect("a pass"));
+            let summary = clean(&exchange);
+            assert_eq!((summary.couplings, summary.plan.writes()), (1, false));
+            let wanted = kind.relation_of("X1", "10");
+            assert!(exchange.text("relations.csv").contains(&wanted));
+            assert_eq!(cell(&exchange, kind.table, "10", "City"), "Bergen");
+        }
+    }
+}
+
+#[test]
 fn a_primary_contact_that_is_deleted_before_its_number_was_imported_is_named_by_nobody() {
     for kind in [CUSTOMER, VENDOR] {
         let (exchange, pass) = family(&kind);

@@ -8,15 +8,24 @@ use crate::state::memory::{Mark, MarkRow, Taken};
 
 use super::super::couple::PRIMARY_CONTACT;
 use super::super::observe::tagged;
+use super::returns::taken;
 use super::{Arranger, NewRelation};
 
 impl Arranger<'_, '_, '_> {
-    /// Records that came back under another number take their relations along.
+    /// Records that came back under another number take their relations along, as soon as those say something.
     pub(super) fn follow_renames(&mut self) -> Result<(), StateError> {
         let codes = self.scene.config.setup.codes.clone();
+        let relations = self.seen(Table::Relations);
+        let are_silent = relations.is_some_and(|relations| relations.export.is_none());
         for seen in self.scene.tables.iter().flatten() {
-            for (from, to) in &seen.created.renamed {
-                self.unmark(Mark::Created, seen.table, from);
+            for (from, to) in &seen.created.renumbered {
+                if are_silent {
+                    if self.known_marks().body(Mark::Renamed, seen.table, from) != Some(to) {
+                        self.mark(Mark::Renamed, seen.table, from, to.clone());
+                    }
+                    continue;
+                }
+                self.unmark(Mark::Renamed, seen.table, from);
                 let rows: Vec<Relation> = match seen.table {
                     Table::Contacts => self
                         .rows_of(from)?
@@ -44,6 +53,11 @@ impl Arranger<'_, '_, '_> {
                         no: no.clone(),
                         ..row
                     };
+                    // It may be gone by now, and regains the relation if it returns.
+                    if self.row(seen.table, to)?.is_none() {
+                        self.keep_for(seen.table, to, vec![taken(&relation)])?;
+                        continue;
+                    }
                     let (contact_key, key) = (self.concern(&contact), self.key(&no));
                     self.couple_keys(contact_key, tagged(key, Table::Counterparts(kind)));
                     if !is_there {
@@ -51,6 +65,9 @@ impl Arranger<'_, '_, '_> {
                         self.out.relations.push(NewRelation { relation, reason });
                     }
                 }
+            }
+            for (from, to) in &seen.created.renamed {
+                self.unmark(Mark::Created, seen.table, from);
                 self.renumber_references(seen.table, from, to)?;
             }
         }

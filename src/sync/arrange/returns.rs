@@ -12,7 +12,7 @@ use super::super::observe::tagged;
 use super::{Arranger, Birth, NewRelation, canonical, cell, set};
 
 /// A relation that goes with one of its ends.
-fn taken(relation: &Relation) -> Taken {
+pub(super) fn taken(relation: &Relation) -> Taken {
     Taken::Relation([
         relation.contact.clone(),
         relation.code.clone(),
@@ -60,7 +60,12 @@ impl Arranger<'_, '_, '_> {
     }
 
     /// Adds to what a record regains when it comes back.
-    fn keep_for(&mut self, table: Table, no: &str, taken: Vec<Taken>) -> Result<(), StateError> {
+    pub(super) fn keep_for(
+        &mut self,
+        table: Table,
+        no: &str,
+        taken: Vec<Taken>,
+    ) -> Result<(), StateError> {
         let known = self.taken_by(table, no)?;
         let new = taken.into_iter().filter(|taken| !known.contains(taken));
         let new: Vec<Taken> = new.collect();
