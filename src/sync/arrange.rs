@@ -403,13 +403,13 @@ pub fn triggers(
                 Some(old) => seen.rows.get(seen.index.row(old))?,
                 None => None,
             };
-            // Nobody chose the primary contact of a record that comes back with it.
-            if watches_primary && !is_returned {
+            if watches_primary {
                 triggers.primaries.extend(primary::moved(
                     seen.table,
                     &known.1,
                     record.row(),
                     base.as_ref(),
+                    is_returned,
                 ));
             }
             for column in &relation_columns {

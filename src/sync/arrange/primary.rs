@@ -21,10 +21,18 @@ pub(super) struct Moved {
     /// Somebody changed the name in the same edit: it is theirs.
     named: bool,
     is_new: bool,
+    /// The record comes back with it: nobody has chosen it now.
+    is_returned: bool,
 }
 
 /// What became of the primary contact of a record.
-pub(super) fn moved(table: Table, no: &str, row: &Row, base: Option<&Row>) -> Option<Moved> {
+pub(super) fn moved(
+    table: Table,
+    no: &str,
+    row: &Row,
+    base: Option<&Row>,
+    is_returned: bool,
+) -> Option<Moved> {
     let Table::Counterparts(kind) = table else {
         return None;
     };
@@ -57,6 +65,7 @@ pub(super) fn moved(table: Table, no: &str, row: &Row, base: Option<&Row>) -> Op
         typed: typed.then(|| name.clone()),
         named: !name.is_empty() && before("Contact").is_none_or(|known| known != name),
         is_new,
+        is_returned,
     })
 }
 
@@ -128,6 +137,8 @@ impl Arranger<'_, '_, '_> {
                     )));
                 }
             }
+            // What it was related to has been given back, as far as that was free.
+            (None, _) if moved.is_returned => {}
             (None, None) => {
                 if self.scene.config.setup.create_contacts == CreateContacts::Never {
                     return Ok(Err(format!(
