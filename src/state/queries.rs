@@ -315,12 +315,12 @@ impl Store {
     pub fn all_sent(
         &self,
         exports: &dyn Fn(&str) -> u64,
-    ) -> Result<HashMap<(String, String), Vec<SentValue>>, StateError> {
+    ) -> Result<BTreeMap<(String, String), Vec<SentValue>>, StateError> {
         let mut query = self.db.prepare_cached(
             "SELECT table_name, no, field, value, export, acknowledged_export FROM sent ORDER BY table_name, no, field, seq",
         )?;
         let mut rows = query.query([])?;
-        let mut all: HashMap<(String, String), Vec<SentValue>> = HashMap::new();
+        let mut all: BTreeMap<(String, String), Vec<SentValue>> = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let (table, no): (String, String) = (row.get(0)?, row.get(1)?);
             let now = exports(&table);

@@ -11,6 +11,7 @@ use crate::model::{FieldId, Place, Problem, Row};
 use crate::state::memory::{AgreedRow, AnswerRow, SentRow};
 
 use super::decide::Decided;
+use super::in_flight::not_imported;
 use super::observe::Seen;
 use super::seat::Seat;
 
@@ -56,7 +57,6 @@ pub(super) fn record_party(
         }
     }
     for (slot, (seat, cells)) in seats.iter().zip(bases).enumerate() {
-        resend(seat, slot, merged, decided);
         note_carried(contact, seat, slot, merged, decided);
         record_base(seat, cells, decided);
     }
@@ -146,34 +146,6 @@ fn is_written(merged: &Merged, slot: usize) -> bool {
     deliveries.any(|delivery| delivery.write.is_some())
 }
 
-/// An update of a record carries what is in flight towards it as well, in case its system skips the earlier update; but
-/// never over a value that somebody typed there, which waits for a decision.
-fn resend(seat: &Seat<'_>, slot: usize, merged: &Merged, decided: &mut Decided) {
-    if seat.seen.route() != Route::Folder || !is_written(merged, slot) {
-        return;
-    }
-    for field in &merged.fields {
-        let unwritten = |delivery: &&Delivery| delivery.write.is_none();
-        let Some(delivery) = field.delivery(slot).filter(unwritten) else {
-            continue;
-        };
-        let name = field.field.def().name;
-        let column = seat.side.table().column_of(field.field);
-        let shown = column.and_then(|column| seat.shown.as_ref()?.get(column));
-        if field.held && shown != delivery.base.as_deref() {
-            continue;
-        }
-        let in_flight = seat
-            .sent
-            .iter()
-            .filter(|value| value.field == name && !value.sent.acknowledged);
-        let newest = in_flight.skip(delivery.acknowledged).last();
-        if let (Some(value), Some(column)) = (newest, column) {
-            write_cell(seat, column, &value.sent.value, decided);
-        }
-    }
-}
-
 /// Notes the base of a record where it is not just what the record shows.
 pub(super) fn record_base(
     seat: &Seat<'_>,
@@ -249,7 +221,7 @@ fn record_delivery(
         problems.push(Problem::new(
             cell_place(seat, column_name),
             "not-imported",
-            format!("what was written for it is still not shown after {} newer exports", in_flight_age(seat, name)),
+            not_imported(in_flight_age(seat, name)),
             "see whether its system imports the updates, and decide: `couplet conflicts` lists the field",
         ));
     }

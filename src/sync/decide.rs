@@ -19,7 +19,7 @@ use super::sight::Sight;
 use super::stamps::stamp;
 use super::unsaid::Unsaid;
 use super::world::World;
-use super::{births, duplicates, own_cells};
+use super::{births, duplicates, in_flight, own_cells};
 use super::{documents, interactions};
 
 /// By record: cells whose base is not what they show.
@@ -176,9 +176,11 @@ pub fn decide<'w>(
         left,
         ..
     } = share;
+    in_flight::hear_own_cells(world, &mut decided, &mut notes.problems)?;
     own_cells::follow_names(world, &renamed, &mut decided)?;
     own_cells::write_arranged(world, &mut decided)?;
     decide_statuses(world, &mut decided)?;
+    in_flight::carry(world, &mut decided)?;
     births::finish(world, &mut decided, &mut notes.problems);
     decided.plan.duplicates = duplicates::of_pass(world, &decided);
     left_out(world, sight.is_some(), &mut notes);

@@ -132,7 +132,10 @@ fn fields(
         // What rules write goes by the name of its column.
         let column = column.or_else(|| table.column(&sent.field));
         if let (Some(column), false) = (column, sent.sent.acknowledged) {
-            fields.insert(table.columns()[column].name.to_owned(), sent.sent.value);
+            fields.insert(
+                table.columns()[column].name.to_owned(),
+                sent.sent.value.clone(),
+            );
         }
     }
     let changes = plan.changes.iter();

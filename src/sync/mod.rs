@@ -17,6 +17,7 @@ pub mod documents;
 pub mod duplicates;
 pub mod events;
 mod family;
+mod in_flight;
 pub mod inbox;
 pub mod intake;
 mod interactions;

@@ -108,6 +108,20 @@ impl Seen<'_> {
         }
     }
 
+    /// The number under which the state knows a record: who came back under another one is known under ours.
+    pub fn formerly_called<'n>(&'n self, no: &'n str) -> &'n str {
+        let mut renamed = self.created.renamed.iter();
+        let of_it = renamed.find(|(_, to)| to == no);
+        of_it.map_or(no, |(from, _)| from)
+    }
+
+    /// The number of a record that the state knows under this one.
+    pub fn now_called<'n>(&'n self, no: &'n str) -> &'n str {
+        let mut renamed = self.created.renamed.iter();
+        let of_it = renamed.find(|(from, _)| from == no);
+        of_it.map_or(no, |(_, to)| to)
+    }
+
     /// Whether an export lists every record.
     pub fn is_full(&self) -> bool {
         self.config.contents == Contents::Full && !self.is_part

@@ -3,14 +3,15 @@
 use crate::merge::Rule;
 use crate::merge::deliver::Route;
 use crate::merge::plan::Change;
-use crate::model::{FieldId, Row, Table, form};
+use crate::model::{Row, Table, form};
 use crate::state::StateError;
-use crate::state::memory::{AnswerRow, SentRow};
+use crate::state::memory::SentRow;
 
 use super::arrange::OwnCell;
 use super::consequences::unlisted_row;
 use super::decide::Decided;
 use super::diff::{PrintMap, PrintSet};
+use super::in_flight::hear;
 use super::observe::{Seen, tagged};
 use super::world::World;
 
@@ -48,31 +49,16 @@ pub(super) fn write(
     let name = cell.table.columns()[cell.column].name;
     let shown = cell.row.get(cell.column).unwrap_or_default();
     let known_as = world.former(cell.table, cell.no);
-    let sent = world.pending.sent(cell.table, known_as);
-    let in_flight = |field: &str| {
-        let of_field = sent
-            .iter()
-            .filter(|value| value.field == field && !value.sent.acknowledged);
-        of_field.collect::<Vec<_>>()
-    };
-    let waiting = in_flight(name);
-    let newest = waiting.last().map(|value| value.sent.value.as_str());
-    match (cell.says_so, newest) {
-        (true, None) => return Ok(()),
-        (true, Some(newest)) if newest == cell.value => {
-            decided.memory.answers.push(AnswerRow {
-                table: cell.table.name().to_owned(),
-                no: cell.no.to_owned(),
-                field: name.to_owned(),
-                count: waiting.len(),
-                imported: waiting.len(),
-                export: seen.exports,
-            });
-            return Ok(());
-        }
-        (false, Some(newest)) if newest == cell.value => return Ok(()),
+    let sent = world.pending.sent(cell.table, known_as).iter();
+    let waiting = sent.filter(|value| value.field == name && !value.sent.acknowledged);
+    let newest = waiting
+        .skip(answered(cell.table, cell.no, name, decided))
+        .last();
+    match newest {
+        None if cell.says_so => return Ok(()),
+        Some(newest) if newest.sent.value == cell.value => return Ok(()),
         // What is in flight would take it away from there, or say something else.
-        (true, Some(_)) | (false, _) => {}
+        Some(_) | None => {}
     }
     let at = seen.position(cell.key).filter(|at| !seen.is_double(*at));
     decided.plan.changes.push(Change {
@@ -87,53 +73,15 @@ pub(super) fn write(
         file: seen.file(),
         line: at.map_or(0, |at| export.line_of(at)),
     });
-    let mut row = Some(cell.row.clone());
-    if at.is_none() {
-        world.words.put(cell.table, cell.no, &mut row);
-    }
-    let mut carried: Vec<(usize, String)> = Vec::new();
-    if seen.route() == Route::Folder {
-        // An update of a record carries what is in flight towards it as well, or it would take that away again; but never
-        // over a value that somebody typed there, which waits for a decision.
-        let base = match sent.is_empty() {
-            true => None,
-            false => seen.base(cell.key)?,
-        };
-        let is_typed = |column: usize| {
-            let base = base.as_ref();
-            let row = row.as_ref();
-            base.zip(row)
-                .is_some_and(|(base, row)| base.get(column) != row.get(column))
-        };
-        let shared = FieldId::all()
-            .filter_map(|field| Some((field.def().name, cell.table.column_of(field)?)));
-        for (field, column) in shared.filter(|(_, column)| !is_typed(*column)) {
-            let of_field = in_flight(field);
-            let answers = decided.memory.answers.iter().filter(|row| {
-                row.table == cell.table.name() && row.no == cell.no && row.field == field
-            });
-            let answered: usize = answers.map(|row| row.count).sum();
-            let newest = of_field.into_iter().skip(answered).next_back();
-            carried.extend(newest.map(|value| (column, value.sent.value.clone())));
-        }
-    }
     let edits = decided.edits.entry(cell.table).or_default();
     let new = (cell.column, cell.value.to_owned());
     match at {
-        Some(at) => {
-            let cells = edits.cells.entry(at).or_default();
-            carried.retain(|(column, _)| cells.iter().all(|(known, _)| known != column));
-            cells.push(new);
-            cells.extend(carried);
-        }
+        Some(at) => edits.cells.entry(at).or_default().push(new),
         None => {
+            let mut row = Some(cell.row.clone());
+            world.words.put(cell.table, cell.no, &mut row);
             let update = edits.unlisted.entry(cell.no.to_owned());
             let row = update.or_insert_with(|| unlisted_row(seen, cell.no, row.as_ref()));
-            for (column, value) in carried {
-                if !row.edited.contains(&column) {
-                    row.edit(column, &value);
-                }
-            }
             row.edit(new.0, &new.1);
         }
     }
@@ -156,6 +104,14 @@ pub(super) fn write(
         (Route::InPlace | Route::Nowhere, None) | (Route::Silent, _) => {}
     }
     Ok(())
+}
+
+/// How many of the values in flight towards a cell the pass has answers to.
+fn answered(table: Table, no: &str, field: &str, decided: &Decided) -> usize {
+    let answers = decided.memory.answers.iter();
+    let of_cell =
+        answers.filter(|row| row.table == table.name() && row.no == no && row.field == field);
+    of_cell.map(|row| row.count).sum()
 }
 
 /// Writes what was arranged; a cell of a record that the pass creates becomes part of it.
@@ -217,10 +173,7 @@ pub(super) fn follow_names(
     }
     for seen in world.tables.iter().flatten() {
         let table = seen.table;
-        let (Some(primary), Some(contact)) = (
-            table.column(super::couple::PRIMARY_CONTACT),
-            table.column("Contact"),
-        ) else {
+        let Some(primary) = table.column(super::couple::PRIMARY_CONTACT) else {
             continue;
         };
         let known = seen.index.links.firsts();
@@ -240,15 +193,17 @@ pub(super) fn follow_names(
             let (Some((of, name)), Some(no)) = (renamed.get(&names), row.get(0)) else {
                 continue;
             };
-            let moved = base.as_ref().and_then(|base| base.get(contact)) != row.get(contact);
-            if moved || row.get(contact).is_none() {
+            let no = super::decide::number(no);
+            let sent = world.pending.sent(table, world.former(table, &no));
+            let word = hear(seen, "Contact", &row, base.as_ref(), sent);
+            if word.is_none_or(|word| word.is_typed) {
                 continue;
             }
             write_own(
                 world,
                 &OwnCell {
                     table,
-                    no: super::decide::number(no),
+                    no,
                     column: "Contact",
                     value: name.clone(),
                     rule: Rule::PrimaryContact,

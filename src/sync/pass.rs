@@ -432,8 +432,10 @@ impl<'c> View<'c> {
         let pending = Pending::of(store, &tables)?;
         let concerned = &arranged.concerned;
         let affected = affected(&tables, &mut couplings, &pending.contacts, concerned, seed);
-        find_keys(&mut tables, &affected.wanted);
         let key = |no: &str| observe::plain(key_print(&[no], seed));
+        let mut wanted = affected.wanted;
+        wanted.extend(pending.records().map(|(_, no, _)| key(no)));
+        find_keys(&mut tables, &wanted);
         let assigned = store.agreed_on("Company No.")?.into_iter();
         let assigned = assigned.filter(|(_, company)| !company.trim().is_empty());
         let assigned = assigned

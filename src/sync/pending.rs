@@ -1,6 +1,6 @@
 //! What waits in the state for parties to come up again, as a value: decisions ask no database, and can be made side by side.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::Table;
 use crate::state::queries::SentValue;
@@ -13,7 +13,7 @@ use super::observe::Seen;
 pub struct Pending {
     /// Contacts whose parties have something pending, by number.
     pub contacts: BTreeSet<String>,
-    sent: HashMap<(String, String), Vec<SentValue>>,
+    sent: BTreeMap<(String, String), Vec<SentValue>>,
     agreed: HashMap<String, Vec<(String, String)>>,
     decided: HashMap<String, Vec<(String, String, String)>>,
 }
@@ -44,12 +44,19 @@ impl Pending {
     }
 
     /// What was written for a record, oldest first.
-    pub fn sent(&self, table: Table, no: &str) -> Vec<SentValue> {
+    pub fn sent(&self, table: Table, no: &str) -> &[SentValue] {
         if self.sent.is_empty() {
-            return Vec::new();
+            return &[];
         }
         let record = (table.name().to_owned(), no.to_owned());
-        self.sent.get(&record).cloned().unwrap_or_default()
+        self.sent.get(&record).map_or(&[], Vec::as_slice)
+    }
+
+    /// All records that something was written for, with what that was, in the order of table and number.
+    pub fn records(&self) -> impl Iterator<Item = (Table, &str, &[SentValue])> {
+        self.sent.iter().filter_map(|((table, no), sent)| {
+            Some((Table::named(table)?, no.as_str(), sent.as_slice()))
+        })
     }
 
     /// What is agreed in a party where no base says it: field and value.

@@ -9,8 +9,9 @@ use crate::merge::derive;
 use crate::merge::party::{Cell, Member, rests};
 use crate::merge::verdict::Modified;
 use crate::merge::{Capacity, Sent};
-use crate::model::{Direction, FieldId, FieldSet, Form, Row, Side};
+use crate::model::{Direction, FieldId, FieldSet, Form, Row, Side, Table, form};
 use crate::state::StateError;
+use crate::state::queries::SentValue;
 
 use super::dates;
 use super::notes::Notes;
@@ -33,7 +34,7 @@ pub(super) struct Seat<'w> {
     pub(super) met: bool,
     /// The pass creates it.
     pub(super) is_new: bool,
-    pub(super) sent: Vec<crate::state::queries::SentValue>,
+    pub(super) sent: &'w [SentValue],
 }
 
 pub(super) fn seat<'w>(
@@ -57,7 +58,7 @@ pub(super) fn seat<'w>(
             base: None,
             met: false,
             is_new: true,
-            sent: Vec::new(),
+            sent: &[],
         }));
     }
     let base = seen.base(key)?;
@@ -77,7 +78,7 @@ pub(super) fn seat<'w>(
     else {
         return Ok(None);
     };
-    let no = crate::model::form::canonical(Form::Code, &no).into_owned();
+    let no = form::canonical(Form::Code, &no).into_owned();
     if at.is_none() {
         world.words.put(side.table(), &no, &mut shown);
     }
@@ -86,7 +87,7 @@ pub(super) fn seat<'w>(
         true => world
             .pending
             .sent(side.table(), world.former(side.table(), &no)),
-        false => Vec::new(),
+        false => &[],
     };
     Ok(Some(Seat {
         side,
@@ -157,6 +158,44 @@ impl Seat<'_> {
     }
 }
 
+/// What an export says of a cell; nothing, where it emptied one that only a value can change.
+pub(super) fn said<'r>(
+    seen: &Seen<'_>,
+    shown: Option<&'r str>,
+    base: Option<&str>,
+) -> Option<&'r str> {
+    let is_emptied =
+        |shown: &&str| form::is_blank(shown) && base.is_some_and(|base| !form::is_blank(base));
+    let keeps = seen.export.is_some() && seen.config.empty == Empty::NoChange;
+    shown.filter(|shown| !(keeps && is_emptied(shown)))
+}
+
+/// What a table can hold in a column.
+pub(super) fn capacity(seen: &Seen<'_>, column: usize) -> Capacity {
+    let def = &seen.table.columns()[column];
+    let (length, cut) = match &seen.export {
+        Some(export) => {
+            let (length, too_long) = export.length_of(column);
+            (length, too_long == TooLong::Cut)
+        }
+        None => (def.length, false),
+    };
+    Capacity {
+        form: def.form,
+        length,
+        cut,
+    }
+}
+
+/// Whether a table speaks for a field or only follows.
+pub(super) fn direction(table: Table, field: FieldId) -> Direction {
+    let share = match table {
+        Table::Counterparts(kind) => kind.share(field),
+        _ => None,
+    };
+    share.map_or(Direction::Both, |(_, share)| share.direction)
+}
+
 /// What a seat brings into the merge of some fields. When it was modified is only looked up where that `decides`.
 pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Member<'w> {
     let seen = seat.seen;
@@ -166,49 +205,22 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
         let Some(column) = table.column_of(field) else {
             continue;
         };
-        let def = &table.columns()[column];
         let base = seat
             .base
             .as_ref()
             .filter(|_| seat.met)
             .and_then(|row| row.get(column))
             .map(str::to_owned);
-        let (shown, (length, cut)) = match &seen.export {
-            Some(export) if !export.columns.has(column) => continue,
-            Some(export) => {
-                let mut shown = seat
-                    .shown
-                    .as_ref()
-                    .and_then(|row| row.get(column))
-                    .map(str::to_owned);
-                if seen.config.empty == Empty::NoChange
-                    && shown.as_deref().is_some_and(crate::model::form::is_blank)
-                    && base
-                        .as_deref()
-                        .is_some_and(|base| !crate::model::form::is_blank(base))
-                {
-                    shown = None;
-                }
-                {
-                    let (length, too_long) = export.length_of(column);
-                    (shown, (length, too_long == TooLong::Cut))
-                }
-            }
-            None => {
-                // What it said in a conflict of a first meeting is all that is known of it.
-                let shown = seat.shown.as_ref().and_then(|row| row.get(column));
-                if base.is_none() && shown.is_none() {
-                    continue;
-                }
-                (shown.map(str::to_owned), (def.length, false))
-            }
+        let shown = seat.shown.as_ref().and_then(|row| row.get(column));
+        let is_unknown = match &seen.export {
+            Some(export) => !export.columns.has(column),
+            // What it said in a conflict of a first meeting is all that is known of it.
+            None => base.is_none() && shown.is_none(),
         };
-        let direction = match seat.side {
-            Side::Contact => Direction::Both,
-            Side::Counterpart(kind) => kind
-                .share(field)
-                .map_or(Direction::Both, |(_, share)| share.direction),
-        };
+        if is_unknown {
+            continue;
+        }
+        let shown = said(seen, shown, base.as_deref()).map(str::to_owned);
         let sent: Vec<Sent> = match seat.sent.is_empty() {
             true => Vec::new(),
             false => {
@@ -220,19 +232,14 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
                     .collect()
             }
         };
-        let capacity = Capacity {
-            form: def.form,
-            length,
-            cut,
-        };
         cells.insert(
             field,
             Cell {
                 shown,
                 base,
                 sent,
-                direction,
-                capacity,
+                direction: direction(table, field),
+                capacity: capacity(seen, column),
             },
         );
     }

@@ -75,9 +75,7 @@ impl<'w> World<'w> {
     /// The number under which the state knows a record: who came back under another one is known under ours.
     pub(super) fn former<'n>(&'n self, table: Table, no: &'n str) -> &'n str {
         let seen = self.tables[table.index()].as_ref();
-        let renamed = seen.into_iter().flat_map(|seen| &seen.created.renamed);
-        let mut of_it = renamed.filter(|(_, to)| to == no);
-        of_it.next().map_or(no, |(from, _)| from)
+        seen.map_or(no, |seen| seen.formerly_called(no))
     }
 
     /// Whether a contact's key is the one of another that came back under this number.

@@ -20,6 +20,7 @@ mod l_duplicates;
 mod m_validation;
 mod office;
 mod p_derived;
+mod primary_in_flight;
 mod relations_elsewhere;
 
 use couplet::sync::{Outcome, Summary};

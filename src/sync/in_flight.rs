@@ -1,0 +1,222 @@
+//! What is in flight towards records: what exports answer for cells that no party shares, and what updates carry along so as
+//! not to take it away again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::Update;
+use crate::merge::deliver::Route;
+use crate::merge::listen::{FieldSide, listen};
+use crate::merge::{Flight, Says, Sent, status};
+use crate::model::{Direction, FieldId, Problem, Row, Side, Table};
+use crate::state::StateError;
+use crate::state::memory::AnswerRow;
+use crate::state::queries::SentValue;
+
+use super::couple::STATUS;
+use super::decide::Decided;
+use super::observe::Seen;
+use super::seat::{capacity, direction, said};
+use super::world::World;
+
+/// What a record says of a cell that something was written for.
+pub(super) struct Word<'s> {
+    /// The cell's column.
+    column: usize,
+    /// Somebody typed it: it is neither what the cell showed before nor what was written for it.
+    pub(super) is_typed: bool,
+    /// How many of the values in flight, oldest first, are so no longer.
+    answered: usize,
+    /// How many of these its system must have imported, or newer ones.
+    imported: usize,
+    /// The newest of those that still are.
+    pub(super) newest: Option<&'s Sent>,
+}
+
+/// Hears a cell as `merge/listen` hears a side; `None` where the export lacks it. What somebody typed over is waited for no more.
+pub(super) fn hear<'s>(
+    seen: &Seen<'_>,
+    field: &str,
+    row: &Row,
+    base: Option<&Row>,
+    sent: &'s [SentValue],
+) -> Option<Word<'s>> {
+    let shared = FieldId::named(field);
+    let column = match shared {
+        Some(field) => seen.table.column_of(field),
+        None => seen.table.column(field),
+    }?;
+    let export = seen.export.as_ref();
+    if export.is_some_and(|export| !export.columns.has(column)) {
+        return None;
+    }
+    let of_field: Vec<&SentValue> = sent.iter().filter(|value| value.field == field).collect();
+    let values: Vec<Sent> = of_field.iter().map(|value| value.sent.clone()).collect();
+    let base = base.and_then(|base| base.get(column));
+    let mut shown = said(seen, row.get(column), base);
+    if field == STATUS {
+        // It is understood in whatever spelling.
+        let mut newest_first = of_field.iter().rev().map(|value| value.sent.value.as_str());
+        let same = newest_first.find(|value| shown.is_some_and(|shown| status::says(shown, value)));
+        shown = same.or(shown);
+    }
+    let capacity = capacity(seen, column);
+    let side = FieldSide {
+        side: match seen.table {
+            Table::Counterparts(kind) => Side::Counterpart(kind),
+            _ => Side::Contact,
+        },
+        shown,
+        base,
+        sent: &values,
+        direction: shared.map_or(Direction::Both, |field| direction(seen.table, field)),
+        capacity: &capacity,
+    };
+    let heard = listen(&side, None);
+    let is_typed = matches!(heard.says, Says::Moved(_));
+    let answered = match heard.flight {
+        Flight::Acknowledged(count) => count,
+        Flight::Unheard if is_typed => side.in_flight().count(),
+        Flight::Unheard | Flight::Waiting => 0,
+    };
+    let shows_base =
+        base.is_some_and(|base| shown.is_some_and(|shown| capacity.shows(shown, base)));
+    let in_flight = of_field.iter().filter(|value| !value.sent.acknowledged);
+    Some(Word {
+        column,
+        is_typed,
+        answered,
+        imported: if is_typed || shows_base { 0 } else { answered },
+        newest: in_flight.skip(answered).last().map(|value| &value.sent),
+    })
+}
+
+/// The fields of a record for which values are in flight.
+fn fields(sent: &[SentValue]) -> Vec<&str> {
+    let in_flight = sent.iter().filter(|value| !value.sent.acknowledged);
+    let mut fields: Vec<&str> = in_flight.map(|value| value.field.as_str()).collect();
+    fields.dedup();
+    fields
+}
+
+/// Hears the cells that no party shares, in whichever pass their records are listed: their values are in flight until the
+/// export shows them or what somebody typed instead, and are a problem when that takes too long.
+pub(super) fn hear_own_cells(
+    world: &World<'_>,
+    decided: &mut Decided,
+    problems: &mut Vec<Problem>,
+) -> Result<(), StateError> {
+    for (table, no, sent) in world.pending.records() {
+        let mut own = fields(sent);
+        own.retain(|field| FieldId::named(field).is_none());
+        let seen = world.tables[table.index()].as_ref();
+        let Some(seen) = seen.filter(|_| !own.is_empty()) else {
+            continue;
+        };
+        let no = seen.now_called(no);
+        let key = world.key(no);
+        let at = seen.position(key).filter(|at| !seen.is_double(*at));
+        let (Some(at), Some(row)) = (at, seen.row(key)?) else {
+            continue;
+        };
+        let base = seen.base(key)?;
+        for field in own {
+            let Some(word) = hear(seen, field, &row, base.as_ref(), sent) else {
+                continue;
+            };
+            // An export that was read before answers nothing.
+            if word.answered > 0 && seen.is_changed() {
+                decided.memory.answers.push(AnswerRow {
+                    table: table.name().to_owned(),
+                    no: no.to_owned(),
+                    field: field.to_owned(),
+                    count: word.answered,
+                    imported: word.imported,
+                    export: seen.exports,
+                });
+            }
+            let limit = world.config.merge.in_flight_limit;
+            if let Some(newest) = word.newest.filter(|newest| newest.exports > limit) {
+                let mut place = seen.place(at);
+                place.key = Some(no.to_owned());
+                place.column = Some(field.to_owned());
+                problems.push(Problem::new(
+                    place,
+                    "not-imported",
+                    not_imported(newest.exports),
+                    "see whether its system imports the updates, or enter the value there",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why a value in flight is a problem, as a sentence.
+pub(super) fn not_imported(exports: u32) -> String {
+    format!("what was written for it is still not shown after {exports} newer exports")
+}
+
+/// An update of a record carries what is in flight towards it as well, in case its system skips the earlier update or imports it
+/// first; but never over a value that somebody typed there, which waits for a decision. One that is the whole table carries all
+/// that is in flight.
+pub(super) fn carry(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
+    let mut answered: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
+    for row in &decided.memory.answers {
+        let of_cell = (row.table.as_str(), row.no.as_str(), row.field.as_str());
+        *answered.entry(of_cell).or_default() += row.count;
+    }
+    let parted = decided.memory.parted.iter();
+    let parted: BTreeSet<(&str, &str)> = parted
+        .map(|row| (row.table.as_str(), row.no.as_str()))
+        .collect();
+    for (table, no, sent) in world.pending.records() {
+        let seen = world.tables[table.index()].as_ref();
+        let seen = seen.filter(|seen| seen.route() == Route::Folder);
+        let (Some(seen), Some(edits)) = (seen, decided.edits.get_mut(&table)) else {
+            continue;
+        };
+        let no = seen.now_called(no);
+        let key = world.key(no);
+        let at = seen.position(key).filter(|at| !seen.is_double(*at));
+        let is_whole = seen.config.update == Update::Full && seen.is_full() && !edits.is_empty();
+        let is_written = match at {
+            Some(at) => is_whole || edits.cells.contains_key(&at),
+            None => edits.unlisted.contains_key(no),
+        };
+        if !is_written || parted.contains(&(table.name(), no)) {
+            continue;
+        }
+        let (mut row, base) = (seen.row(key)?, seen.base(key)?);
+        if at.is_none() {
+            world.words.put(table, no, &mut row);
+        }
+        let Some(row) = row else { continue };
+        for field in fields(sent) {
+            let heard = hear(seen, field, &row, base.as_ref(), sent);
+            let Some(word) = heard.filter(|word| !word.is_typed) else {
+                continue;
+            };
+            let in_flight = sent
+                .iter()
+                .filter(|value| value.field == field && !value.sent.acknowledged);
+            let answered = answered.get(&(table.name(), no, field)).copied();
+            let Some(newest) = in_flight.skip(answered.unwrap_or(0)).last() else {
+                continue;
+            };
+            let (column, newest) = (word.column, newest.sent.value.as_str());
+            match (at, edits.unlisted.get_mut(no)) {
+                (Some(at), _) => {
+                    let cells = edits.cells.entry(at).or_default();
+                    if cells.iter().all(|(known, _)| *known != column) {
+                        cells.push((column, newest.to_owned()));
+                    }
+                }
+                (None, Some(row)) if !row.edited.contains(&column) => {
+                    row.edit(column, newest);
+                }
+                (None, _) => {}
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! The primary contact on its way: a customer's system imports late, or never, that a person is its primary contact, while users
+//! go on working there.
+
+use crate::office::{SERIES, office_to};
+use crate::support::Exchange;
+use crate::{CUSTOMER, RELATION_COLUMNS, add, cell, edit, import, import_of, is_in_step, row};
+
+const CONTACTS: &str = "No.,Name,City,Type,Company No.,External ID\nC1,Acme,Rome,Company,C1,\n";
+const LEDGER: &str = "No.,Name,City,Contact,Primary Contact No.\n9,Nine,Bonn,,\n";
+
+/// Customer 10 appeared with a name as its contact: company CT1 and person CT2 are made, and that CT2 is its primary contact is
+/// in flight.
+fn newcomer(write_back: &str) -> (Exchange, u64) {
+    let exchange = office_to(&CUSTOMER, SERIES, CONTACTS, LEDGER, write_back);
+    exchange.put("relations.csv", format!("{RELATION_COLUMNS}C1,PROS,,\n"));
+    exchange.summary();
+    add(&exchange, "customers", "10,Beta,Oslo,Ann Lee,");
+    let pass = exchange.summary().pass.expect("a pass");
+    (exchange, pass)
+}
+
+/// The same, where only the customer's system has not imported anything yet.
+fn late(write_back: &str) -> (Exchange, u64) {
+    let (exchange, pass) = newcomer(write_back);
+    import_of(&exchange, "contacts", pass);
+    import_of(&exchange, "relations", pass);
+    (exchange, pass)
+}
+
+/// The same, imported everywhere.
+fn arrived() -> Exchange {
+    let (exchange, pass) = newcomer("updates");
+    import(&exchange, pass);
+    settle(&exchange);
+    assert_eq!(primary(&exchange), is("CT2", "Ann Lee"));
+    exchange
+}
+
+/// Passes, whose updates are imported.
+fn settle(exchange: &Exchange) {
+    for _ in 0..4 {
+        if let Some(pass) = exchange.summary().pass {
+            import(exchange, pass);
+        }
+    }
+    is_in_step(exchange);
+}
+
+fn delete(exchange: &Exchange, table: &str, no: &str) -> String {
+    let gone = row(exchange, table, no);
+    let file = format!("{table}.csv");
+    exchange.put(
+        &file,
+        exchange.text(&file).replace(&format!("{gone}\n"), ""),
+    );
+    gone
+}
+
+fn primary(exchange: &Exchange) -> (String, String) {
+    let of = |column: &str| cell(exchange, "customers", "10", column);
+    (of("Primary Contact No."), of("Contact"))
+}
+
+fn is(primary: &str, contact: &str) -> (String, String) {
+    (primary.to_owned(), contact.to_owned())
+}
+
+fn in_flight(exchange: &Exchange) -> bool {
+    exchange.run(&["status"]).out.contains("in flight")
+}
+
+#[test]
+fn a_primary_contact_that_was_imported_is_in_flight_no_longer() {
+    let (exchange, pass) = newcomer("updates");
+    assert!(in_flight(&exchange));
+    import(&exchange, pass);
+    settle(&exchange);
+    assert!(!in_flight(&exchange));
+}
+
+#[test]
+fn the_primary_contact_that_somebody_chose_since_stays_when_the_first_one_is_deleted() {
+    let exchange = arrived();
+    add(&exchange, "contacts", "P9,Pia Poe,Oslo,Person,CT1,");
+    settle(&exchange);
+    edit(&exchange, "customers", "10", "Primary Contact No.", "P9");
+    settle(&exchange);
+    assert_eq!(primary(&exchange), is("P9", "Pia Poe"));
+    delete(&exchange, "contacts", "CT2");
+    settle(&exchange);
+    assert_eq!(primary(&exchange), is("P9", "Pia Poe"));
+}
+
+#[test]
+fn what_somebody_chose_instead_of_a_primary_contact_in_flight_is_waited_for_no_more() {
+    let (exchange, _) = late("updates");
+    add(&exchange, "contacts", "P9,Pia Poe,Oslo,Person,CT1,");
+    exchange.summary();
+    edit(&exchange, "customers", "10", "Primary Contact No.", "P9");
+    edit(&exchange, "customers", "10", "Contact", "Pia Poe");
+    exchange.summary();
+    assert!(!in_flight(&exchange));
+    // Nor is it carried over that choice by a later update, or blanked with a contact that it does not name.
+    edit(&exchange, "contacts", "CT1", "City", "Pisa");
+    settle(&exchange);
+    delete(&exchange, "contacts", "CT2");
+    settle(&exchange);
+    assert_eq!(primary(&exchange), is("P9", "Pia Poe"));
+}
+
+#[test]
+fn a_primary_contact_that_is_never_imported_is_a_problem() {
+    let (exchange, pass) = late("updates");
+    let problems = |day: u32| {
+        edit(&exchange, "customers", "9", "City", &format!("Bonn {day}"));
+        let plan = exchange.summary().plan;
+        let kinds = plan.problems.into_iter().map(|problem| problem.kind);
+        kinds.collect::<Vec<_>>()
+    };
+    for day in 1..=3 {
+        assert!(problems(day).is_empty(), "day {day}");
+    }
+    for day in 4..=6 {
+        assert_eq!(problems(day), ["not-imported"], "day {day}");
+    }
+    import_of(&exchange, "customers", pass);
+    assert!(exchange.summary().plan.problems.is_empty());
+    is_in_step(&exchange);
+}
+
+#[test]
+fn a_value_of_a_customer_with_a_primary_contact_may_be_typed_again_long_after_it_was_written() {
+    let exchange = arrived();
+    for city in ["Pisa", "Turin"] {
+        edit(&exchange, "contacts", "CT1", "City", city);
+        settle(&exchange);
+        assert_eq!(cell(&exchange, "customers", "10", "City"), city);
+        for day in 0..8 {
+            edit(
+                &exchange,
+                "customers",
+                "9",
+                "City",
+                &format!("{city} {day}"),
+            );
+            exchange.summary();
+        }
+    }
+    edit(&exchange, "customers", "10", "City", "Pisa");
+    let summary = exchange.summary();
+    let conflicts = &summary.plan.conflicts;
+    assert!(conflicts.is_empty(), "{conflicts:#?}");
+    import(&exchange, summary.pass.expect("a pass"));
+    assert_eq!(cell(&exchange, "contacts", "CT1", "City"), "Pisa");
+}
+
+#[test]
+fn a_later_update_does_not_take_a_primary_contact_in_flight_away() {
+    for update in ["cells", "records", "full"] {
+        for skips_the_first in [true, false] {
+            let (exchange, first) = late(&format!("updates\"\nupdate = \"{update}"));
+            edit(&exchange, "contacts", "CT1", "City", "Pisa");
+            // Its row makes the columns of contacts part of every update.
+            add(&exchange, "customers", "11,Gamma,Kiel,Eva Ost,");
+            let second = exchange.summary().pass.expect("a pass");
+            if !skips_the_first {
+                import_of(&exchange, "customers", first);
+            }
+            import(&exchange, second);
+            settle(&exchange);
+            assert_eq!(primary(&exchange), is("CT2", "Ann Lee"), "{update}");
+            assert_eq!(cell(&exchange, "customers", "10", "City"), "Pisa");
+        }
+    }
+}
+
+#[test]
+fn an_update_that_is_the_whole_table_carries_all_that_is_in_flight() {
+    let (exchange, _) = late("updates\"\nupdate = \"full");
+    edit(&exchange, "contacts", "CT1", "City", "Pisa");
+    exchange.summary();
+    add(&exchange, "customers", "11,Gamma,Kiel,Eva Ost,");
+    let third = exchange.summary().pass.expect("a pass");
+    // Its system reads nothing but the newest.
+    let whole = exchange.text(&format!("updates/customers_{third:06}.csv"));
+    assert!(whole.contains("10,Beta,Pisa,Ann Lee,CT2\n"), "{whole}");
+}
+
+#[test]
+fn a_second_name_reaches_the_customer_as_its_system_shows_the_first() {
+    let exchange = arrived();
+    edit(&exchange, "contacts", "CT2", "Name", "Ann Jones");
+    let first = exchange.summary().pass.expect("a pass");
+    import(&exchange, first);
+    assert_eq!(primary(&exchange), is("CT2", "Ann Jones"));
+    edit(&exchange, "contacts", "CT2", "Name", "Ann Brown");
+    settle(&exchange);
+    assert_eq!(primary(&exchange), is("CT2", "Ann Brown"));
+    // What somebody typed there stays.
+    edit(&exchange, "customers", "10", "Contact", "Mrs Brown");
+    edit(&exchange, "contacts", "CT2", "Name", "Ann Green");
+    settle(&exchange);
+    assert_eq!(primary(&exchange), is("CT2", "Mrs Brown"));
+}
