@@ -34,6 +34,7 @@ use super::events::{Fate, News};
 use super::lookups::LogLookups;
 use super::observe::{Seen, plain, tagged, untagged};
 use super::orders::Order;
+use super::pending::Pending;
 use super::relation_rows::read_relation;
 use crate::disk::Disk;
 
@@ -279,6 +280,8 @@ pub struct Scene<'a, 'c> {
     pub store: &'a Store,
     /// Its marks.
     pub marks: &'a [MarkRow],
+    /// What waits in it.
+    pub pending: &'a Pending,
     /// Records that are gone, those of this pass included.
     pub gone: &'a BTreeSet<(Table, String)>,
     /// Templates by kind, where orders need them.
@@ -327,6 +330,7 @@ pub fn triggers(
     config: &Config,
     tables: &[Option<Seen<'_>>],
     marks: &[MarkRow],
+    pending: &Pending,
     gone: &BTreeSet<(Table, String)>,
     seed: u64,
 ) -> Result<Triggers, StateError> {
@@ -410,6 +414,7 @@ pub fn triggers(
                     record.row(),
                     base.as_ref(),
                     is_returned,
+                    pending.sent(seen.table, seen.formerly_called(&known.1)),
                 ));
             }
             for column in &relation_columns {

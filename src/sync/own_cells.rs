@@ -6,13 +6,15 @@ use crate::merge::plan::Change;
 use crate::model::{Row, Table, form};
 use crate::state::StateError;
 use crate::state::memory::SentRow;
+use crate::state::queries::SentValue;
 
 use super::arrange::OwnCell;
 use super::consequences::unlisted_row;
+use super::couple::PRIMARY_CONTACT;
 use super::decide::Decided;
 use super::diff::{PrintMap, PrintSet};
 use super::in_flight::hear;
-use super::observe::{Seen, tagged};
+use super::observe::Seen;
 use super::world::World;
 
 /// A cell of a record as its export shows it, and what it is to say.
@@ -173,28 +175,39 @@ pub(super) fn follow_names(
     }
     for seen in world.tables.iter().flatten() {
         let table = seen.table;
-        let Some(primary) = table.column(super::couple::PRIMARY_CONTACT) else {
+        let Some(primary) = table.column(PRIMARY_CONTACT) else {
             continue;
         };
         let known = seen.index.links.firsts();
-        let keys: Vec<u64> = known
+        let known = known
             .filter(|(_, contact)| renamed.contains_key(contact))
-            .map(|(at, _)| seen.index.keys[at])
-            .collect();
+            .map(|(at, _)| seen.index.keys[at]);
+        // That it is one may be in flight, too.
+        let awaits = |value: &SentValue| {
+            value.field == PRIMARY_CONTACT
+                && !value.sent.acknowledged
+                && renamed.contains_key(&world.key(&value.sent.value))
+        };
+        let awaiting = world.pending.records();
+        let awaiting = awaiting
+            .filter(|(of, _, sent)| *of == table && sent.iter().any(awaits))
+            .map(|(_, no, _)| world.key(seen.now_called(no)));
         let mut done = PrintSet::default();
-        for key in keys
-            .into_iter()
-            .filter(|key| done.insert(tagged(*key, table)))
-        {
-            let (Some(row), base) = (seen.row(key)?, seen.base(key)?) else {
+        for key in known.chain(awaiting) {
+            let (true, Some(row), base) = (done.insert(key), seen.row(key)?, seen.base(key)?)
+            else {
                 continue;
             };
-            let names = row.get(primary).map_or(0, |no| world.key(no));
-            let (Some((of, name)), Some(no)) = (renamed.get(&names), row.get(0)) else {
+            let Some(no) = row.get(0).map(super::decide::number) else {
                 continue;
             };
-            let no = super::decide::number(no);
             let sent = world.pending.sent(table, world.former(table, &no));
+            let word = hear(seen, PRIMARY_CONTACT, &row, base.as_ref(), sent);
+            let to_come = word.and_then(|word| word.newest);
+            let names = to_come.map_or(row.get(primary), |newest| Some(newest.value.as_str()));
+            let Some((of, name)) = names.and_then(|no| renamed.get(&world.key(no))) else {
+                continue;
+            };
             let word = hear(seen, "Contact", &row, base.as_ref(), sent);
             if word.is_none_or(|word| word.is_typed) {
                 continue;

@@ -413,12 +413,14 @@ impl<'c> View<'c> {
         stage("finding parties");
         let is_quiet = !tables.iter().flatten().any(Seen::is_changed);
         let events = events::read(config, disk, store, &request.intake, seed, is_quiet)?;
+        let pending = Pending::of(store, &tables)?;
         let mut arranged = arrange_all(
             config,
             effects,
             store,
             &mut tables,
             &known.marks,
+            &pending,
             &gone,
             &request.orders,
             &events,
@@ -429,7 +431,6 @@ impl<'c> View<'c> {
         let mut receipts: Vec<ReceiptRow> = events.receipt(&arranged.fates).into_iter().collect();
         receipts.extend(events.refusal(&request.intake));
         let mut couplings = couple(config, &mut tables, &gone, &arranged, seed, &mut problems)?;
-        let pending = Pending::of(store, &tables)?;
         let concerned = &arranged.concerned;
         let affected = affected(&tables, &mut couplings, &pending.contacts, concerned, seed);
         let key = |no: &str| observe::plain(key_print(&[no], seed));
@@ -543,13 +544,14 @@ fn arrange_all(
     store: &Store,
     tables: &mut [Option<Seen<'_>>],
     marks: &[MarkRow],
+    pending: &Pending,
     gone: &BTreeSet<(Table, String)>,
     orders: &[Order],
     events: &Events,
     seed: u64,
 ) -> Result<Arranged, PassError> {
     let disk = effects.disk;
-    let triggers = arrange::triggers(config, tables, marks, gone, seed)?;
+    let triggers = arrange::triggers(config, tables, marks, pending, gone, seed)?;
     let relations = tables[Table::Relations.index()].as_ref();
     let adopts = relations.is_some_and(Seen::is_changed) && !store.open_quotes()?.is_empty();
     if orders.is_empty() && triggers.is_empty() && events.is_empty() && !adopts {
@@ -579,6 +581,7 @@ fn arrange_all(
         couplings: &couplings,
         store,
         marks,
+        pending,
         gone,
         templates: &templates,
         disk,

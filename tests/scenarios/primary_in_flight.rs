@@ -202,3 +202,22 @@ fn a_second_name_reaches_the_customer_as_its_system_shows_the_first() {
     settle(&exchange);
     assert_eq!(primary(&exchange), is("CT2", "Mrs Brown"));
 }
+
+#[test]
+fn a_name_that_somebody_typed_stays_when_the_primary_contact_is_imported() {
+    let (exchange, first) = late("updates");
+    exchange.summary();
+    edit(&exchange, "customers", "10", "Contact", "Mrs Lee");
+    exchange.summary();
+    let primary_contact = cell(&exchange, "contacts", "CT2", "No.");
+    edit(
+        &exchange,
+        "customers",
+        "10",
+        "Primary Contact No.",
+        &primary_contact,
+    );
+    settle(&exchange);
+    assert_eq!(primary(&exchange), is("CT2", "Mrs Lee"));
+    assert!(first > 0);
+}

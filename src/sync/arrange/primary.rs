@@ -5,6 +5,7 @@ use crate::config::CreateContacts;
 use crate::merge::Rule;
 use crate::model::{CONTACT_TYPE, FieldId, Form, Kind, Row, Table, form};
 use crate::state::StateError;
+use crate::state::queries::SentValue;
 
 use super::super::couple::PRIMARY_CONTACT;
 use super::{Arrangement, Arranger, canonical, cell, is_person};
@@ -32,6 +33,7 @@ pub(super) fn moved(
     row: &Row,
     base: Option<&Row>,
     is_returned: bool,
+    sent: &[SentValue],
 ) -> Option<Moved> {
     let Table::Counterparts(kind) = table else {
         return None;
@@ -52,7 +54,13 @@ pub(super) fn moved(
         Some(known) => canonical(&known) != primary,
         None => is_new,
     };
-    let changed = !primary.is_empty() && is_another();
+    // That an update of ours is imported is nobody's choice.
+    let is_ours = |value: &SentValue| {
+        value.field == PRIMARY_CONTACT
+            && !value.sent.acknowledged
+            && canonical(&value.sent.value) == primary
+    };
+    let changed = !primary.is_empty() && is_another() && !sent.iter().any(is_ours);
     let typed = primary.is_empty()
         && was_blank(PRIMARY_CONTACT)
         && was_blank("Contact")
