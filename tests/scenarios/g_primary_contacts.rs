@@ -530,6 +530,30 @@ fn g16_a_name_that_is_typed_where_there_was_none_becomes_a_person() {
     }
 }
 
+#[test]
+fn g16_a_name_that_is_typed_while_contacts_say_nothing_becomes_a_person_once_they_do() {
+    let exchange = ledger(&CUSTOMER, "", &CUSTOMER.relation_of("C1", "77"));
+    let contacts = exchange.text("contacts.csv");
+    std::fs::remove_file(exchange.path("contacts.csv")).expect("removed");
+    edit(&exchange, "customers", "77", "Contact", "Jo Public");
+    for _ in 0..2 {
+        let problems = exchange.summary().plan.problems;
+        assert!(
+            problems
+                .iter()
+                .any(|problem| problem.kind == "primary-contact")
+        );
+    }
+    exchange.put("contacts.csv", contacts);
+    reconciled(&exchange);
+    assert!(row(&exchange, "contacts", "N1").starts_with("N1,Jo Public,Person,C1,"));
+    assert_eq!(
+        cell(&exchange, "customers", "77", "Primary Contact No."),
+        "N1"
+    );
+    is_in_step(&exchange);
+}
+
 /// The contacts, and an export of customers that has what it has, after a first pass.
 fn customers(text: &str, relations: &str) -> Exchange {
     let relations = format!("{RELATION_COLUMNS}C2,PROS,,\n{relations}");

@@ -107,6 +107,9 @@ impl Arranger<'_, '_, '_> {
         let (true, Some(company)) = (creates, company) else {
             return Ok(Ok(()));
         };
+        if let Err(refusal) = self.speaking(Table::Contacts) {
+            return Ok(Err(refusal));
+        }
         if self
             .row(Table::Contacts, &company)?
             .is_none_or(|row| is_person(&row))
