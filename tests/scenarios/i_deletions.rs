@@ -158,6 +158,57 @@ fn i08_a_deleted_primary_contact_blanks_the_customers_two_cells_until_it_returns
 }
 
 #[test]
+fn i08_a_primary_contact_that_returns_before_its_blanking_is_imported_stays() {
+    let exchange = family(&CUSTOMER, "updates");
+    let person = delete(&exchange, "contacts", "P1");
+    let first = exchange.summary().pass.expect("a pass");
+    add(&exchange, "contacts", &person);
+    let second = exchange.summary().pass.expect("a pass");
+    import(&exchange, first);
+    import(&exchange, second);
+    settled(&exchange, "updates");
+    assert!(row(&exchange, "customers", "10").ends_with(",Ann Lee,P1"));
+}
+
+#[test]
+fn i08_a_primary_contact_that_returns_before_its_counterpart_is_regained_when_that_returns_too() {
+    for way in WAYS {
+        let exchange = family(&CUSTOMER, way);
+        let pass = || {
+            let pass = exchange.summary().pass;
+            if let ("updates", Some(pass)) = (way, pass) {
+                import(&exchange, pass);
+            }
+        };
+        let person = delete(&exchange, "contacts", "P1");
+        pass();
+        let customer = delete(&exchange, "customers", "10");
+        pass();
+        add(&exchange, "contacts", &person);
+        pass();
+        add(&exchange, "customers", &customer);
+        settled(&exchange, way);
+        assert!(
+            row(&exchange, "customers", "10").ends_with(",Ann Lee,P1"),
+            "{way}"
+        );
+        assert_eq!(exchange.summary().couplings, 1);
+    }
+}
+
+#[test]
+fn i08_the_name_of_a_person_that_returns_is_put_beside_no_other_primary_contact() {
+    let exchange = family(&CUSTOMER, "in-place");
+    let person = delete(&exchange, "contacts", "P1");
+    settled(&exchange, "in-place");
+    edit(&exchange, "customers", "10", "Primary Contact No.", "C1");
+    settled(&exchange, "in-place");
+    add(&exchange, "contacts", &person);
+    settled(&exchange, "in-place");
+    assert!(row(&exchange, "customers", "10").ends_with(",,C1"));
+}
+
+#[test]
 fn i09_a_deleted_primary_contact_blanks_the_vendors_two_cells_until_it_returns() {
     the_primary_contact_is_deleted(&VENDOR);
 }

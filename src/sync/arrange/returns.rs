@@ -8,6 +8,7 @@ use crate::state::StateError;
 use crate::state::memory::{CreatedRow, Mark, Taken};
 
 use super::super::couple::{PRIMARY_CONTACT, Removal};
+use super::super::in_flight::hear;
 use super::super::observe::tagged;
 use super::{Arranger, Birth, NewRelation, canonical, cell, set};
 
@@ -141,19 +142,32 @@ impl Arranger<'_, '_, '_> {
             }
         }
         for no in awaiting {
-            let Some(mut row) = self.row(table, &no)? else {
-                continue;
-            };
-            for value in store.sent(table.name(), &no, seen.exports)? {
-                if PRIMARY_CELLS.contains(&value.field.as_str()) && !value.sent.acknowledged {
-                    set(table, &mut row, &value.field, &value.sent.value);
-                }
-            }
-            if canonical(cell(table, &row, PRIMARY_CONTACT)) == contact {
+            let row = self.row_to_come(table, &no)?;
+            let names = |row: &Row| canonical(cell(table, row, PRIMARY_CONTACT)) == contact;
+            if let Some(row) = row.filter(names) {
                 found.insert(no, row);
             }
         }
         Ok(found.into_iter().collect())
+    }
+
+    /// What a record will show once its system has imported what is in flight towards its primary contact.
+    fn row_to_come(&self, table: Table, no: &str) -> Result<Option<Row>, StateError> {
+        let (Some(seen), Some(mut row)) = (self.seen(table), self.row(table, no)?) else {
+            return Ok(None);
+        };
+        let sent = self.scene.pending.sent(table, seen.formerly_called(no));
+        let base = match sent.is_empty() {
+            true => return Ok(Some(row)),
+            false => seen.base(self.key(no))?,
+        };
+        for column in PRIMARY_CELLS {
+            let word = hear(seen, column, &row, base.as_ref(), sent);
+            if let Some(newest) = word.and_then(|word| word.newest) {
+                set(table, &mut row, column, &newest.value);
+            }
+        }
+        Ok(Some(row))
     }
 
     /// Persons whose company is gone are looked at, since that is a problem of theirs.
@@ -184,6 +198,7 @@ impl Arranger<'_, '_, '_> {
             true => self.unmark(Mark::Taken, table, no),
             false => self.mark_taken(table, no, &waiting)?,
         }
+        let mut cells: BTreeMap<(Table, String), Vec<(&'static str, String)>> = BTreeMap::new();
         for taken in due {
             match taken {
                 Taken::Relation([contact, code, link, of]) => {
@@ -202,11 +217,49 @@ impl Arranger<'_, '_, '_> {
                     ) else {
                         continue;
                     };
-                    let row = self.row(of, &of_no)?;
-                    if row.is_some_and(|row| form::is_blank(cell(of, &row, column))) {
-                        self.own_cell(of, &of_no, column, value, no);
-                    }
+                    cells.entry((of, of_no)).or_default().push((column, value));
                 }
+            }
+        }
+        for ((of, of_no), cells) in cells {
+            self.name_again(of, &of_no, cells)?;
+        }
+        Ok(())
+    }
+
+    /// A counterpart regains its primary contact, unless it has another one by now, and the contact's name only beside it. Who is
+    /// gone as well regains it in its turn.
+    fn name_again(
+        &mut self,
+        of: Table,
+        of_no: &str,
+        cells: Vec<(&'static str, String)>,
+    ) -> Result<(), StateError> {
+        let mut numbers = cells
+            .iter()
+            .filter(|(column, _)| *column == PRIMARY_CONTACT);
+        let Some(primary) = numbers.next().map(|(_, no)| canonical(no)) else {
+            return Ok(());
+        };
+        for (table, no) in [(Table::Contacts, primary.as_str()), (of, of_no)] {
+            if self.row(table, no)?.is_none() {
+                let cells = cells.into_iter().map(|(column, value)| {
+                    let record = (of.name().to_owned(), of_no.to_owned());
+                    Taken::Cell([record.0, record.1, column.to_owned(), value])
+                });
+                return self.keep_for(table, no, cells.collect());
+            }
+        }
+        let Some(row) = self.row_to_come(of, of_no)? else {
+            return Ok(());
+        };
+        let named = canonical(cell(of, &row, PRIMARY_CONTACT));
+        if !named.is_empty() && named != primary {
+            return Ok(());
+        }
+        for (column, value) in cells {
+            if form::is_blank(cell(of, &row, column)) {
+                self.own_cell(of, of_no, column, value, &primary);
             }
         }
         Ok(())
