@@ -36,6 +36,9 @@ enum Use {
     Claims,
 }
 
+/// Whether a file of this name would be taken.
+type Takes = Box<dyn Fn(&str) -> bool>;
+
 /// A key that names a path.
 struct Place {
     /// The tables of the configuration that lead to it.
@@ -49,7 +52,7 @@ struct Place {
     /// Their names: of names that are still to be made, one of each sort; of exports by pattern, the pattern.
     names: Vec<String>,
     /// Which other names in the folder would be taken for one of its files.
-    takes: Option<Box<dyn Fn(&str) -> bool>>,
+    takes: Option<Takes>,
 }
 
 impl Place {
@@ -81,9 +84,8 @@ impl Place {
     }
 
     fn that_takes(self, takes: impl Fn(&str) -> bool + 'static) -> Place {
-        let takes: Box<dyn Fn(&str) -> bool> = Box::new(takes);
         Place {
-            takes: Some(takes),
+            takes: Some(Box::new(takes)),
             ..self
         }
     }

@@ -28,7 +28,7 @@ pub(super) enum Stop {
     /// Anything else, at an offset of the working bytes.
     At(u64, String, String),
     /// None of these columns is the key.
-    NoKey(u64, Unmatched, Keyless),
+    NoKey(u64, Unmatched, Box<Keyless>),
     Io(io::Error),
 }
 
@@ -98,10 +98,10 @@ impl Reading<'_> {
         let (columns, problems) =
             Columns::matched(self.table, names.clone(), self.settings, sparse, &place).map_err(
                 |unmatched| {
-                    let keyless = Keyless {
+                    let keyless = Box::new(Keyless {
                         dialect: dialect.clone(),
                         columns: names,
-                    };
+                    });
                     Stop::NoKey(header.start as u64, unmatched, keyless)
                 },
             )?;

@@ -52,16 +52,11 @@ impl LogForm {
 
     /// Whether a file that begins with these bytes is a log, of this version or an earlier one, or what a cut left of one.
     pub fn is_begun_by(self, head: &[u8]) -> bool {
-        // A cut may leave a file longer than what reached the disk of it.
-        if head.iter().all(|byte| *byte == 0) {
-            return true;
-        }
+        let fields = InteractionLogEntry::default();
+        let names: Vec<&str> = fields.fields().iter().map(|(name, _)| *name).collect();
         match self {
-            LogForm::Csv => is_header(head),
-            LogForm::JsonLines => {
-                let begin = b"{\"Entry No.\":";
-                head.starts_with(begin) || begin.starts_with(head)
-            }
+            LogForm::Csv => is_cut_of(names.join(",").as_bytes(), head) || is_header(head, &names),
+            LogForm::JsonLines => is_cut_of(b"{\"Entry No.\":", head),
         }
     }
 
@@ -82,16 +77,14 @@ impl LogForm {
     }
 }
 
-/// Whether bytes begin with a header of the log's own columns, or are the beginning of one.
-fn is_header(head: &[u8]) -> bool {
-    let fields = InteractionLogEntry::default();
-    let names: Vec<&str> = fields.fields().iter().map(|(name, _)| *name).collect();
-    if !head.contains(&b'\n') {
-        return names
-            .join(",")
-            .into_bytes()
-            .starts_with(head.trim_ascii_end());
-    }
+/// Whether bytes begin like others, as far as they go. A power cut may leave zeros where bytes did not reach the disk.
+fn is_cut_of(whole: &[u8], head: &[u8]) -> bool {
+    let mut both = whole.iter().zip(head);
+    both.all(|(byte, found)| found == byte || *found == 0)
+}
+
+/// Whether the first line names only columns of the log, its number first: an earlier version had fewer.
+fn is_header(head: &[u8], names: &[&str]) -> bool {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(head);
     reader.headers().is_ok_and(|header| {
         header.get(0) == names.first().copied()
@@ -151,4 +144,36 @@ fn csv_rows(
         writer.write_record(None::<&[u8]>)?;
     }
     writer.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_known_by_its_beginning_however_much_of_it_a_cut_left() {
+        let mut whole = Vec::new();
+        for form in [LogForm::Csv, LogForm::JsonLines] {
+            whole.clear();
+            let entry = InteractionLogEntry::default();
+            form.write(&[entry], true, &mut whole).expect("written");
+            for length in 0..=whole.len() {
+                let mut torn = whole.clone();
+                torn[length..].fill(0);
+                assert!(form.is_begun_by(&whole[..length]) && form.is_begun_by(&torn));
+                torn[..length].fill(0);
+                torn[length..].copy_from_slice(&whole[length..]);
+                assert!(form.is_begun_by(&torn));
+            }
+            for other in [
+                "Date;Who",
+                "No.,Name\n",
+                "Entry No.,Amount\n7,1\n",
+                "[]",
+                "{\"a\":1}",
+            ] {
+                assert!(!form.is_begun_by(other.as_bytes()), "{form:?}: {other}");
+            }
+        }
+    }
 }
