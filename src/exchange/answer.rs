@@ -106,6 +106,10 @@ pub fn reason(row: &DropRow, receipt: &Receipt, rows_apart: Option<&str>) -> Str
         .iter()
         .filter(|note| matches!(note.class, RowClass::Rejected | RowClass::Refused))
         .collect();
+    let (they, as_they_came, them) = match failed.len() {
+        1 => ("this row", "it came", "it"),
+        _ => ("these rows", "they came", "them"),
+    };
     if !failed.is_empty() {
         let left_out = match (failed.len(), receipt.rows) {
             (_, 1) => "Its only row was left out".to_owned(),
@@ -124,11 +128,11 @@ pub fn reason(row: &DropRow, receipt: &Receipt, rows_apart: Option<&str>) -> Str
     }
     let advice = match (rows_apart, receipt.standing) {
         (Some(name), _) => format!(
-            "{name} holds what was left out alone, as it came. Mend it there, and move the file back to {}; everything else counts.",
+            "{name} holds {they} alone, as {as_they_came}. Mend {them} there, and move the file back to {}; everything else counts.",
             row.inbox
         ),
         (None, Standing::Partly) => format!(
-            "Mend what was left out in a file of its own, under the same header, and drop that into {}; everything else counts.",
+            "Mend {them} in a file of its own, under the same header, and drop that into {}; everything else counts.",
             row.inbox
         ),
         (None, _) => format!(
@@ -196,9 +200,6 @@ mod tests {
         let text = reason(&row, &receipt, Some("c.7.rows.csv"));
         assert!(text.contains("1 of its 3 rows was left out"), "{text}");
         assert!(text.contains("line 4 (C3): the row has 2 cells"), "{text}");
-        assert!(
-            text.contains("c.7.rows.csv holds what was left out alone"),
-            "{text}"
-        );
+        assert!(text.contains("c.7.rows.csv holds this row alone"), "{text}");
     }
 }
