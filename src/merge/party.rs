@@ -122,29 +122,36 @@ pub fn merge(
             fields.push(merged);
         }
     }
-    let rederive = |fields: &mut Vec<FieldMerge>, derived: Vec<(FieldId, String)>| {
-        for (field, value) in derived {
-            let rules = rules(field);
-            if let Some(merged) = merge_field(party, field, &rules, in_flight_limit, Some(&value))
-                && let Some(slot) = fields.iter_mut().find(|merged| merged.field == field)
-            {
-                *slot = merged;
+    let rederive =
+        |fields: &mut Vec<FieldMerge>, derived: Vec<(FieldId, String)>, from: &[Side]| {
+            for (field, value) in derived {
+                let rules = rules(field);
+                let derived = Some((value.as_str(), from));
+                if let Some(merged) = merge_field(party, field, &rules, in_flight_limit, derived)
+                    && let Some(slot) = fields.iter_mut().find(|merged| merged.field == field)
+                {
+                    *slot = merged;
+                }
             }
-        }
-    };
+        };
     let (was, is_new) = (&party.was, party.is_new);
     let name = derive::name_of_parts(&derive::Fields {
         fields: &fields,
         was,
         is_new,
     });
-    rederive(&mut fields, name.into_iter().collect());
+    rederive(&mut fields, name.into_iter().collect(), &[Side::Contact]);
     let followers = derive::followers_of_name(&derive::Fields {
         fields: &fields,
         was,
         is_new,
     });
-    rederive(&mut fields, followers);
+    // What follows from the Name was said by whoever said the Name.
+    let of_name = FieldId::named("Name").and_then(|name| {
+        let mut merged = fields.iter().filter(|merged| merged.field == name);
+        Some(merged.next()?.because.clone())
+    });
+    rederive(&mut fields, followers, &of_name.unwrap_or_default());
     Merged { fields }
 }
 
@@ -162,7 +169,7 @@ fn merge_field(
     field: FieldId,
     rules: &FieldRules,
     in_flight_limit: u32,
-    derived: Option<&str>,
+    derived: Option<(&str, &[Side])>,
 ) -> Option<FieldMerge> {
     let before = party.agreed.get(&field).map(String::as_str);
     let sides: Vec<(FieldSide<'_>, Heard<'_>)> = party
@@ -195,9 +202,9 @@ fn merge_field(
             because: Vec::new(),
             rule: Rule::Decided,
         },
-        (None, Some(value)) => Verdict::Take {
+        (None, Some((value, from))) => Verdict::Take {
             value,
-            because: vec![Side::Contact],
+            because: from.to_vec(),
             rule: Rule::Derived,
         },
         (None, None) => match (

@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 use crate::exports::View;
 use crate::exports::grammar::Fault;
 use crate::merge::inherit::{concerns, on_assignment, on_change};
+use crate::merge::plan::{Change, Origin};
 use crate::merge::{FieldMerge, Rule, Values};
-use crate::model::{FieldId, FieldSet, Row, Table, form};
+use crate::model::{FieldId, FieldSet, Row, Side, Table, form};
 use crate::state::StateError;
 
 use super::couple::company_key;
@@ -89,6 +90,15 @@ impl Families {
     }
 }
 
+/// What a contact gets from rules.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// The values, and which rule gives each.
+    pub(super) values: BTreeMap<FieldId, (String, Rule)>,
+    /// The company that it takes over from.
+    pub(super) company: Option<u64>,
+}
+
 /// What a contact gets from rules: from its company, where it has one, and what was arranged for it.
 pub(super) fn given(
     world: &World<'_>,
@@ -96,11 +106,11 @@ pub(super) fn given(
     key: u64,
     hub: &Seat<'_>,
     agreed: &BTreeMap<FieldId, String>,
-) -> Result<BTreeMap<FieldId, (String, Rule)>, StateError> {
-    let mut given: BTreeMap<FieldId, (String, Rule)> = BTreeMap::new();
+) -> Result<Given, StateError> {
+    let mut given = Given::default();
     let arranged = world.arranged.given.get(&key);
     for (field, value, rule) in arranged.into_iter().flatten() {
-        given.insert(*field, (value.clone(), *rule));
+        given.values.insert(*field, (value.clone(), *rule));
     }
     let Some(shown) = &hub.shown else {
         return Ok(given);
@@ -113,13 +123,14 @@ pub(super) fn given(
     // A company that its system has not imported yet is its company all the same.
     let in_flight = world.assigned.get(&key).filter(|_| old == Some(shows));
     old = in_flight.copied().or(old);
-    let company = match given.get(&field) {
+    let company = match given.values.get(&field) {
         Some((no, _)) => company_key(Some(no), world.seed),
         None => in_flight.copied().unwrap_or(shows),
     };
     if company == 0 || company == key || !world.has_families() {
         return Ok(given);
     }
+    given.company = Some(company);
     let person: Values = FieldId::all()
         .filter_map(|field| {
             let column = Table::Contacts.column_of(field)?;
@@ -157,10 +168,53 @@ pub(super) fn given(
             .get(&field)
             .is_some_and(|shown| form::same(field.def().form, shown, &value));
         if person.contains_key(&field) && !shows {
-            given.entry(field).or_insert((value, Rule::Inherited));
+            let values = given.values.entry(field);
+            values.or_insert((value, Rule::Inherited));
         }
     }
     Ok(given)
+}
+
+/// Says of a person's changes that what it takes over was said by its company.
+pub(super) fn credit(
+    world: &World<'_>,
+    company: Option<u64>,
+    changes: &mut [Change],
+) -> Result<(), StateError> {
+    let inherited = changes
+        .iter_mut()
+        .filter(|change| change.rule == Rule::Inherited);
+    let mut inherited = inherited.peekable();
+    if let (Some(company), true) = (company, inherited.peek().is_some()) {
+        let origin = origin(world, company)?;
+        inherited.for_each(|change| change.because = origin.iter().cloned().collect());
+    }
+    Ok(())
+}
+
+fn origin(world: &World<'_>, contact: u64) -> Result<Option<Origin>, StateError> {
+    let table = Table::Contacts;
+    let Some(seen) = &world.tables[table.index()] else {
+        return Ok(None);
+    };
+    let row = match seen.row(contact)? {
+        Some(row) => Some(row),
+        None => seen.base(contact)?,
+    };
+    let birth = world.arranged.birth(table, contact);
+    let no = birth
+        .map(|birth| birth.no.clone())
+        .or_else(|| Some(row?.get(0)?.to_owned()));
+    let export = seen.export.as_ref();
+    let line = export.zip(seen.position(contact));
+    Ok(no.map(|no| Origin {
+        side: Side::Contact,
+        no,
+        file: seen.file(),
+        line: line
+            .filter(|(export, at)| *at < export.records.len())
+            .map_or(0, |(export, at)| export.line_of(at)),
+    }))
 }
 
 const COMPANY: &str = "Company No.";

@@ -12,7 +12,7 @@ use crate::state::queries::SentValue;
 use super::consequences::{conflict, dispute, note_carried_away, record_base, record_party};
 use super::couple::Counterparts;
 use super::decide::Decided;
-use super::family::{Families, company_of, given};
+use super::family::{Families, company_of, credit, given};
 use super::notes::Notes;
 use super::seat::{Seat, agree_at_sight, in_motion, member, seat};
 use super::world::World;
@@ -117,7 +117,7 @@ pub(super) fn decide_party<'w>(
         false => BTreeMap::new(),
     };
     let given = given(world, families, contact, &seats[0], &exceptions)?;
-    let may_agree = !is_pending && given.is_empty() && world.config.may_agree_at_sight();
+    let may_agree = !is_pending && given.values.is_empty() && world.config.may_agree_at_sight();
     if may_agree && agree_at_sight(&seats) {
         for seat in &seats {
             record_base(seat, Vec::new(), decided);
@@ -126,7 +126,7 @@ pub(super) fn decide_party<'w>(
     }
     let in_motion = match is_pending {
         true => FieldSet::all(),
-        false => in_motion(&seats, given.keys().copied()),
+        false => in_motion(&seats, given.values.keys().copied()),
     };
     let dates = world.config.goes_by_dates();
     let members: Vec<Member<'_>> = seats
@@ -137,7 +137,7 @@ pub(super) fn decide_party<'w>(
         members,
         agreed: BTreeMap::new(),
         decided: BTreeMap::new(),
-        given,
+        given: given.values,
         was: was(&seats[0]),
         is_new: seats[0].is_new,
     };
@@ -192,6 +192,7 @@ pub(super) fn decide_party<'w>(
             merged = merge(&party, &rules, limit);
         }
     }
+    let before = decided.plan.changes.len();
     record_party(
         &seats,
         &party,
@@ -200,6 +201,7 @@ pub(super) fn decide_party<'w>(
         decided,
         &mut notes.problems,
     );
+    credit(world, given.company, &mut decided.plan.changes[before..])?;
     looked_at(world, &contact_no, decided);
     let (was, hub) = (party.was, seats.swap_remove(0));
     let kind = FieldId::named("Type").and_then(|field| {

@@ -1,5 +1,6 @@
 //! F: what persons take over from their company, and what follows from a name.
 
+use couplet::merge::Rule;
 use couplet::sync::Outcome;
 
 use crate::support::Exchange;
@@ -138,6 +139,30 @@ fn f01_a_blank_of_the_company_takes_nothing_away() {
     }
     assert_eq!(shows(&exchange, "P1", "Company Name"), "Acme");
     is_in_step(&exchange);
+}
+
+#[test]
+fn f01_what_a_person_takes_over_was_said_by_its_company() {
+    let company = contact(COMPANY, &|field| value(field, 1));
+    let person = contact(ALONE, &|_| String::new());
+    let exchange = seen(&[company, person], "");
+    edit(&exchange, "contacts", "P1", "Company No.", "C1");
+    let summary = reconciled(&exchange);
+    let changes = summary.plan.changes.iter();
+    let inherited: Vec<_> = changes
+        .filter(|change| change.rule == Rule::Inherited)
+        .collect();
+    assert!(inherited.len() >= fields().len());
+    for change in inherited {
+        let said: Vec<_> = change
+            .because
+            .iter()
+            .map(|origin| (&*origin.no, origin.line))
+            .collect();
+        assert_eq!(said, [("C1", 2)], "{}", change.column);
+    }
+    let subject = &summary.plan.interactions[0].subject;
+    assert!(subject.ends_with("(from contact C1)"), "{subject}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! P: rules of Business Central's code that no test of its own holds.
 
+use couplet::merge::Rule;
 use couplet::sync::Outcome;
 
 use crate::support::SETUP;
@@ -184,4 +185,22 @@ fn p32_a_second_pass_over_a_linked_party_writes_nothing_and_logs_nothing() {
     assert_eq!(summary.pass, None);
     assert!(summary.files.is_empty() && summary.plan.interactions.is_empty());
     assert_eq!(texts(), first);
+}
+
+#[test]
+fn p_what_follows_from_a_name_was_said_by_whoever_said_the_name() {
+    let party = Party::in_step(CUSTOMER, "Name,Search Name", "Acme,ACME");
+    let summary = party.counterpart_says("Newco,ACME").reconciled();
+    let derived = summary
+        .plan
+        .changes
+        .iter()
+        .filter(|change| change.rule == Rule::Derived);
+    let said: Vec<_> = derived
+        .map(|change| change.because[0].side.noun())
+        .collect();
+    assert!(
+        !said.is_empty() && said.iter().all(|side| *side == "customer"),
+        "{said:?}"
+    );
 }
