@@ -317,3 +317,62 @@ fn wrong_configurations_and_command_lines_have_their_own_exit_codes() {
     assert_eq!(couplet(&exchange, &["completions", "bash"]).0, 0);
     assert!(couplet(&exchange, &["man"]).1.contains(".TH couplet"));
 }
+
+/// A contact with a customer, and with a vendor whose table is not written back.
+fn three_in_step() -> Exchange {
+    let mut tables = String::new();
+    for table in ["contacts", "customers", "vendors", "relations"] {
+        tables.push_str(&format!("[tables.{table}]\nexport = \"{table}.csv\"\n"));
+        if table != "vendors" {
+            tables.push_str("write_back = \"in-place\"\n");
+        }
+    }
+    let exchange = Exchange::new(&tables);
+    for (table, no) in [("contacts", "C1"), ("customers", "10"), ("vendors", "20")] {
+        says(&exchange, table, &format!("{no},Acme,Rome,1"));
+    }
+    exchange.put(
+        "relations.csv",
+        "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\nC1,VEND,Vendor,20\n",
+    );
+    assert_eq!(exchange.run(&["reconcile"]).code, 0);
+    exchange
+}
+
+fn says(exchange: &Exchange, table: &str, row: &str) {
+    exchange.put(
+        &format!("{table}.csv"),
+        format!("No.,Name,City,Phone No.\n{row}\n"),
+    );
+}
+
+/// The id of the one open conflict.
+fn conflict(exchange: &Exchange) -> String {
+    let ran = exchange.run(&["conflicts", "list", "--format", "json"]);
+    let value: Value = serde_json::from_str(&ran.out).expect("JSON");
+    value["conflicts"][0]["id"]
+        .as_str()
+        .expect("one")
+        .to_owned()
+}
+
+#[test]
+fn explain_tells_what_an_export_shows_and_what_waits_for_it() {
+    let exchange = three_in_step();
+    says(&exchange, "contacts", "C1,Acme,Oslo,2");
+    says(&exchange, "customers", "10,Acme,Bonn,1");
+    assert_eq!(exchange.run(&["reconcile"]).code, 3);
+    let id = conflict(&exchange);
+    for (kind, no, city) in [
+        ("contact", "C1", "Oslo"),
+        ("customer", "10", "Bonn"),
+        ("vendor", "20", "Rome"),
+    ] {
+        let ran = exchange.run(&["explain", kind, no]);
+        let says = format!("City: \"{city}\"\n  in conflict: ");
+        assert!(ran.out.contains(&says) && ran.out.contains(&id), "{ran:?}");
+    }
+    let ran = exchange.run(&["explain", "vendor", "20"]);
+    let owed = "Phone No.: \"1\"\n  owed: its table is not written back";
+    assert!(ran.out.contains(owed), "{ran:?}");
+}

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::disk::RealDisk;
 use crate::exit::Exit;
 use crate::exports::key_print;
-use crate::merge::plan::Quoted;
+use crate::merge::plan::{Claim, Quoted};
 use crate::model::{Form, Row, Table, form};
 use crate::state::queries::Event;
 use crate::state::rows::rows_path;
@@ -62,16 +62,11 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     };
     let decisions = store.decisions(table.name(), &no, column)?;
     let sent = store.sent(table.name(), &no, memory.exports)?;
-    let conflicts: Vec<_> = store
-        .conflicts()?
-        .into_iter()
-        .filter(|open| {
-            open.conflict
-                .claims
-                .iter()
-                .any(|claim| claim.side.table() == table && claim.no == no)
-        })
-        .collect();
+    let is_it = |claim: &Claim| claim.side.table() == table && claim.no == no;
+    let mut conflicts = store.conflicts()?;
+    conflicts.retain(|open| open.conflict.claims.iter().any(is_it));
+    let mut debts = store.debts()?;
+    debts.retain(|debt| debt.table == table.name() && debt.no == no);
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -98,7 +93,6 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
         if column.is_some_and(|column| column != def.name) {
             continue;
         }
-        let Some(value) = row.get(at) else { continue };
         let field = def.shares.map_or(def.name, |field| field.def().name);
         let of_cell: Vec<_> = decisions
             .iter()
@@ -110,15 +104,31 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
             .map(|value| value.sent.value.as_str())
             .collect();
         let conflict = conflicts.iter().find(|open| open.conflict.field == field);
+        let owed: Vec<&str> = debts
+            .iter()
+            .filter(|debt| debt.column == def.name)
+            .map(|debt| debt.reason.as_str())
+            .collect();
+        let waits = !in_flight.is_empty() || conflict.is_some() || !owed.is_empty();
+        // While a field is in conflict, its base is not what its export shows.
+        let claim =
+            conflict.and_then(|open| open.conflict.claims.iter().find(|claim| is_it(claim)));
+        let shown = claim.and_then(|claim| claim.shows.as_deref());
+        let Some(value) = shown.or(row.get(at)).or(waits.then_some("")) else {
+            continue;
+        };
         values.push(json!({
             "column": def.name, "value": value, "in_flight": in_flight, "decisions": of_cell,
-            "conflict": conflict.map(|open| &open.id),
+            "conflict": conflict.map(|open| &open.id), "owed": owed,
         }));
         // What has no history and nothing pending is told in one line at the end.
-        if of_cell.is_empty() && in_flight.is_empty() && conflict.is_none() && column.is_none() {
+        if of_cell.is_empty() && !waits && column.is_none() {
             continue;
         }
         let _ = writeln!(text, "\n{}: {}", def.name, Quoted(value));
+        for reason in owed {
+            let _ = writeln!(text, "  owed: {reason}");
+        }
         for value in in_flight {
             let _ = writeln!(
                 text,
