@@ -583,6 +583,35 @@ pub fn is_root() -> bool {
     return false;
 }
 
+/// Looks whether we may read a file. It is not opened: closing it would take a lock on it from this process.
+///
+/// # Errors
+/// Those of the system, also where there is no such file.
+pub fn may_read(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    return Ok(rustix::fs::access(path, rustix::fs::Access::READ_OK)?);
+    #[cfg(not(unix))]
+    fs::metadata(path).map(|_| ())
+}
+
+/// Whose a file or folder is, for people: the name where the machine tells it, else the number.
+pub fn owner_of(path: &Path) -> String {
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::metadata(path) {
+        let id = std::os::unix::fs::MetadataExt::uid(&metadata);
+        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        // name:password:number:…
+        let named = users.lines().find_map(|line| {
+            let mut parts = line.split(':');
+            let name = parts.next()?;
+            (parts.nth(1)? == id.to_string()).then(|| name.to_owned())
+        });
+        return named.unwrap_or_else(|| format!("user {id}"));
+    }
+    let _ = path;
+    "another user".to_owned()
+}
+
 /// Puts a file in the place of another. On Windows a reader or a virus scanner may have it open for a moment, which is waited for.
 #[cfg(not(windows))]
 fn take_place(from: &Path, to: &Path) -> io::Result<()> {

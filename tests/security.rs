@@ -698,3 +698,49 @@ fn a_hostile_requests_file_is_refused_row_by_row_or_whole_and_the_others_go_on()
     assert!(exchange.text("relations.csv").contains("C1,VEND,Vendor,20"));
     assert!(!ran.out.contains("SECRET") && !ran.err.contains("SECRET"));
 }
+
+/// The program as another user may run it: one who has no right to the state. Root has every right, so it becomes somebody else.
+fn as_a_stranger(exchange: &Exchange, arguments: &[&str]) -> Ran {
+    use std::os::unix::process::CommandExt as _;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_couplet"));
+    command.args(arguments).current_dir(exchange.path(""));
+    match couplet::disk::is_root() {
+        true => {
+            command.uid(65_534).gid(65_534);
+        }
+        false => mode(&exchange.path("state"), 0),
+    }
+    let output = command.output().expect("couplet runs");
+    mode(&exchange.path("state"), 0o700);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    Ran {
+        code: output.status.code().expect("an exit code"),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+}
+
+#[test]
+fn who_may_not_use_the_state_is_told_whose_it_is() {
+    let exchange = Exchange::new("[tables.contacts]\nexport = \"contacts.csv\"\n");
+    exchange.put("contacts.csv", "No.,Name\nC1,Acme\n");
+    assert_eq!(exchange.run(&["reconcile"]).code, 0);
+    mode(&exchange.path(""), 0o755);
+    let owner = couplet::disk::owner_of(&exchange.path("state"));
+    for command in [
+        &["status"][..],
+        &["explain", "contact", "C1"],
+        &["reconcile"],
+        &["reconcile", "--dry-run"],
+        &["approve", "H1"],
+        &["run"],
+    ] {
+        let ran = as_a_stranger(&exchange, command);
+        let says = format!("state belongs to {owner}: run couplet as that user");
+        assert!(ran.code == 1 && ran.err.contains(&says), "{ran:?}");
+    }
+}

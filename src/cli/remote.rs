@@ -5,7 +5,7 @@ use clap::Parser as _;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::service::control::{self, Ask, Reply};
-use crate::state::Lock;
+use crate::state::{Lock, Store};
 
 use super::output::Output;
 use super::{Cli, Context, Failure, execute};
@@ -16,6 +16,8 @@ pub fn ask(context: &Context<'_>) -> Result<Option<Exit>, Failure> {
     let Ok(config) = context.config() else {
         return Ok(None);
     };
+    // A folder of somebody else looks like one without a daemon, or a daemon that does not answer.
+    Store::admits(&config.state)?;
     let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
     let folder = std::env::current_dir().unwrap_or_default();
     let reply = control::ask(&config.state, arguments.collect(), folder)

@@ -62,6 +62,7 @@ fn serve(
     RealDisk
         .create_own_folder(&config.state)
         .map_err(StateError::file(&config.state))?;
+    Store::admits(&config.state)?;
     // Somebody may just be asking who holds it.
     let lock = Lock::wait(&config.state, Duration::from_millis(300))?;
     if is_root() {

@@ -43,6 +43,14 @@ pub enum StateError {
         /// Who, as far as it said.
         holder: String,
     },
+    /// Another user's state.
+    #[error("the state in {} belongs to {owner}: run couplet as that user", path.display())]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: String,
+    },
     /// A record of the state cannot be understood.
     #[error("cannot understand what the state keeps")]
     Content(#[from] serde_json::Error),

@@ -1,12 +1,13 @@
 //! The database: one SQLite file that other commands can read while a pass runs and that standard tools can open.
 
 use std::fs::OpenOptions;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use crate::disk::{Disk, create_own_folder, for_us_alone};
+use crate::disk::{Disk, create_own_folder, for_us_alone, may_read, owner_of};
 use crate::merge::plan::Conflict;
 use crate::model::Problem;
 
@@ -190,8 +191,26 @@ impl Store {
         Ok(store)
     }
 
+    /// Looks whether we may work with the state in a folder at all, where there is one.
+    ///
+    /// # Errors
+    /// [`StateError::NotOurs`] where its files are another user's.
+    pub fn admits(folder: &Path) -> Result<(), StateError> {
+        match may_read(&Store::path(folder)) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(StateError::NotOurs {
+                    path: folder.to_owned(),
+                    owner: owner_of(folder),
+                })
+            }
+            // Whatever else is wrong is told by whoever opens it.
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the state to look at it, while a pass may be running; `None` where there is none yet.
     pub fn look(folder: &Path) -> Result<Option<Store>, StateError> {
+        Store::admits(folder)?;
         let path = Store::path(folder);
         if !path.exists() {
             return Ok(None);
