@@ -376,3 +376,25 @@ fn explain_tells_what_an_export_shows_and_what_waits_for_it() {
     let owed = "Phone No.: \"1\"\n  owed: its table is not written back";
     assert!(ran.out.contains(owed), "{ran:?}");
 }
+
+#[test]
+fn a_command_line_that_is_advised_names_the_configuration_that_was_given() {
+    let exchange = three_in_step();
+    exchange.put("other.toml", exchange.config());
+    says(&exchange, "contacts", "C1,Acme,Oslo,1");
+    says(&exchange, "customers", "10,Acme,Bonn,1");
+    let ran = exchange.run(&["--config", "other.toml", "reconcile"]);
+    assert!(
+        ran.out
+            .contains("(`couplet --config other.toml conflicts list`)"),
+        "{ran:?}"
+    );
+    let ran = exchange.run(&["conflicts", "list", "--config", "other.toml"]);
+    assert!(
+        ran.out
+            .contains("    couplet --config other.toml conflicts resolve K"),
+        "{ran:?}"
+    );
+    let ran = exchange.run(&["status"]);
+    assert!(ran.out.contains("(`couplet conflicts list`)"), "{ran:?}");
+}

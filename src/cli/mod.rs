@@ -33,6 +33,9 @@ use crate::sync::PassError;
 
 use output::Output;
 
+/// The configuration that is read where none is named.
+const CONFIG: &str = "config.toml";
+
 /// Keeps contacts, customers, vendors and bank accounts the same wherever they live.
 ///
 /// Couplet reads the CSV and JSON exports of systems that cannot call each other, joins their records by business
@@ -45,7 +48,7 @@ pub struct Cli {
     #[arg(
         long,
         global = true,
-        default_value = "config.toml",
+        default_value = CONFIG,
         value_name = "FILE"
     )]
     config: PathBuf,
@@ -231,7 +234,7 @@ pub fn main() -> Exit {
     };
     let context = Context {
         config_path: cli.config.clone(),
-        out: Output::new(cli.format, cli.quiet),
+        out: Output::new(cli.format, cli.quiet, &cli.config),
         verbose: cli.verbose > 0,
         folder: PathBuf::new(),
         daemon: None,

@@ -1,8 +1,11 @@
 //! What commands print: text for people or JSON for programs on standard output, errors on standard error.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 
+use clap::{Command, CommandFactory as _};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -10,12 +13,14 @@ use crate::model::printable::in_lines;
 use crate::state::StateError;
 use crate::sync::PassError;
 
-use super::{Failure, Format};
+use super::{Cli, Failure, Format};
 
 /// Standard output and error of a command.
 pub struct Output {
     format: Format,
     quiet: bool,
+    /// The configuration, where it is not the one that is read if none is named.
+    config: Option<PathBuf>,
     /// What would have been printed, where it is somebody else's to print.
     captured: Option<RefCell<Captured>>,
 }
@@ -27,19 +32,20 @@ struct Captured {
 }
 
 impl Output {
-    pub fn new(format: Format, quiet: bool) -> Output {
+    pub fn new(format: Format, quiet: bool, config: &Path) -> Output {
         Output {
             format,
             quiet,
+            config: (config != Path::new(super::CONFIG)).then(|| config.to_owned()),
             captured: None,
         }
     }
 
     /// Keeps everything, to be [`taken`](Output::taken) at the end.
-    pub fn captured(format: Format, quiet: bool) -> Output {
+    pub fn captured(format: Format, quiet: bool, config: &Path) -> Output {
         Output {
             captured: Some(RefCell::default()),
-            ..Output::new(format, quiet)
+            ..Output::new(format, quiet, config)
         }
     }
 
@@ -62,7 +68,8 @@ impl Output {
 
     /// Says something on standard error.
     pub fn note(&self, line: &str) {
-        let line = &*in_lines(line);
+        let line = self.configured(line);
+        let line = &*in_lines(&line);
         match &self.captured {
             _ if line.is_empty() => {}
             Some(captured) => {
@@ -72,6 +79,34 @@ impl Output {
             }
             None => eprintln!("{line}"),
         }
+    }
+
+    /// A text in which each command line names the configuration, lest whoever types it after us has another one read.
+    fn configured<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        const PROGRAM: &str = "couplet ";
+        let Some(config) = &self.config else {
+            return Cow::Borrowed(text);
+        };
+        let commands = Cli::command();
+        let commands: Vec<&str> = commands.get_subcommands().map(Command::get_name).collect();
+        let mut out = String::with_capacity(text.len() + 64);
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once(PROGRAM) {
+            out.push_str(before);
+            out.push_str(PROGRAM);
+            let is_apart = before.ends_with(['`', ' ']);
+            let word = after.split(|c: char| !c.is_alphanumeric()).next();
+            if is_apart && word.is_some_and(|word| commands.contains(&word)) {
+                let path = config.display().to_string();
+                match path.contains(char::is_whitespace) {
+                    true => out.push_str(&format!("--config '{path}' ")),
+                    false => out.push_str(&format!("--config {path} ")),
+                }
+            }
+            rest = after;
+        }
+        out.push_str(rest);
+        Cow::Owned(out)
     }
 
     fn put(&self, bytes: &[u8]) {
@@ -97,7 +132,7 @@ impl Output {
     /// Prints text for people; nothing when programs read, or nothing is wanted.
     pub fn text(&self, text: &str) {
         if !self.is_json() && !self.quiet {
-            self.put(in_lines(text).as_bytes());
+            self.put(in_lines(&self.configured(text)).as_bytes());
         }
     }
 

@@ -37,7 +37,7 @@ pub fn carry_out(ask: &Ask, config: &Config, lock: &Lock) -> Reply {
     };
     let context = Context {
         config_path: cli.config.clone(),
-        out: Output::captured(cli.format, cli.quiet),
+        out: Output::captured(cli.format, cli.quiet, &cli.config),
         verbose: cli.verbose > 0,
         folder: ask.folder.clone(),
         daemon: Some((config, lock)),
