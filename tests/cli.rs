@@ -398,3 +398,38 @@ fn a_command_line_that_is_advised_names_the_configuration_that_was_given() {
     let ran = exchange.run(&["status"]);
     assert!(ran.out.contains("(`couplet conflicts list`)"), "{ran:?}");
 }
+
+#[test]
+fn who_asks_for_a_conflict_that_is_settled_is_told_how() {
+    let exchange = three_in_step();
+    says(&exchange, "contacts", "C1,Acme,Oslo,1");
+    says(&exchange, "customers", "10,Acme,Bonn,1");
+    exchange.run(&["reconcile"]);
+    let id = conflict(&exchange);
+    let undecided = exchange.run(&["conflicts", "resolve", &id]);
+    assert!(
+        undecided.code == 64 && undecided.err.contains("--take <SIDE>|--value <TEXT>"),
+        "{undecided:?}"
+    );
+    let decided = exchange.run(&["conflicts", "resolve", &id, "--take", "customer"]);
+    assert!(
+        decided.out.contains("the next pass carries it out"),
+        "{decided:?}"
+    );
+    exchange.run(&["reconcile"]);
+    for command in [
+        &["conflicts", "show", &id][..],
+        &["conflicts", "resolve", &id, "--take", "base"],
+    ] {
+        let ran = exchange.run(command);
+        assert!(
+            ran.code == 1
+                && ran
+                    .err
+                    .contains("is settled since pass 3; the decision was \"Bonn\""),
+            "{ran:?}"
+        );
+    }
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "base"]);
+    assert_eq!(ran.out, "No conflict is like that; nothing was decided.\n");
+}

@@ -9,9 +9,10 @@ use crate::exit::Exit;
 use crate::merge::plan::{Claim, Quoted};
 use crate::model::{FieldId, Table};
 use crate::state::queries::OpenConflict;
+use crate::state::{StateError, Store};
 use crate::sync::decisions::{self, Choice, Undecidable};
 
-use super::output::count;
+use super::output::grouped;
 use super::{Answer, Context, Failure};
 
 /// Arguments of `conflicts`.
@@ -50,17 +51,13 @@ pub struct Filter {
 
 /// Arguments of `conflicts resolve`.
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("decision").args(["take", "value"]).required(true))]
 pub struct Resolve {
     /// Their ids
     ids: Vec<String>,
 
     /// Take the value of this side, or what was agreed before: contact, customer, vendor, bank-account, base
-    #[arg(
-        long,
-        value_name = "SIDE",
-        required_unless_present = "value",
-        conflicts_with = "value"
-    )]
+    #[arg(long, value_name = "SIDE")]
     take: Option<String>,
 
     /// Take this value
@@ -132,7 +129,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
             )
         }
         Args::Show { ids } => {
-            let chosen = by_ids(&conflicts, ids)?;
+            let chosen = by_ids(&store, &conflicts, ids)?;
             let text: Vec<String> = chosen.iter().map(|conflict| in_full(conflict)).collect();
             context.out.text(&text.join("\n"));
             context.out.json(&json!({ "conflicts": chosen }));
@@ -142,7 +139,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
             let filter = &resolve.filter;
             let is_filtered = filter.table.is_some() || filter.field.is_some();
             let chosen = match (resolve.ids.is_empty(), resolve.all || is_filtered) {
-                (false, _) => by_ids(&conflicts, &resolve.ids)?,
+                (false, _) => by_ids(&store, &conflicts, &resolve.ids)?,
                 (true, true) => filtered(&conflicts, filter)?,
                 (true, false) => {
                     return Err(Failure::Usage(
@@ -169,11 +166,15 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
                     Quoted(value)
                 );
             }
-            let _ = writeln!(
-                text,
-                "{} decided; the next pass carries it out (`couplet reconcile`), unless a side changes before.",
-                count(chosen.len() as u64, "conflict", "conflicts")
-            );
+            let end = match chosen.len() as u64 {
+                0 => "No conflict is like that; nothing was decided.".to_owned(),
+                1 => "1 conflict decided; the next pass carries it out (`couplet reconcile`), unless a side changes before.".to_owned(),
+                many => format!(
+                    "{} conflicts decided; the next pass carries them out (`couplet reconcile`), unless a side changes before.",
+                    grouped(many)
+                ),
+            };
+            let _ = writeln!(text, "{end}");
             context.out.text(&text);
             let decided: Vec<_> = chosen
                 .iter()
@@ -230,21 +231,37 @@ pub fn field_named(name: &str) -> Result<&'static str, Failure> {
 }
 
 fn by_ids<'c>(
+    store: &Store,
     conflicts: &'c [OpenConflict],
     ids: &[String],
 ) -> Result<Vec<&'c OpenConflict>, Failure> {
-    ids.iter()
-        .map(|id| {
-            conflicts
-                .iter()
-                .find(|open| open.id.eq_ignore_ascii_case(id))
-                .ok_or_else(|| {
-                    Failure::Refused(format!(
-                        "there is no conflict {id}; `couplet conflicts list` has them all"
-                    ))
-                })
-        })
-        .collect()
+    let of_id = |id: &String| {
+        let is_it = |open: &&OpenConflict| open.id.eq_ignore_ascii_case(id);
+        match conflicts.iter().find(is_it) {
+            Some(open) => Ok(open),
+            None => Err(Failure::Refused(not_open(store, id)?)),
+        }
+    };
+    ids.iter().map(of_id).collect()
+}
+
+/// Why nothing is open under an id, as a sentence: how it was settled, where it was.
+fn not_open(store: &Store, id: &str) -> Result<String, StateError> {
+    let settled = store.settled()?;
+    let is_it = |(_, open): &&(u64, OpenConflict)| open.id.eq_ignore_ascii_case(id);
+    Ok(match settled.iter().find(is_it) {
+        None => format!("there is no conflict {id}; `couplet conflicts list` has them all"),
+        Some((pass, open)) => {
+            let how = match &open.decided {
+                Some(value) => format!("the decision was {}", Quoted(value)),
+                None => "nobody decided it: its sides came to agree, or to part".to_owned(),
+            };
+            format!(
+                "conflict {} is settled since pass {pass}; {how} (`couplet conflicts list --settled`)",
+                open.id
+            )
+        }
+    })
 }
 
 fn decision(config: &Config, open: &OpenConflict, resolve: &Resolve) -> Result<String, Failure> {
