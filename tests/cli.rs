@@ -378,28 +378,6 @@ fn explain_tells_what_an_export_shows_and_what_waits_for_it() {
 }
 
 #[test]
-fn a_command_line_that_is_advised_names_the_configuration_that_was_given() {
-    let exchange = three_in_step();
-    exchange.put("other.toml", exchange.config());
-    says(&exchange, "contacts", "C1,Acme,Oslo,1");
-    says(&exchange, "customers", "10,Acme,Bonn,1");
-    let ran = exchange.run(&["--config", "other.toml", "reconcile"]);
-    assert!(
-        ran.out
-            .contains("(`couplet --config other.toml conflicts list`)"),
-        "{ran:?}"
-    );
-    let ran = exchange.run(&["conflicts", "list", "--config", "other.toml"]);
-    assert!(
-        ran.out
-            .contains("    couplet --config other.toml conflicts resolve K"),
-        "{ran:?}"
-    );
-    let ran = exchange.run(&["status"]);
-    assert!(ran.out.contains("(`couplet conflicts list`)"), "{ran:?}");
-}
-
-#[test]
 fn who_asks_for_a_conflict_that_is_settled_is_told_how() {
     let exchange = three_in_step();
     says(&exchange, "contacts", "C1,Acme,Oslo,1");
@@ -432,4 +410,38 @@ fn who_asks_for_a_conflict_that_is_settled_is_told_how() {
     }
     let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "base"]);
     assert_eq!(ran.out, "No conflict is like that; nothing was decided.\n");
+}
+
+#[test]
+fn a_command_line_that_is_advised_names_the_configuration_that_was_given() {
+    let exchange = three_in_step();
+    exchange.put("other.toml", exchange.config());
+    says(&exchange, "contacts", "C1,Acme,Oslo,1");
+    says(&exchange, "customers", "10,Acme,Bonn,1");
+    let ran = exchange.run(&["--config", "other.toml", "reconcile"]);
+    assert!(
+        ran.out
+            .contains("(`couplet --config other.toml conflicts list`)"),
+        "{ran:?}"
+    );
+    let ran = exchange.run(&["conflicts", "list", "--config", "other.toml"]);
+    assert!(
+        ran.out
+            .contains("    couplet --config other.toml conflicts resolve K"),
+        "{ran:?}"
+    );
+    let ran = exchange.run(&["status"]);
+    assert!(ran.out.contains("(`couplet conflicts list`)"), "{ran:?}");
+}
+
+#[test]
+fn help_is_given_to_whoever_asks_the_command_help_for_help() {
+    let exchange = Exchange::new("");
+    for arguments in [&["help"][..], &["help", "--help"], &["help", "-h"]] {
+        let ran = exchange.run(arguments);
+        assert!(
+            ran.code == 0 && ran.out.contains("Usage: couplet"),
+            "{ran:?}"
+        );
+    }
 }

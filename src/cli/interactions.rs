@@ -358,12 +358,13 @@ fn lines(entries: &[InteractionLogEntry], statistics: &Statistics) -> String {
             entry.description
         );
     }
+    let duration = statistics.duration();
     let _ = writeln!(
         text,
-        "{}, cost {}, {} minutes",
+        "{}, cost {}, {duration} {}",
         count(statistics.count, "interaction", "interactions"),
         statistics.cost(),
-        statistics.duration()
+        if duration == "1" { "minute" } else { "minutes" }
     );
     text
 }

@@ -20,6 +20,7 @@ mod run;
 mod sniff;
 mod status;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -221,7 +222,7 @@ impl Context<'_> {
 
 /// Runs the command line.
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(arguments()) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -248,6 +249,15 @@ pub fn main() -> Exit {
         execute(&cli, &context)
     };
     answer.unwrap_or_else(|failure| context.out.failure(&failure))
+}
+
+/// The arguments. The command `help` comes from the library and takes no options, so one that asks it for help asks for nothing more.
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|command| command == "help") {
+        arguments.retain(|argument| argument != "--help" && argument != "-h");
+    }
+    arguments
 }
 
 /// Has the daemon carry out a command that changes something, or carries it out where none runs.

@@ -639,7 +639,8 @@ fn changes(plan: &Plan) -> String {
     text
 }
 
-fn amount(plan: &Plan) -> String {
+/// How much a pass does, as the predicate of a sentence.
+fn deeds(plan: &Plan, write: &str, remove: &str) -> String {
     let mut parties: Vec<&str> = plan
         .changes
         .iter()
@@ -665,15 +666,16 @@ fn amount(plan: &Plan) -> String {
     part(plan.changes.len(), &cells.0, &cells.1);
     part(plan.creations.len(), "new record", "new records");
     part(plan.couplings.len(), "new relation", "new relations");
-    part(
-        plan.uncouplings.len(),
-        "relation that goes",
-        "relations that go",
-    );
-    match parts.split_last() {
+    part(plan.documents.len(), "document", "documents");
+    let written = match parts.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => parts.concat(),
-    }
+    };
+    let written = (!written.is_empty()).then(|| format!("{write} {written}"));
+    let gone = plan.uncouplings.len() as u64;
+    let removed = (gone > 0).then(|| format!("{remove} {}", count(gone, "relation", "relations")));
+    let deeds: Vec<String> = written.into_iter().chain(removed).collect();
+    deeds.join(" and ")
 }
 
 fn done(summary: &Summary, verbose: bool) -> String {
@@ -682,9 +684,9 @@ fn done(summary: &Summary, verbose: bool) -> String {
     text.push_str(&tables(summary));
     let _ = writeln!(
         text,
-        "\nPass {} wrote {}:",
+        "\nPass {} {}:",
         summary.pass.unwrap_or_default(),
-        amount(plan)
+        deeds(plan, "wrote", "removed")
     );
     text.push_str(&changes(plan));
     for file in &summary.files {
@@ -742,7 +744,8 @@ fn dry_run(summary: &Summary, verbose: bool, saved: Option<&PathBuf>) -> String 
     let plan = &summary.plan;
     let mut text = tables(summary);
     if plan.writes() {
-        let _ = writeln!(text, "\nA pass would write {}:", amount(plan));
+        let would = deeds(plan, "would write", "would remove");
+        let _ = writeln!(text, "\nA pass {would}:");
         text.push_str(&changes(plan));
         let _ = write!(
             text,
@@ -780,7 +783,8 @@ fn halted(id: &str, summary: &Summary) -> String {
         let _ = writeln!(text, "  {}: {}", halt.table, halt.reason);
         let _ = writeln!(text, "    {}", halt.advice);
     }
-    let _ = writeln!(text, "\nThe pass would write {}:", amount(&summary.plan));
+    let would = deeds(&summary.plan, "would write", "would remove");
+    let _ = writeln!(text, "\nThe pass {would}:");
     text.push_str(&changes(&summary.plan));
     let _ = writeln!(
         text,

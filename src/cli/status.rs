@@ -13,7 +13,7 @@ use crate::state::drops::DropRow;
 use crate::sync::inbox;
 use crate::sync::observe::shown_path;
 
-use super::output::{count, grouped};
+use super::output::count;
 use super::{Answer, Context};
 
 pub fn run(context: &Context<'_>) -> Answer {
@@ -40,7 +40,7 @@ pub fn run(context: &Context<'_>) -> Answer {
         Some(pass) => {
             let _ = writeln!(
                 text,
-                "Last pass: {}, finished {}; it wrote {} and logged {}",
+                "Last pass that found something new: {}, finished {}; it wrote {} and logged {}",
                 pass.pass,
                 pass.finished,
                 count(pass.cells, "cell", "cells"),
@@ -58,9 +58,9 @@ pub fn run(context: &Context<'_>) -> Answer {
         };
         let _ = writeln!(
             text,
-            "  {:<14} {:>9} records  {}{flight}",
+            "  {:<14} {:>17}  {}{flight}",
             table.table,
-            grouped(table.records),
+            count(table.records, "record", "records"),
             table.file
         );
     }

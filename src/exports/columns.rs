@@ -242,7 +242,8 @@ fn near(table: Table, name: &str, names: &[String]) -> String {
         .collect();
     match alike.as_slice() {
         [] => advice.to_owned(),
-        _ => format!("{advice}; near ones are {}", alike.join(", ")),
+        [one] => format!("{advice}; a near one is {one}"),
+        several => format!("{advice}; near ones are {}", several.join(", ")),
     }
 }
 
