@@ -93,18 +93,17 @@ pub struct Absent {
 ///
 /// `last` says that the file ends with the window.
 pub fn step(dialect: &CsvDialect, window: &[u8], at: usize, last: bool) -> Step {
-    step_lacking(dialect, window, at, last, Absent::default())
+    step_in_text(dialect, text(window), at, last, Absent::default())
 }
 
-/// [`step`] in a window that is known to lack some bytes.
-pub fn step_lacking(
+/// [`step`] in the [`text`] of a window, which is known to lack some bytes.
+pub(super) fn step_in_text(
     dialect: &CsvDialect,
-    window: &[u8],
+    text: &[u8],
     at: usize,
     last: bool,
     absent: Absent,
 ) -> Step {
-    let text = &window[..text_end(window)];
     let mut start = at;
     while start < text.len() && is_newline(text[start]) {
         start += 1;
@@ -132,8 +131,8 @@ pub fn step_lacking(
         return Step::More;
     }
     let next = match text.get(end) {
-        // The LF of this CR may be the first byte after the window.
-        Some(b'\r') if end + 1 == window.len() && !last => return Step::More,
+        // The LF of this CR may be the first byte after the text.
+        Some(b'\r') if end + 1 == text.len() && !last => return Step::More,
         Some(b'\r') if text.get(end + 1) == Some(&b'\n') => end + 2,
         Some(_) => end + 1,
         None => end,
@@ -166,13 +165,15 @@ fn is_newline(byte: u8) -> bool {
     byte == b'\n' || byte == b'\r'
 }
 
-/// Where the text ends: before a 0x1A after which nothing but line ends and others of its kind follow.
-fn text_end(window: &[u8]) -> usize {
+/// A window up to the 0x1A after which nothing but line ends and others of its kind follow. As long as that tail is, it is looked
+/// at: once a window, and not for each record.
+pub(super) fn text(window: &[u8]) -> &[u8] {
     let tail = window
         .iter()
         .rposition(|&byte| byte != DOS_END && !is_newline(byte))
         .map_or(0, |at| at + 1);
-    memchr(DOS_END, &window[tail..]).map_or(window.len(), |at| tail + at)
+    let end = memchr(DOS_END, &window[tail..]).map_or(window.len(), |at| tail + at);
+    &window[..end]
 }
 
 /// A quote that does not close as it must.

@@ -59,11 +59,19 @@ pub enum Grammar {
 }
 
 impl Grammar {
-    /// What stands at a record boundary, in a window that lacks some bytes.
-    pub fn step(&self, window: &[u8], at: usize, last: bool, absent: Absent) -> Step {
+    /// The part of a window in which records may stand.
+    pub(super) fn text<'w>(&self, window: &'w [u8]) -> &'w [u8] {
         match self {
-            Grammar::Csv(dialect) => csv::step_lacking(dialect, window, at, last, absent),
-            Grammar::Json(dialect) => json::step(dialect, window, at, last),
+            Grammar::Csv(_) => csv::text(window),
+            Grammar::Json(_) => window,
+        }
+    }
+
+    /// What stands at a record boundary, in the [`text`](Grammar::text) of a window that lacks some bytes.
+    pub(super) fn step(&self, text: &[u8], at: usize, last: bool, absent: Absent) -> Step {
+        match self {
+            Grammar::Csv(dialect) => csv::step_in_text(dialect, text, at, last, absent),
+            Grammar::Json(dialect) => json::step(dialect, text, at, last),
         }
     }
 
@@ -207,7 +215,8 @@ fn csv_dialect(
     start: usize,
     whole: bool,
 ) -> Result<(CsvDialect, usize), Unreadable> {
-    let (named, mut body) = separator_line(head, start);
+    let (named, after) = separator_line(head, start);
+    let mut body = start;
     for _ in 0..settings.skip {
         body = next_line(head, body).ok_or_else(|| {
             Unreadable::new(
@@ -217,7 +226,8 @@ fn csv_dialect(
             )
         })?;
     }
-    let text = &head[body..];
+    body = body.max(after);
+    let text = csv::text(&head[body..]);
     let mut dialect = CsvDialect::new(b',');
     dialect.quote = settings.quote.unwrap_or(Some(b'"'));
     dialect.header = settings.header.unwrap_or(settings.names.is_empty());
@@ -321,7 +331,7 @@ impl<'a> Sample<'a> {
         };
         let mut at = 0;
         while sample.records.len() < SAMPLE {
-            match csv::step(dialect, text, at, whole) {
+            match csv::step_in_text(dialect, text, at, whole, Absent::default()) {
                 Step::Record { span, next, .. } => {
                     let newline = csv::newline_at(text, span.end);
                     sample.newline = sample.newline.or(newline);
@@ -450,6 +460,20 @@ mod tests {
         let (dialect, body) = detected(b"sep=|\r\nNo.;x|Name\r\n").expect("a dialect");
         assert_eq!((dialect.delimiter, body), (b'|', 7));
         assert_eq!(dialect.newline, Newline::CrLf);
+    }
+
+    #[test]
+    fn skipped_lines_are_counted_from_the_first_one() {
+        let text = b"sep=;\nA report\nNo.;Name\n1;A\n";
+        for (skip, body) in [(0, 6), (1, 6), (2, 15)] {
+            let settings = Settings {
+                skip,
+                ..Settings::default()
+            };
+            let (_, found) =
+                detect(&settings, encoding::open(text), text, true).expect("a dialect");
+            assert_eq!(found, body, "{skip}");
+        }
     }
 
     #[test]

@@ -61,6 +61,7 @@ impl Body<'_> {
         let mut line = 1 + csv::line_ends(head, None);
         let mut at = 0;
         let mut strange = 0;
+        let mut text_end = 0;
         let place = |start: u64, len: u32, line: u64, print: u64| RecordAt {
             start,
             len,
@@ -89,7 +90,8 @@ impl Body<'_> {
                     whole.look(bytes, 0, window.start(), window.is_last());
                 }
             }
-            match grammar.step(window.bytes(), at, window.is_last(), whole.absent) {
+            let text = &window.bytes()[..text_end];
+            match grammar.step(text, at, window.is_last(), whole.absent) {
                 Step::Record { span, next, breaks } => {
                     let bytes = window.bytes();
                     let record = &bytes[span.clone()];
@@ -128,6 +130,7 @@ impl Body<'_> {
                         Stuck::Io(error) => Stop::Io(error),
                     })?;
                     digest.update(&window.bytes()[fresh..]);
+                    text_end = grammar.text(window.bytes()).len();
                     match expected {
                         None => whole.look(window.bytes(), fresh, window.start(), window.is_last()),
                         Some(_) => whole.pass_by(window.start() + window.bytes().len() as u64),
