@@ -359,6 +359,16 @@ fn the_rows_of_a_file_without_a_header_say_together_how_many_columns_there_are()
 }
 
 #[test]
+fn a_row_is_split_no_further_than_shows_that_it_has_too_many_cells() {
+    let raw = format!("No.,Name\n\"1\",A{}\n2,B\n", ",".repeat(100));
+    let export = read(raw.as_bytes(), table("vendors"), &Settings::default()).expect("an export");
+    let fault = export.record(0).expect_err("ragged");
+    assert_eq!(fault.reason, "the row has more cells than the 2 columns");
+    let prints = export.key_prints().expect("in memory");
+    assert!(matches!(prints[0], KeyPrint::Faulty(Some(_))));
+}
+
+#[test]
 fn a_reader_goes_on_after_a_record_that_it_cannot_read() {
     let contacts = table("contacts");
     let raw = b"No.,Type,Name\n1,person,\"A\"\"\"\n2,B\n3,dog,C\n4,,\n";

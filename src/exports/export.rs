@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -551,7 +552,9 @@ impl Export {
                         count == dialect.columns
                     }
                     None => {
-                        csv::cells(dialect, record, spans).is_ok() && spans.len() == dialect.columns
+                        let most = dialect.columns + 1;
+                        let split = csv::leading_cells(dialect, record, most, spans);
+                        split.is_ok() && spans.len() == dialect.columns
                     }
                 };
                 let values: Option<Vec<Cow<'_, str>>> = positions()
@@ -676,19 +679,22 @@ impl Export {
     pub(super) fn split_into(&self, record: &[u8], cells: &mut Cells) -> Result<(), Fault> {
         match (&self.dialect.grammar, cells) {
             (Grammar::Csv(dialect), Cells::Csv(spans)) => {
-                csv::cells(dialect, record, spans)?;
-                if spans.len() != dialect.columns {
-                    return Err(Fault {
-                        at: 0,
-                        kind: RAGGED,
-                        reason: format!(
-                            "the row has {} cells where there are {} columns",
-                            spans.len(),
-                            dialect.columns
-                        ),
-                    });
-                }
-                Ok(())
+                let columns = dialect.columns;
+                // One more tells that there are too many: a row of delimiters has as many cells as bytes.
+                csv::leading_cells(dialect, record, columns + 1, spans)?;
+                let reason = match spans.len().cmp(&columns) {
+                    Equal => return Ok(()),
+                    Less => format!(
+                        "the row has {} cells where there are {columns} columns",
+                        spans.len()
+                    ),
+                    Greater => format!("the row has more cells than the {columns} columns"),
+                };
+                Err(Fault {
+                    at: 0,
+                    kind: RAGGED,
+                    reason,
+                })
             }
             (Grammar::Json(_), Cells::Json(members)) => json::members_into(record, members),
             // Cells of the other grammar are no cells of this file.
