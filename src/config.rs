@@ -579,6 +579,30 @@ mod tests {
     }
 
     #[test]
+    fn pins_that_contradict_each_other_are_errors() {
+        for (lines, wrong) in [
+            ("header = true\nnames = [\"No.\"]\n", "without a header"),
+            ("delimiter = \"|\"\nquote = \"|\"\n", "cannot be both"),
+            ("delimiter = '\"'\n", "cannot be both"),
+            ("delimiter = \"\\n\"\n", "a line or the file ends there"),
+            ("quote = \"\\r\"\n", "a line or the file ends there"),
+        ] {
+            let found = errors(&format!("{SMALL}{lines}"));
+            assert!(
+                found.len() == 1 && found[0].contains(wrong),
+                "{lines}: {found:?}"
+            );
+        }
+        let sound = [
+            "delimiter = '\"'\nquote = \"\"\n",
+            "header = false\nnames = [\"No.\"]\n",
+        ];
+        for lines in sound {
+            assert_eq!(errors(&format!("{SMALL}{lines}")), [""; 0], "{lines}");
+        }
+    }
+
+    #[test]
     fn what_is_logged_needs_its_templates_and_what_is_only_read_is_not_written() {
         let text = format!(
             "{SMALL}[tables.events]\nexport = \"e.csv\"\nwrite_back = \"out\"\ncontents = \"full\"\n\

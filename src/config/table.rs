@@ -435,6 +435,10 @@ fn read_pins(reader: &Reader<'_, '_>, table: Table) -> Settings {
         let text = reader.text(key)?;
         match text.as_bytes() {
             [] if key == "quote" => Some(None),
+            [b'\n' | b'\r' | b'\0' | b'\x1A'] => {
+                reader.error(key, "a line or the file ends there: name another character");
+                None
+            }
             [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() => Some(Some(*byte)),
             b"tab" => Some(Some(b'\t')),
             _ => {
@@ -449,15 +453,30 @@ fn read_pins(reader: &Reader<'_, '_>, table: Table) -> Settings {
     let footer = reader
         .text("footer")
         .filter(|pattern| is_pattern(reader, "footer", pattern, 0));
+    let (delimiter, quote) = (byte("delimiter").flatten(), byte("quote"));
+    if delimiter.is_some() && delimiter == quote.unwrap_or(Some(b'"')) {
+        reader.error(
+            "delimiter",
+            "this is the `quote`, too: one byte cannot be both",
+        );
+    }
+    let header = reader.boolean("header");
+    let names = reader.texts("names").unwrap_or_default();
+    if header == Some(true) && !names.is_empty() {
+        reader.error(
+            "names",
+            "these are the columns of a file without a header: leave them out, or say `header = false`",
+        );
+    }
     Settings {
         format,
         encoding,
         taken_for: None,
-        delimiter: byte("delimiter").flatten(),
-        quote: byte("quote"),
+        delimiter,
+        quote,
         newline,
-        header: reader.boolean("header"),
-        names: reader.texts("names").unwrap_or_default(),
+        header,
+        names,
         skip: reader.number("skip", 0).unwrap_or(0) as usize,
         footer,
         sparse: reader.boolean("sparse"),

@@ -24,7 +24,7 @@ pub struct Settings {
     pub header: Option<bool>,
     /// The columns of a file without a header, in its order.
     pub names: Vec<String>,
-    /// How many lines stand before the header.
+    /// How many lines stand before the header. A `sep=` line is one of them; it is known where none is counted.
     pub skip: usize,
     /// A pattern; a last line that it matches is no record.
     pub footer: Option<String>,
