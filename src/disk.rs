@@ -446,9 +446,7 @@ impl Disk for RealDisk {
         if replace {
             return take_place(from, to);
         }
-        // A hard link refuses a name that is taken; the old name goes afterwards, as it would in a rename.
-        fs::hard_link(from, to)?;
-        fs::remove_file(from)
+        rename_to_free_name(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -573,6 +571,32 @@ fn open_regular(path: &Path, follows_links: bool) -> io::Result<(File, fs::Metad
     let metadata = file.metadata()?;
     regular(&metadata)?;
     Ok((file, metadata))
+}
+
+/// Whether something fails for want of rights: a matter of one folder or file, whatever the rest of the disk allows.
+pub fn is_forbidden(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+/// Gives a file a name that nothing has yet. Where the system can do that by itself, the file may be another user's, which many systems
+/// let nobody link to.
+fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Not every file system knows how.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            renamed => return Ok(renamed?),
+        }
+    }
+    // A hard link refuses a name that is taken; the old name goes afterwards, as it would in a rename.
+    fs::hard_link(from, to)?;
+    fs::remove_file(from)
 }
 
 /// Whether the process may do anything to anybody's files.

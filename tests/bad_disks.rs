@@ -16,7 +16,7 @@ use couplet::disk::{Disk, Identity, RealDisk};
 use couplet::exchange::daemon::{self, Asked, Observer};
 use couplet::exchange::{AsItStands, Looks, Round, round};
 use couplet::state::{Lock, Store};
-use couplet::sync::{Effects, Request};
+use couplet::sync::{Effects, Outcome, Request};
 use meddled::Meddled;
 use support::{Exchange, StillClock};
 
@@ -185,6 +185,58 @@ fn an_empty_mount_point_is_a_share_that_is_away_and_deletes_nothing() {
     let back = made(&exchange, &RealDisk).expect("made");
     assert!(back.offline.is_empty());
     assert!(exchange.text("erp/customers.csv").contains("Bern"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_looked_into_or_renamed_in_holds_up_nobody_else() {
+    let config = format!(
+        "{CONFIG}[exchange]\nrequests = \"requests\"\nconflicts = \"inbox/conflicts.csv\"\n"
+    );
+    let config = config.replacen("[tables", "mail = \"mail\"\n[tables", 1)
+        + "[tables.salespeople]\nexport = \"salespeople.csv\"\n[tables.interaction_templates]\nexport = \"templates.csv\"\n\
+           [tables.interaction_template_setup]\nexport = \"setup.csv\"\n";
+    let exchange = exchange(&config);
+    exchange
+        .put("salespeople.csv", "Code,Name\nJO,Jim\n")
+        .put("templates.csv", "Code,Description\nSI,Invoice\n")
+        .put("setup.csv", "Primary Key,Sales Invoices\n,SI\n");
+    made(&exchange, &RealDisk).expect("made");
+    fs::remove_file(exchange.path("inbox/conflicts.csv")).expect("removed");
+    // None of these is what it should be, and nobody may rename in the contacts' folder.
+    exchange
+        .put("requests", "no folder")
+        .put("mail", "no folder")
+        .put("inbox/conflicts.csv/file", "no file")
+        .put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Bern"))
+        .put("erp/customers.csv", "No.,Name,City\n10,Acme,Kiel\n");
+    let claimed = exchange.path("crm/contacts_2.csv");
+    let forbidden = claimed.clone();
+    let disk = Meddled {
+        renaming: Some(Box::new(move |path| match path == forbidden {
+            true => Err(std::io::ErrorKind::PermissionDenied.into()),
+            false => Ok(()),
+        })),
+        ..Meddled::default()
+    };
+    let round = made(&exchange, &disk).expect("made");
+    let Outcome::Done(summary) = round.outcome else {
+        panic!("{round:#?}");
+    };
+    let told: Vec<&str> = summary
+        .plan
+        .problems
+        .iter()
+        .map(|told| told.kind.as_str())
+        .collect();
+    assert_eq!(told, ["unusable-folder"; 4], "{told:?}");
+    assert!(
+        exchange
+            .text("crm/updates/contacts_000002.csv")
+            .contains("Kiel")
+    );
+    assert!(claimed.exists(), "it waits until we may");
+    made(&exchange, &RealDisk).expect("made");
+    assert!(!claimed.exists());
 }
 
 /// Nobody listens.

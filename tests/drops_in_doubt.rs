@@ -310,3 +310,21 @@ fn mended_rows_need_no_marker_and_no_manifest() {
         assert!(!exchange.path(&format!("crm/{name}")).exists(), "{ready}");
     }
 }
+
+#[test]
+fn a_drop_with_a_long_name_stops_nobody_else() {
+    for length in [222, 237] {
+        let exchange = exchange(CONFIG);
+        let name = format!("crm/contacts_2_{}.csv", "x".repeat(length));
+        exchange.put(&name, rows('C', 20, "Oslo")).put(
+            "erp/customers.csv",
+            rows('K', 20, "Rome").replacen("Rome", "Kiel", 1),
+        );
+        let ran = exchange.run(&["reconcile"]);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        let update = exchange.text("crm/updates/contacts_000002.csv");
+        assert!(update.contains("Kiel"), "{update}");
+        let told = exchange.run(&["problems", "list"]).out;
+        assert!(told.contains("drop it under a shorter name"), "{told}");
+    }
+}

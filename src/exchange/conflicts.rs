@@ -137,7 +137,11 @@ pub fn is_ours(store: &Store, digest: &str) -> bool {
 pub fn renew(store: &Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyError> {
     let bytes = file(&store.conflicts()?);
     let digest = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes));
-    let stands = digest_of(disk, path)?;
+    let stands = match digest_of(disk, path) {
+        // What we cannot read is theirs; that it cannot be read was told when the round began.
+        Err(ApplyError::Write { .. }) => return Ok(()),
+        stands => stands?,
+    };
     let is_theirs = stands
         .as_ref()
         .is_some_and(|digest| !is_ours(store, digest));

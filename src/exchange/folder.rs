@@ -21,6 +21,10 @@ use super::arrival::{Candidate, Rules};
 use super::manifest::{ENDING, Manifest, Named};
 use super::publish::write_error;
 
+/// Longer names of drops leave no room for what is put before and behind them: their number, and what an answer, a reason or a
+/// temporary file is called.
+const LONGEST_NAME: usize = 220;
+
 /// What whoever watches the folders knows of a file.
 pub trait Looks {
     /// Whether one that nothing announces is complete.
@@ -167,10 +171,10 @@ impl<'c> Inbox<'c> {
         }
     }
 
-    /// What stands there.
+    /// What stands there. A folder into which nobody can look holds up its own table alone.
     ///
     /// # Errors
-    /// Those of the state and of looking into the folder.
+    /// Those of the state.
     pub fn list(
         &self,
         config: &Config,
@@ -178,15 +182,35 @@ impl<'c> Inbox<'c> {
         store: &Store,
         looks: &dyn Looks,
     ) -> Result<Listing, ApplyError> {
-        let run = &config.run;
         let mut listing = Listing {
-            is_online: is_online(&self.folder, run, disk),
+            is_online: is_online(&self.folder, &config.run, disk),
             ..Listing::default()
         };
-        self.claimed(disk, store, &mut listing)?;
-        if !listing.is_online {
-            return Ok(listing);
+        let looked =
+            self.claimed(disk, store, &mut listing)
+                .and_then(|()| match listing.is_online {
+                    true => self.dropped(config, disk, store, looks, &mut listing),
+                    false => Ok(()),
+                });
+        match looked {
+            Err(ApplyError::Write { path, source }) => {
+                listing.problems.push(self.unusable(&path, &source));
+            }
+            looked => looked?,
         }
+        Ok(listing)
+    }
+
+    /// Files that were dropped and not claimed.
+    fn dropped(
+        &self,
+        config: &Config,
+        disk: &dyn Disk,
+        store: &Store,
+        looks: &dyn Looks,
+        listing: &mut Listing,
+    ) -> Result<(), ApplyError> {
+        let run = &config.run;
         let entries = disk.entries(&self.folder);
         let entries = entries.map_err(write_error(&self.folder))?;
         let longest = config.bounds.manifest;
@@ -208,13 +232,21 @@ impl<'c> Inbox<'c> {
                         "it is not read; drop it under another name",
                     ));
                 }
+                Entry::File if name.len() > LONGEST_NAME => {
+                    listing.problems.push(self.problem(
+                        path,
+                        "odd-file",
+                        format!("its name is longer than {LONGEST_NAME} bytes, and we could not add a number to it"),
+                        "it is not read; drop it under a shorter name",
+                    ));
+                }
                 Entry::File => self
-                    .file(path, name, disk, looks, &mut listing)
+                    .file(path, name, disk, looks, listing)
                     .map_err(write_error(path))?,
                 _ => listing.problems.push(self.odd(path, *entry)),
             }
         }
-        Ok(listing)
+        Ok(())
     }
 
     /// Files that were claimed and wait for their pass.
@@ -332,20 +364,8 @@ impl<'c> Inbox<'c> {
             if *entry != Entry::File || !is_manifest {
                 continue;
             }
-            let (source, identity) = disk.open(path).map_err(write_error(path))?;
-            let manifest = match identity.size > longest {
-                true => Err(format!(
-                    "it is longer than the {longest} bytes of `limits.manifest`"
-                )),
-                false => match read_range(&*source, 0..identity.size) {
-                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                        Err("it became shorter while it was read".to_owned())
-                    }
-                    read => Manifest::parse(&read.map_err(write_error(path))?),
-                },
-            };
-            match manifest {
-                Ok(manifest) => {
+            match read_manifest(path, longest, disk) {
+                Ok((manifest, identity)) => {
                     let version = version(path, &identity);
                     manifests.push(Announcement {
                         path: path.clone(),
@@ -378,6 +398,16 @@ impl<'c> Inbox<'c> {
         )
     }
 
+    /// A folder that cannot be looked into, or in which nothing can be claimed.
+    pub fn unusable(&self, path: &Path, error: &io::Error) -> Problem {
+        self.problem(
+            path,
+            "unusable-folder",
+            format!("it cannot be looked at or claimed: {error}"),
+            "nothing of its folder is read; see to the folder and its permissions",
+        )
+    }
+
     /// A problem with a file that is not read.
     pub fn problem(&self, path: &Path, kind: &str, reason: String, advice: &str) -> Problem {
         let place = Place {
@@ -396,6 +426,26 @@ impl<'c> Inbox<'c> {
 pub fn waits_for_marker(name: &str, marker: &Path) -> String {
     let marker = marker.file_name().unwrap_or_default().to_string_lossy();
     format!("{name} waits for its marker {marker}")
+}
+
+/// Reads a manifest, or says why that cannot be.
+fn read_manifest(
+    path: &Path,
+    longest: u64,
+    disk: &dyn Disk,
+) -> Result<(Manifest, Identity), String> {
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => "it became shorter while it was read".to_owned(),
+        _ => format!("it cannot be read: {error}"),
+    };
+    let (source, identity) = disk.open(path).map_err(unreadable)?;
+    if identity.size > longest {
+        return Err(format!(
+            "it is longer than the {longest} bytes of `limits.manifest`"
+        ));
+    }
+    let bytes = read_range(&*source, 0..identity.size).map_err(unreadable)?;
+    Ok((Manifest::parse(&bytes)?, identity))
 }
 
 /// Whether a marker announces this version of a file. One of the version before says nothing of this one.

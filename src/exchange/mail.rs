@@ -3,34 +3,45 @@
 
 use std::path::{Path, PathBuf};
 
+use tracing::warn;
+
 use crate::config::Config;
 use crate::config::exchange::is_mail_name;
-use crate::disk::Disk;
+use crate::disk::{Disk, is_forbidden};
+use crate::model::{Lookup, Place, Problem, Table};
 use crate::state::Store;
 use crate::sync::apply::ApplyError;
 use crate::sync::intake::Intake;
+use crate::sync::observe::shown_path;
 use crate::sync::pass::PassError;
 use crate::sync::{inbox, mails};
 
 use super::folder::Looks;
 use super::publish::{own_folder, write_error};
 
-/// The messages that can be read now.
-///
-/// # Errors
-/// Those of looking into the folder.
+/// The messages that can be read now. A folder into which nobody can look holds up nothing else.
 pub fn take(
     config: &Config,
     disk: &dyn Disk,
     looks: &dyn Looks,
     intake: &mut Intake,
     unready: &mut Vec<PathBuf>,
-) -> Result<(), ApplyError> {
+) {
     let Some(folder) = &config.interactions.mail else {
-        return Ok(());
+        return;
     };
-    let mut paths = disk.list(folder).map_err(write_error(folder))?;
-    paths.sort();
+    let paths = disk.list(folder).unwrap_or_else(|error| {
+        let place = Place {
+            table: Table::Lookup(Lookup::Events).name().to_owned(),
+            file: Some(shown_path(folder)),
+            ..Place::default()
+        };
+        let reason = format!("it cannot be looked into: {error}");
+        let advice = "no message is read; see to the folder and its permissions";
+        let problem = Problem::new(place, "unusable-folder", reason, advice);
+        intake.problems.push(problem);
+        Vec::new()
+    });
     for path in paths {
         let name = path.file_name().and_then(|name| name.to_str());
         if name.is_none_or(|name| config.run.ignores(name) || !is_mail_name(name)) {
@@ -44,7 +55,6 @@ pub fn take(
             false => unready.push(path),
         }
     }
-    Ok(())
 }
 
 /// Puts messages away that are logged, or are not to be: into `done/` by date, under their names.
@@ -68,7 +78,12 @@ pub fn archive(
         let done = folder.join(inbox::DONE).join(at.get(..10).unwrap_or(at));
         own_folder(disk, &done).map_err(write_error(&done))?;
         let to = free_name(&done, &name, disk)?;
-        disk.rename(path, &to, false).map_err(write_error(&to))?;
+        match disk.rename(path, &to, false) {
+            Err(error) if is_forbidden(&error) => {
+                warn!(%error, "a message that was logged cannot be put away");
+            }
+            renamed => renamed.map_err(write_error(&to))?,
+        }
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use tracing::info;
 
 use crate::config::exchange::is_requests_name;
 use crate::config::{Arrival, Config, Ready, TableConfig};
-use crate::disk::{Disk, Entry, Identity};
+use crate::disk::{Disk, Entry, Identity, is_forbidden};
 use crate::model::{Lookup, Problem, Table};
 use crate::state::drops::{DropRow, Receipt, ReceiptRow, Standing};
 use crate::state::{StateError, Store};
@@ -62,7 +62,7 @@ pub fn round(
     let mut taken = Taken::default();
     take_tables(config, disk, store, looks, &at, &mut taken)?;
     let rows = take_requests(config, disk, store, looks, &at, &mut taken)?;
-    mail::take(config, disk, looks, &mut taken.intake, &mut taken.unready)?;
+    mail::take(config, disk, looks, &mut taken.intake, &mut taken.unready);
     answered.extend(publish::publish(config, disk, store)?);
     let Taken {
         intake,
@@ -135,7 +135,7 @@ pub fn preview(
             intake.drops.insert(table, incoming);
         }
     }
-    mail::take(config, disk, looks, &mut intake, &mut Vec::new())?;
+    mail::take(config, disk, looks, &mut intake, &mut Vec::new());
     Ok(intake)
 }
 
@@ -357,7 +357,9 @@ fn take_tables(
         let aside = choice.aside.into_iter();
         let aside =
             aside.map(|(at, standing, reason)| (at, Some(Receipt::whole(standing, reason))));
-        let ids = claim(inbox, listing, aside.chain(read).collect(), disk, store, at)?;
+        let chosen = aside.chain(read).collect();
+        let claimed = claim(inbox, listing, chosen, disk, store, at);
+        let ids = claimed_or_told(claimed, inbox, config, store, disk, taken)?;
         if choice.read.is_some()
             && let Some(row) = ids.last().filter(|row| row.receipt.is_none())
         {
@@ -548,6 +550,26 @@ fn claim(
     Ok(rows.collect())
 }
 
+/// What was claimed of an inbox. One in which we may rename nothing holds up nobody else: that is told, and its claims did not come to
+/// be.
+fn claimed_or_told(
+    claimed: Result<Vec<DropRow>, PassError>,
+    inbox: &Inbox<'_>,
+    config: &Config,
+    store: &Store,
+    disk: &dyn Disk,
+    taken: &mut Taken,
+) -> Result<Vec<DropRow>, PassError> {
+    match claimed {
+        Err(PassError::Apply(ApplyError::Write { path, source })) if is_forbidden(&source) => {
+            settle_claims(config, store, disk)?;
+            taken.intake.problems.push(inbox.unusable(&path, &source));
+            Ok(Vec::new())
+        }
+        claimed => claimed,
+    }
+}
+
 /// Whether nobody has written to a file between two looks. A rename changes nothing but the change time.
 fn is_same_content(before: &Identity, after: &Identity) -> bool {
     let content = |identity: &Identity| (identity.node, identity.size, identity.modified);
@@ -613,19 +635,28 @@ fn take_requests(
     let mut places: Vec<Inbox<'_>> = Vec::new();
     if let Some(path) = &config.exchange.conflicts {
         let (folder, name) = inbox::folder_and_name(path);
-        let is_edited = conflicts::is_edited(store, disk, path)?;
-        // Rows of it that were left out come back under a name of their own.
-        let is_named = move |file: &str| match file == name {
-            true => is_edited,
-            false => inbox::is_named_like(path, file),
-        };
-        places.push(Inbox {
+        let is_edited = conflicts::is_edited(store, disk, path);
+        let mut inbox = Inbox {
             table: Table::Lookup(Lookup::Requests).name(),
             folder,
-            is_named: Box::new(is_named),
+            // Rows of it that were left out come back under a name of their own.
+            is_named: Box::new(move |file| inbox::is_named_like(path, file)),
             arrival: &arrival,
             sequence: None,
-        });
+        };
+        match is_edited {
+            Ok(true) => {
+                let is_named = move |file: &str| file == name || inbox::is_named_like(path, file);
+                inbox.is_named = Box::new(is_named);
+            }
+            Ok(false) => {}
+            Err(ApplyError::Write { path, source }) => {
+                let problem = inbox.unusable(&path, &source);
+                taken.intake.problems.push(problem);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        places.push(inbox);
     }
     if let Some(folder) = &config.exchange.requests {
         places.push(Inbox {
@@ -657,7 +688,8 @@ fn take_requests(
                 taken.is_more = true;
                 break;
             }
-            let claimed = claim(&inbox, &listing, vec![(next, None)], disk, store, at)?;
+            let claimed = claim(&inbox, &listing, vec![(next, None)], disk, store, at);
+            let claimed = claimed_or_told(claimed, &inbox, config, store, disk, taken)?;
             let claimed = claimed.first().filter(|row| row.receipt.is_none());
             let Some(row) = claimed else { continue };
             let opened = disk.open_dropped(&inbox::claimed(row));
