@@ -220,6 +220,33 @@ fn dropped_events_are_answered_row_by_row_and_what_is_wrong_comes_back_to_be_men
 }
 
 #[test]
+fn a_dropped_file_of_events_is_refused_with_its_place_or_where_its_manifest_says_more() {
+    let exchange = office();
+    let config = exchange.config().replace(
+        "export = \"events.csv\"\n",
+        "export = \"erp/events_*.csv\"\ndrop = true\n",
+    );
+    let exchange = exchange.configured(&config);
+    let refused = |name: &str, events: &str| -> String {
+        exchange.put(&format!("erp/{name}"), format!("{HEADER}{events}"));
+        exchange.run(&["reconcile"]);
+        let answer = exchange.text(&format!("erp/answers/{name}.answer.json"));
+        let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+        assert_eq!(answer["status"], "rejected", "{answer:#}");
+        answer["reason"].as_str().expect("text").to_owned()
+    };
+    let open = refused("events_1.csv", "Sales Inv.,\"1,10,2026-11-01\n");
+    assert!(open.starts_with("line 2 (byte "), "{open}");
+    exchange.put(
+        "erp/2.manifest.json",
+        "{\"files\":[{\"name\":\"events_2.csv\",\"records\":5}]}",
+    );
+    let cut = refused("events_2.csv", "Sales Inv.,1,10,2026-11-01\n");
+    assert!(cut.contains("its manifest says 5"), "{cut}");
+    assert!(invoices(&exchange).is_empty());
+}
+
+#[test]
 fn a_requests_file_logs_cancels_and_evaluates_each_row_once() {
     let exchange = office();
     let config = format!("{}[exchange]\nrequests = \"requests\"\n", exchange.config());

@@ -21,8 +21,8 @@ use super::intake::Intake;
 use super::locate::{self, Located, locate};
 use super::lookups::cell;
 use super::mails;
-use super::observe::shown_path;
-use super::receipts::NOTES;
+use super::observe::{miscounted, shown_path};
+use super::receipts::{NOTES, rejection};
 
 const TABLE: Table = Table::Lookup(Lookup::Events);
 
@@ -152,14 +152,15 @@ fn open(
     let before = store.events_read()?;
     let dropped = intake.drops.get(&TABLE);
     let shown = dropped.map_or_else(|| config.export_path(), |incoming| incoming.shown.clone());
-    let trouble = |kind: &str, reason: String, advice: &str| {
-        let place = Place {
-            table: TABLE.name().to_owned(),
-            file: Some(shown_path(&shown)),
-            ..Place::default()
-        };
+    let place = || Place {
+        table: TABLE.name().to_owned(),
+        file: Some(shown_path(&shown)),
+        ..Place::default()
+    };
+    let told = |place: Place, kind: &str, reason: String, advice: &str| {
         Ok(Err(Box::new(Problem::new(place, kind, reason, advice))))
     };
+    let trouble = |kind: &str, reason: String, advice: &str| told(place(), kind, reason, advice);
     let located = match dropped {
         Some(incoming) => locate::present(disk, &incoming.path, incoming.sequence),
         // Between drops there is nothing to read.
@@ -193,7 +194,14 @@ fn open(
     let file = dropped.map_or_else(|| shown_path(&path), |_| shown_path(&shown));
     let export = match Export::read(source, TABLE, &config.settings(), &file, seed) {
         Ok(export) => export,
-        Err(refusal) => return trouble("refused-export", refusal.reason, &refusal.advice),
+        Err(refusal) => {
+            let place = Place {
+                line: refusal.line,
+                offset: refusal.offset,
+                ..place()
+            };
+            return told(place, "refused-export", refusal.reason, &refusal.advice);
+        }
     };
     match disk.identity(&path) {
         Ok(now) if now == Some(identity) => {}
@@ -202,6 +210,10 @@ fn open(
             return trouble("changing-export", reason, "the next pass reads it again");
         }
         Err(error) => return trouble("unreadable-export", unreadable(error), advice),
+    }
+    let announced = dropped.and_then(|incoming| incoming.records);
+    if let Some((reason, advice)) = miscounted(&export, announced) {
+        return trouble("refused-export", reason, advice);
     }
     Ok(Ok(Some(Read {
         export,
@@ -403,10 +415,9 @@ impl Events {
             .problems
             .iter()
             .find(|problem| problem.kind == "refused-export")?;
-        let reason = format!("{}; {}", problem.reason, problem.advice);
         Some(ReceiptRow {
             drop,
-            receipt: Receipt::whole(Standing::Rejected, reason),
+            receipt: rejection(problem),
         })
     }
 }

@@ -524,17 +524,8 @@ fn read(
         ));
     }
     let announced = known.files.get(&table).and_then(|file| file.records);
-    if let Some(announced) = announced.filter(|announced| *announced != export.records.len() as u64)
-    {
-        return Err(trouble(
-            &path,
-            "refused-export",
-            format!(
-                "it holds {} records, and its manifest says {announced}",
-                export.records.len()
-            ),
-            "it may be cut; send it again with a manifest that is right",
-        ));
+    if let Some((reason, advice)) = miscounted(&export, announced) {
+        return Err(trouble(&path, "refused-export", reason, advice));
     }
     let digest = format!("{:032x}", export.digest);
     let is_news = memory.is_none_or(|memory| memory.digest != digest);
@@ -584,6 +575,20 @@ fn read(
     seen.identity = Some(identity);
     seen.export = Some(export);
     Ok(())
+}
+
+/// What is to be said where a file holds more or fewer records than its manifest says, and what to do.
+pub(super) fn miscounted(
+    export: &Export,
+    announced: Option<u64>,
+) -> Option<(String, &'static str)> {
+    let count = export.records.len() as u64;
+    let announced = announced.filter(|announced| *announced != count)?;
+    let reason = format!("it holds {count} records, and its manifest says {announced}");
+    Some((
+        reason,
+        "it may be cut; send it again with a manifest that is right",
+    ))
 }
 
 fn shape(export: &Export, codes: &[Option<String>]) -> u64 {

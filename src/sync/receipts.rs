@@ -44,7 +44,11 @@ fn refused(seen: &Seen<'_>, problems: &[Problem]) -> Option<Receipt> {
     let of_file = |problem: &&Problem| {
         problem.place.table == seen.table.name() && FOR_GOOD.contains(&problem.kind.as_str())
     };
-    let problem = problems.iter().find(of_file)?;
+    problems.iter().find(of_file).map(rejection)
+}
+
+/// What is said of a file that a problem keeps from being read, with the place in it.
+pub(super) fn rejection(problem: &Problem) -> Receipt {
     let place = match (problem.place.line, problem.place.offset) {
         (Some(line), Some(offset)) => format!("line {line} (byte {offset}): "),
         (Some(line), None) => format!("line {line}: "),
@@ -52,7 +56,7 @@ fn refused(seen: &Seen<'_>, problems: &[Problem]) -> Option<Receipt> {
         (None, None) => String::new(),
     };
     let reason = format!("{place}{}; {}", problem.reason, problem.advice);
-    Some(Receipt::whole(Standing::Rejected, reason))
+    Receipt::whole(Standing::Rejected, reason)
 }
 
 fn read(seen: &Seen<'_>, plan: &Plan, unsaid: &Unsaid) -> Receipt {
