@@ -328,3 +328,58 @@ fn a_drop_with_a_long_name_stops_nobody_else() {
         assert!(told.contains("drop it under a shorter name"), "{told}");
     }
 }
+
+#[test]
+fn a_delta_without_a_record_says_that_nothing_has_changed() {
+    let config = with_contacts("contents = \"delta\"\non_gap = \"hold\"");
+    let exchange = exchange(&config);
+    exchange
+        .put("crm/contacts_2.csv", "No.,Name,City\n")
+        .put("crm/contacts_3.csv", rows('C', 1, "Third"));
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    assert_eq!(
+        (&answer["status"], &answer["rows"]),
+        (&"accepted".into(), &0.into())
+    );
+    let update = exchange.text("erp/updates/customers_000003.csv");
+    assert_eq!(update, "No.,Name,City\nK1,Name 1,Third\n");
+}
+
+#[test]
+fn an_empty_json_delta_takes_no_column_away() {
+    let config = with_contacts("contents = \"delta\"").replace("contacts_*.csv", "contacts_*.json");
+    let exchange = Exchange::new(&config);
+    let record = |no: u8, city: &str| {
+        format!("{{\"No.\":\"C{no}\",\"Name\":\"Name {no}\",\"City\":\"{city}\"}}")
+    };
+    exchange
+        .put(
+            "crm/contacts_1.json",
+            format!("[{},{}]", record(1, "Rome"), record(2, "Rome")),
+        )
+        .put("erp/customers.csv", rows('K', 2, "Rome"))
+        .put("relations.csv", relations(2));
+    exchange.run(&["reconcile"]);
+    exchange.put("crm/contacts_2.json", "[]");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    exchange
+        .put("crm/contacts_3.json", format!("[{}]", record(1, "Pisa")))
+        .put(
+            "erp/customers.csv",
+            rows('K', 1, "Rome") + "K2,Name 2,Oslo\n",
+        );
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(
+        exchange.text("erp/updates/customers_000003.csv"),
+        "No.,Name,City\nK1,Name 1,Pisa\n"
+    );
+    assert!(
+        exchange
+            .text("crm/updates/contacts_000003.json")
+            .contains("Oslo")
+    );
+}

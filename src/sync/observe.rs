@@ -514,7 +514,9 @@ fn read(
         ));
     }
     let memory = seen.memory.as_ref();
-    if export.records.is_empty() && memory.is_some_and(|memory| memory.records > 0) {
+    // A delta without a record says that nothing has changed.
+    let is_emptied = export.records.is_empty() && (seen.is_full() || identity.size == 0);
+    if is_emptied && memory.is_some_and(|memory| memory.records > 0) {
         let records = memory.map_or(0, |memory| memory.records);
         return Err(trouble(
             &path,
