@@ -383,3 +383,30 @@ fn an_empty_json_delta_takes_no_column_away() {
             .contains("Oslo")
     );
 }
+
+#[test]
+fn a_file_is_not_superseded_by_one_that_cannot_be_read() {
+    let exchange = exchange(CONFIG);
+    let broken = rows('C', 20, "Rome").replace("C4,Name 4", "C4,\"Name 4");
+    exchange
+        .put(
+            "crm/contacts_2.csv",
+            rows('C', 20, "Rome").replacen("Rome", "Kiel", 1),
+        )
+        .put(
+            "crm/contacts_3.csv",
+            rows('C', 20, "Rome").replacen("Rome", "Pisa", 1),
+        )
+        .put("crm/contacts_4.csv", broken);
+    exchange.run(&["reconcile"]);
+    let status = |number: u8| {
+        let path = format!("crm/answers/contacts_{number}.csv.answer.json");
+        answer(&exchange, &path)["status"].clone()
+    };
+    assert_eq!(
+        [status(2), status(3), status(4)],
+        ["superseded", "accepted", "rejected"]
+    );
+    let update = exchange.text("erp/updates/customers_000003.csv");
+    assert_eq!(update, "No.,Name,City\nK1,Name 1,Pisa\n");
+}

@@ -78,6 +78,7 @@ pub fn round(
     };
     let mails = request.intake.mails.clone();
     let outcome = reconcile_with(config, effects, &request, store)?;
+    supersede_halted(&request.intake, &outcome, store)?;
     let by_pass = publish::publish(config, disk, store)?;
     let is_more = is_more && !matches!(outcome, Outcome::Halted { .. });
     // A table whose drop was rejected has said nothing, although its last file could have.
@@ -102,6 +103,28 @@ pub fn round(
         offline,
         wait,
     })
+}
+
+/// A halted plan waits for a person, and the files that it was made from were read: older ones are superseded all the same.
+fn supersede_halted(
+    intake: &Intake,
+    outcome: &Outcome,
+    store: &mut Store,
+) -> Result<(), StateError> {
+    let Outcome::Halted { summary, .. } = outcome else {
+        return Ok(());
+    };
+    let read = summary
+        .tables
+        .iter()
+        .filter(|table| table.records.is_some());
+    let read: BTreeSet<&str> = read.map(|table| table.table.as_str()).collect();
+    let newer = intake.drops.iter();
+    let newer = newer.filter(|(table, _)| read.contains(table.name()));
+    let older: Vec<ReceiptRow> = newer
+        .flat_map(|(_, newer)| newer.superseded.clone())
+        .collect();
+    store.receive(&older)
 }
 
 /// What a dry run would take in: files are read where they stand, and nothing is claimed.
@@ -131,6 +154,7 @@ pub fn preview(
                 is_part: found.candidate.is_part,
                 records: found.records,
                 id: None,
+                superseded: Vec::new(),
             };
             intake.drops.insert(table, incoming);
         }
@@ -353,25 +377,39 @@ fn take_tables(
             continue;
         }
         taken.is_more |= choice.is_more;
+        // Older files are superseded once the newest was read: should it be refused, one of them is read instead.
+        let receipts = choice
+            .aside
+            .iter()
+            .map(|(at, standing, reason)| (*at, Receipt::whole(*standing, reason.as_str())));
+        let receipts: Vec<(usize, Receipt)> = receipts.collect();
+        let at_once = |receipt: &Receipt| receipt.standing != Standing::Superseded;
+        let aside = receipts
+            .iter()
+            .map(|(at, receipt)| (*at, Some(receipt.clone()).filter(at_once)));
         let read = choice.read.map(|(at, _)| (at, None));
-        let aside = choice.aside.into_iter();
-        let aside =
-            aside.map(|(at, standing, reason)| (at, Some(Receipt::whole(standing, reason))));
         let chosen = aside.chain(read).collect();
         let claimed = claim(inbox, listing, chosen, disk, store, at);
-        let ids = claimed_or_told(claimed, inbox, config, store, disk, taken)?;
-        if choice.read.is_some()
-            && let Some(row) = ids.last().filter(|row| row.receipt.is_none())
-        {
+        let mut claimed = claimed_or_told(claimed, inbox, config, store, disk, taken)?;
+        let read = choice.read.and_then(|_| claimed.pop().flatten());
+        if let Some(row) = read.filter(|row| row.receipt.is_none()) {
+            let older = claimed.into_iter().zip(receipts);
+            let superseded = older.filter_map(|(row, (_, receipt))| {
+                let drop = row.filter(|row| row.receipt.is_none())?.id;
+                Some(ReceiptRow { drop, receipt })
+            });
             let incoming = Incoming {
-                path: inbox::claimed(row),
-                shown: inbox::dropped(row),
+                path: inbox::claimed(&row),
+                shown: inbox::dropped(&row),
                 sequence: row.sequence,
                 is_part: row.is_part,
                 records: row.records,
                 id: Some(row.id),
+                superseded: superseded.collect(),
             };
             taken.intake.drops.insert(*table, incoming);
+        } else {
+            taken.is_more |= choice.read.is_some();
         }
     }
     archive_manifests(config, &inboxes, disk, store, at)?;
@@ -439,7 +477,7 @@ fn unready_exports(config: &Config, disk: &dyn Disk, looks: &dyn Looks, taken: &
 }
 
 /// Claims files: notes it, then moves them. What is claimed is nobody else's. One that is not as it was found any more is left
-/// where it was, and is found again.
+/// where it was, and is found again. The rows of the ledger are given in order; `None` of what was not claimed.
 fn claim(
     inbox: &Inbox<'_>,
     listing: &Listing,
@@ -447,7 +485,7 @@ fn claim(
     disk: &dyn Disk,
     store: &mut Store,
     at: &str,
-) -> Result<Vec<DropRow>, PassError> {
+) -> Result<Vec<Option<DropRow>>, PassError> {
     let folder = inbox.folder.display().to_string();
     let (mut claimed, mut known) = (Vec::new(), Vec::new());
     let mut order = Vec::new();
@@ -543,7 +581,7 @@ fn claim(
     if !rows.is_empty() {
         sync(&inbox.folder)?;
     }
-    let rows = order.into_iter().filter_map(|place| match place {
+    let rows = order.into_iter().map(|place| match place {
         Ok(at) => is_claimed[at].then(|| rows[at].clone()),
         Err(row) => Some(row),
     });
@@ -553,13 +591,13 @@ fn claim(
 /// What was claimed of an inbox. One in which we may rename nothing holds up nobody else: that is told, and its claims did not come to
 /// be.
 fn claimed_or_told(
-    claimed: Result<Vec<DropRow>, PassError>,
+    claimed: Result<Vec<Option<DropRow>>, PassError>,
     inbox: &Inbox<'_>,
     config: &Config,
     store: &Store,
     disk: &dyn Disk,
     taken: &mut Taken,
-) -> Result<Vec<DropRow>, PassError> {
+) -> Result<Vec<Option<DropRow>>, PassError> {
     match claimed {
         Err(PassError::Apply(ApplyError::Write { path, source })) if is_forbidden(&source) => {
             settle_claims(config, store, disk)?;
@@ -690,10 +728,12 @@ fn take_requests(
             }
             let claimed = claim(&inbox, &listing, vec![(next, None)], disk, store, at);
             let claimed = claimed_or_told(claimed, &inbox, config, store, disk, taken)?;
-            let claimed = claimed.first().filter(|row| row.receipt.is_none());
-            let Some(row) = claimed else { continue };
-            let opened = disk.open_dropped(&inbox::claimed(row));
-            match requests::read(opened, &inbox::dropped(row), config.bounds.held()) {
+            let claimed = claimed.into_iter().flatten().next();
+            let Some(row) = claimed.filter(|row| row.receipt.is_none()) else {
+                continue;
+            };
+            let opened = disk.open_dropped(&inbox::claimed(&row));
+            match requests::read(opened, &inbox::dropped(&row), config.bounds.held()) {
                 Ok(read) => {
                     let (id, apart) = (row.id, read.apart);
                     taken.intake.requests = Some(RequestsDrop { id, apart });

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::config::Config;
 use crate::disk::Identity;
 use crate::model::{Excerpt, Problem, Table};
+use crate::state::drops::{ReceiptRow, Standing};
 use crate::state::{StateError, Store};
 
 use super::inbox;
@@ -53,6 +54,23 @@ pub struct Incoming {
     pub records: Option<u64>,
     /// Its number in the ledger; `None` of one that was read before.
     pub id: Option<u64>,
+    /// What becomes of older files once this one was read.
+    pub superseded: Vec<ReceiptRow>,
+}
+
+impl Intake {
+    /// What becomes of files because newer ones were read, as these receipts say. One that cannot be read supersedes nothing.
+    pub(super) fn superseded(&self, receipts: &[ReceiptRow]) -> Vec<ReceiptRow> {
+        let is_read = |row: &&ReceiptRow| row.receipt.standing != Standing::Rejected;
+        let read: BTreeSet<u64> = receipts
+            .iter()
+            .filter(is_read)
+            .map(|row| row.drop)
+            .collect();
+        let newer = self.drops.values();
+        let newer = newer.filter(|newer| newer.id.is_some_and(|id| read.contains(&id)));
+        newer.flat_map(|newer| newer.superseded.clone()).collect()
+    }
 }
 
 /// The files that tables with drops are read from: those given, and for the others the ones that were read last.
@@ -90,6 +108,7 @@ pub(super) fn files(
             is_part: last.is_part,
             records: None,
             id: None,
+            superseded: Vec::new(),
         };
         files.insert(table, incoming);
     }

@@ -650,6 +650,8 @@ fn attempt(
     let digests_changed = tables.iter().flatten().any(Seen::is_changed);
     let of_tables = receipts::of_tables(&tables, &summary.plan, &decided.unsaid);
     decided.memory.receipts.extend(of_tables);
+    let superseded = request.intake.superseded(&decided.memory.receipts);
+    decided.memory.receipts.extend(superseded);
     if let Some(requests) = &request.intake.requests {
         let receipt = requests::receipt(&summary.rows, requests.apart.as_ref());
         let drop = requests.id;
