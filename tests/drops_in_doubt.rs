@@ -410,3 +410,18 @@ fn a_file_is_not_superseded_by_one_that_cannot_be_read() {
     let update = exchange.text("erp/updates/customers_000003.csv");
     assert_eq!(update, "No.,Name,City\nK1,Name 1,Pisa\n");
 }
+
+#[test]
+fn a_state_that_begins_anew_keeps_what_waits_to_be_mended() {
+    let exchange = Exchange::new(CONFIG);
+    exchange
+        .put("erp/customers.csv", rows('K', 20, "Rome"))
+        .put("relations.csv", relations(20));
+    for broken in ["C1,\"first\n", "C1,\"second\n"] {
+        exchange.put("crm/contacts_1.csv", format!("No.,Name,City\n{broken}"));
+        exchange.run(&["reconcile"]);
+        fs::remove_dir_all(exchange.path("state")).expect("lost");
+    }
+    let failed = fs::read_dir(exchange.path("crm/failed")).expect("a folder");
+    assert_eq!(failed.count(), 4, "two files, each with its reason");
+}

@@ -528,7 +528,8 @@ fn claim(
     if !rows.is_empty() {
         disk.commit_point()
             .map_err(StateError::file("couplet.db"))?;
-        store.claim_drops(&mut rows)?;
+        let stands = |path: &PathBuf| disk.identity(path).is_ok_and(|found| found.is_some());
+        store.claim_drops(&mut rows, &|row| !inbox::places(row).iter().any(stands))?;
         let work = inbox.folder.join(inbox::WORK);
         publish::own_folder(disk, &work).map_err(publish::write_error(&work))?;
     }

@@ -169,30 +169,43 @@ pub struct ReceiptRow {
 const COLUMNS: &str = "id, table_name, inbox, name, sequence, is_part, records, manifest, claimed_at, pass, receipt, published";
 
 impl Store {
-    /// Notes in one commit that files are about to be claimed; their numbers are given in order.
+    /// Notes in one commit that files are about to be claimed; their numbers are given in order. `is_free` says whether nothing is
+    /// kept under the number that a drop would have: a state that begins anew counts from one again.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn claim_drops(&mut self, rows: &mut [DropRow]) -> Result<(), StateError> {
+    pub fn claim_drops(
+        &mut self,
+        rows: &mut [DropRow],
+        is_free: &dyn Fn(&DropRow) -> bool,
+    ) -> Result<(), StateError> {
         let transaction = self.db.transaction()?;
         for row in rows {
-            let claim = "INSERT INTO drops(table_name, inbox, name, sequence, is_part, records, manifest, claimed_at, pass, receipt, published) \
+            loop {
+                let claim = "INSERT INTO drops(table_name, inbox, name, sequence, is_part, records, manifest, claimed_at, pass, receipt, published) \
                          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9, 0)";
-            transaction.prepare_cached(claim)?.execute(params![
-                row.table,
-                row.inbox,
-                row.name,
-                row.sequence.map(|sequence| sequence as i64),
-                row.is_part,
-                row.records.map(|records| records as i64),
-                row.manifest,
-                row.claimed_at,
-                row.receipt
-                    .as_ref()
-                    .map(serde_json::to_string)
-                    .transpose()?,
-            ])?;
-            row.id = transaction.last_insert_rowid() as u64;
+                transaction.prepare_cached(claim)?.execute(params![
+                    row.table,
+                    row.inbox,
+                    row.name,
+                    row.sequence.map(|sequence| sequence as i64),
+                    row.is_part,
+                    row.records.map(|records| records as i64),
+                    row.manifest,
+                    row.claimed_at,
+                    row.receipt
+                        .as_ref()
+                        .map(serde_json::to_string)
+                        .transpose()?,
+                ])?;
+                row.id = transaction.last_insert_rowid() as u64;
+                if is_free(row) {
+                    break;
+                }
+                transaction
+                    .prepare_cached("DELETE FROM drops WHERE id = ?1")?
+                    .execute([row.id as i64])?;
+            }
         }
         transaction.commit()?;
         Ok(())

@@ -91,11 +91,15 @@ pub fn archived(row: &DropRow) -> PathBuf {
         .is_some_and(|receipt| receipt.standing == Standing::Rejected);
     match is_rejected {
         true => inbox.join(FAILED).join(numbered(row)),
-        false => {
-            let day = row.claimed_at.get(..10).unwrap_or("unknown");
-            inbox.join(DONE).join(day).join(numbered(row))
-        }
+        false => kept(row),
     }
+}
+
+/// Where a drop is kept that was not rejected.
+fn kept(row: &DropRow) -> PathBuf {
+    let day = row.claimed_at.get(..10).unwrap_or("unknown");
+    let done = Path::new(&row.inbox).join(DONE);
+    done.join(day).join(numbered(row))
 }
 
 /// Where rows that were left out of it stand, to be mended.
@@ -109,6 +113,18 @@ pub fn to_mend(row: &DropRow) -> PathBuf {
         Some(Standing::Partly) => rows_apart(row),
         _ => archived(row),
     }
+}
+
+/// Wherever something may be kept of a drop under its number.
+pub fn places(row: &DropRow) -> [PathBuf; 5] {
+    let failed = Path::new(&row.inbox).join(FAILED).join(numbered(row));
+    [
+        claimed(row),
+        kept(row),
+        failed,
+        rows_apart(row),
+        reason(row),
+    ]
 }
 
 /// Where a person reads why it, or rows of it, failed.
