@@ -425,3 +425,44 @@ fn a_state_that_begins_anew_keeps_what_waits_to_be_mended() {
     let failed = fs::read_dir(exchange.path("crm/failed")).expect("a folder");
     assert_eq!(failed.count(), 4, "two files, each with its reason");
 }
+
+/// Somebody who finds one file still being written.
+struct StillWritten(PathBuf);
+
+impl Looks for StillWritten {
+    fn is_settled(&self, path: &Path, _identity: &Identity) -> bool {
+        path != self.0
+    }
+
+    fn age(&self, _path: &Path) -> Duration {
+        Duration::MAX
+    }
+}
+
+#[test]
+fn a_delta_that_waits_for_one_that_is_still_written_is_looked_at_again_though_nothing_comes() {
+    let exchange = exchange(&with_contacts("contents = \"delta\""));
+    let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
+    let _lock = Lock::take(&config.state).expect("free");
+    let mut store = Store::open(&config.state).expect("a state");
+    let effects = Effects {
+        disk: &RealDisk,
+        clock: &StillClock,
+        stage: &|_| {},
+    };
+    let looks = StillWritten(exchange.path("crm/contacts_2.csv"));
+    let mut made = || {
+        let request = Request::default();
+        round(&config, &effects, &mut store, request, &looks).expect("a round")
+    };
+    assert_eq!(made().wait, None, "nothing waits");
+    exchange
+        .put("crm/contacts_2.csv", rows('C', 1, "Second"))
+        .put("crm/contacts_3.csv", rows('C', 1, "Third"));
+    let waits = made();
+    assert!(waits.wait.is_some() && !waits.is_more, "{waits:#?}");
+    // Its writer gives up: no file comes, and no event tells anything.
+    fs::remove_file(&looks.0).expect("removed");
+    made();
+    assert!(!exchange.path("crm/contacts_3.csv").exists());
+}

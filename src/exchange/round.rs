@@ -38,7 +38,8 @@ pub struct Round {
     pub unready: Vec<PathBuf>,
     /// Folders that are not there.
     pub offline: Vec<PathBuf>,
-    /// How long an incomplete set is still waited for.
+    /// When the next round is to be made, though nothing comes: an incomplete set is waited for so long, and so is what could not be
+    /// read in this one.
     pub wait: Option<Duration>,
 }
 
@@ -80,7 +81,13 @@ pub fn round(
     let outcome = reconcile_with(config, effects, &request, store)?;
     supersede_halted(&request.intake, &outcome, store)?;
     let by_pass = publish::publish(config, disk, store)?;
-    let is_more = is_more && !matches!(outcome, Outcome::Halted { .. });
+    let is_halted = matches!(outcome, Outcome::Halted { .. });
+    // What a halt leaves waits for a person; what waits for anything else is looked at again.
+    let unread = |row: &DropRow| row.receipt.is_none() && can_tell(row, &config.run, disk);
+    let is_left = !is_halted && (is_more || store.open_drops()?.iter().any(unread));
+    let wait = wait.into_iter().chain(is_left.then_some(config.run.scan));
+    let wait = wait.min();
+    let is_more = is_more && !is_halted;
     // A table whose drop was rejected has said nothing, although its last file could have.
     let is_silenced = |row: &DropRow| {
         let standing = row.receipt.as_ref().map(|receipt| receipt.standing);
