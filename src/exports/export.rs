@@ -523,10 +523,10 @@ impl Export {
         let value = |position: Option<usize>| self.csv_value(dialect, record, spans, position?);
         if count == 1 {
             let key = value(self.columns.position(0))?;
-            return Some(key_print(&[&key], self.seed));
+            return self.is_named(&key).then(|| key_print(&[&key], self.seed));
         }
         let values: Option<Vec<Cow<'_, str>>> = positions.map(value).collect();
-        let values = values?;
+        let values = values.filter(|values| self.is_named(&values[0]))?;
         let keys: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
         Some(key_print(&keys, self.seed))
     }
@@ -575,17 +575,20 @@ impl Export {
     }
 
     fn judged(&self, sound: bool, values: Option<Vec<Cow<'_, str>>>) -> KeyPrint {
-        let Some(values) = values else {
+        let Some(values) = values.filter(|values| self.is_named(&values[0])) else {
             return KeyPrint::Faulty(None);
         };
         let keys: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
         let print = key_print(&keys, self.seed);
-        // Only the first key may be missing in none: a relation of a contact may have a blank code.
-        if sound && !values.first().is_none_or(|key| is_blank(key)) {
-            KeyPrint::Sound(print)
-        } else {
-            KeyPrint::Faulty(Some(print))
+        match sound {
+            true => KeyPrint::Sound(print),
+            false => KeyPrint::Faulty(Some(print)),
         }
+    }
+
+    /// Whether a record with this in its first key column is somebody's. Only a relation is a record without, and is carried.
+    fn is_named(&self, first_key: &str) -> bool {
+        self.table == Table::Relations || !is_blank(first_key)
     }
 
     /// The line, from 1, in which a record begins.

@@ -11,7 +11,7 @@ use super::dialect::Grammar;
 use super::export::{CHANGED, Cells, Export, Record, RecordAt};
 use super::grammar::Fault;
 use super::json::{self, Member};
-use crate::model::form::caption;
+use crate::model::form::{caption, is_blank};
 use crate::model::{Form, Problem, Row};
 
 /// A cursor over the records of an export. It holds one record at a time and, once it is under way, allocates nothing;
@@ -91,7 +91,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     ///
-    /// A fault when the record is ragged or its members are not legible, when the file is not what was read any more
+    /// A fault when the record is ragged or its members are not legible, when it is a side of a party and has no number, when the file is not what was read any more
     /// ([`CHANGED`]), and when it cannot be read (`unreadable`). The rest of the file is not concerned.
     pub fn read(&mut self, at: usize) -> Result<View<'_>, Fault> {
         let export = self.export;
@@ -120,7 +120,7 @@ impl Reader<'_> {
             true => std::str::from_utf8(bytes).ok(),
             false => None,
         };
-        Ok(View {
+        let view = View {
             export,
             at,
             bytes,
@@ -128,7 +128,15 @@ impl Reader<'_> {
             cells: &self.cells,
             names: &self.names,
             columns: &self.columns,
-        })
+        };
+        if export.table.has_sides() && view.text(0)?.is_none_or(|no| is_blank(&no)) {
+            return Err(Fault {
+                at: 0,
+                kind: "no-number",
+                reason: format!("its \"{}\" is blank", export.table.columns()[0].name),
+            });
+        }
+        Ok(view)
     }
 
     /// Where the record lies in the block, which is filled anew where it has to be.

@@ -8,7 +8,7 @@ use crate::model::{Form, Kind, form};
 /// A row of the Contact Business Relation table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Relation {
-    /// Contact No., in upper case.
+    /// Contact No., in upper case; blank in rows that link nobody.
     pub contact: String,
     /// Business Relation Code, in upper case.
     pub code: String,
@@ -41,12 +41,13 @@ pub enum Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownLink;
 
-/// The kind that a relation speaks of: "Link to Table" says it, or else the code where that column is lacking.
+/// The kind that a relation speaks of: "Link to Table" says it, or else the code where that column is lacking. Without a contact or
+/// a number it speaks of none.
 ///
 /// # Errors
 /// [`UnknownLink`] when the column says something unknown.
 pub fn kind_of(relation: &Relation, codes: &[Option<String>]) -> Result<Option<Kind>, UnknownLink> {
-    if relation.no.is_empty() {
+    if relation.contact.is_empty() || relation.no.is_empty() {
         return Ok(None);
     }
     let link = match relation.link.as_deref() {

@@ -97,6 +97,11 @@ impl Table {
     /// How many tables a pass merges.
     pub const COUNT: usize = 2 + KINDS.len();
 
+    /// Whether its records are sides of parties, each under a number of its own.
+    pub fn has_sides(self) -> bool {
+        matches!(self, Table::Contacts | Table::Counterparts(_))
+    }
+
     /// The columns that Couplet understands in this table; rows hold their values in this order.
     pub fn columns(self) -> &'static [ColumnDef] {
         &COLUMNS[self.index()]

@@ -332,3 +332,88 @@ fn a_person_that_gets_a_company_gets_the_status_of_its_company() {
         assert_eq!(of("Contact Business Relation"), "Customer", "{write_back}");
     }
 }
+
+/// A party in step, of an office that makes contacts for new customers.
+fn one_party() -> Exchange {
+    let exchange = exchange(
+        &[
+            ("contacts", "No.,Name,City\nC1,Acme,Rome\n"),
+            ("customers", "No.,Name,City\n10,Acme,Rome\n"),
+            (
+                "relations",
+                &format!("{RELATION_COLUMNS}{}", CUSTOMER.relation()),
+            ),
+        ],
+        "",
+    )
+    .with("[setup]\ncontact_nos = \"C1\"\n");
+    assert_eq!(exchange.summary().couplings, 1);
+    exchange
+}
+
+#[test]
+fn a_row_without_a_number_is_a_problem_and_nobody() {
+    for (table, row) in [
+        ("customers", ",Nokey,Bari"),
+        ("customers", "  ,Nokey,Bari"),
+        ("contacts", ",Nokey,Bari"),
+    ] {
+        let exchange = one_party();
+        let file = format!("{table}.csv");
+        exchange.put(&file, format!("{}{row}\n", exchange.text(&file)));
+        let summary = exchange.summary();
+        assert!(!summary.plan.writes(), "{summary:#?}");
+        assert_eq!(summary.plan.problems.len(), 1, "{summary:#?}");
+        let told = summary.plan.problems[0].to_string();
+        assert!(
+            told.contains(&format!("{file}:3: its \"No.\" is blank")),
+            "{told}"
+        );
+        let relations = exchange.text("relations.csv");
+        exchange.put("relations.csv", format!("{relations},CUST,Customer,10\n"));
+        let summary = exchange.summary();
+        assert_eq!((summary.couplings, summary.plan.problems.len()), (1, 1));
+        assert!(exchange.text("contacts.csv").contains("C1,Acme,Rome\n"));
+        assert!(exchange.text("customers.csv").contains("10,Acme,Rome\n"));
+    }
+}
+
+#[test]
+fn a_row_without_a_number_is_a_problem_from_the_first_pass_on() {
+    for table in ["contacts", "customers"] {
+        let text = |of: &str| match of == table {
+            true => "No.,Name\n1,Acme\n,Nokey\n",
+            false => "No.,Name\n1,Acme\n",
+        };
+        let relations = format!("{RELATION_COLUMNS}1,CUST,Customer,1\n");
+        let tables = [
+            ("contacts", text("contacts")),
+            ("customers", text("customers")),
+            ("relations", &relations),
+        ];
+        let exchange = exchange(&tables, "");
+        let summary = exchange.summary();
+        let kinds = summary.plan.problems.iter();
+        let kinds: Vec<&str> = kinds.map(|problem| problem.kind.as_str()).collect();
+        assert_eq!(
+            (summary.couplings, kinds),
+            (1, vec!["no-number"]),
+            "{table}"
+        );
+    }
+}
+
+#[test]
+fn a_relation_without_a_contact_or_a_number_is_carried_and_couples_nobody() {
+    let exchange = one_party();
+    let relations = exchange.text("relations.csv");
+    let carried = ",CUST,Customer,10\n,VEND,Vendor,7\nC1,VEND,Vendor,\n";
+    exchange.put("relations.csv", format!("{relations}{carried}"));
+    let summary = exchange.summary();
+    assert_eq!(summary.couplings, 1);
+    assert!(summary.plan.problems.is_empty(), "{summary:#?}");
+    assert!(!summary.plan.writes(), "{summary:#?}");
+    // One that is gone takes nobody along, and keeps nobody.
+    exchange.put("relations.csv", RELATION_COLUMNS.to_owned() + carried);
+    assert_eq!(exchange.summary().couplings, 0);
+}
