@@ -394,3 +394,25 @@ fn what_was_decided_while_a_delta_was_silent_is_written_although_no_later_delta_
         .map(|change| (change.no.as_str(), change.to.as_str()));
     assert!(told.eq([("10", "Rome")]), "{:#?}", plan.changes);
 }
+
+#[test]
+fn what_a_record_said_in_a_conflict_stands_while_its_row_cannot_be_read() {
+    // Of the first nobody knows whose it is.
+    for bad in ["10;Acme;Bari;1;a@x.example;ledger", "10,Acme"] {
+        let exchange = in_step(IN_PLACE);
+        let put = |file: &str, row: &str| {
+            exchange.put(file, format!("{CONTACT}{row}\r\n"));
+        };
+        put("contacts.csv", "C1,Acme,Oslo,1,a@x.example,hub");
+        put("customers.csv", "10,Acme,Bari,1,a@x.example,ledger");
+        assert_eq!(exchange.summary().plan.conflicts.len(), 1, "{bad}");
+        put("customers.csv", bad);
+        let summary = exchange.summary();
+        assert_eq!(summary.plan.conflicts.len(), 1, "{bad} {summary:#?}");
+        assert!(!summary.plan.writes(), "{bad} {summary:#?}");
+        put("customers.csv", "10,Acme,Bari,1,a@x.example,ledger");
+        let summary = exchange.summary();
+        assert_eq!(summary.plan.conflicts.len(), 1, "{bad} {summary:#?}");
+        assert!(!summary.plan.writes(), "{bad} {summary:#?}");
+    }
+}

@@ -14,7 +14,7 @@ use super::verdict::{Rule, Verdict};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Owed {
-    /// Its export says nothing in this pass.
+    /// It says nothing in this pass: its export, its row or its cell.
     Silent,
     /// Its table is not written back.
     NotWritten,
@@ -37,7 +37,7 @@ pub enum Route {
     Folder,
     /// It is not written back.
     Nowhere,
-    /// Its export says nothing in this pass.
+    /// It says nothing in this pass: its export, or its row.
     Silent,
 }
 

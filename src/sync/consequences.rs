@@ -227,7 +227,7 @@ fn record_delivery(
     }
     if let Some(owed) = &delivery.owed {
         let reason = match owed {
-            Owed::Silent => "its export says nothing in this pass".to_owned(),
+            Owed::Silent => silence(seat).to_owned(),
             Owed::NotWritten => "its table is not written back (no write_back)".to_owned(),
             Owed::CannotHold(reason) => {
                 let advice = "shorten the value, give the column a longer `length` or pin another `encoding`";
@@ -290,6 +290,15 @@ fn record_delivery(
         });
     }
     decided.plan.changes.push(change);
+}
+
+/// Why a record says nothing.
+fn silence(seat: &Seat<'_>) -> &'static str {
+    match (&seat.seen.export, seat.at) {
+        (None, _) => "its export says nothing in this pass",
+        (Some(_), Some(_)) => "its cell says nothing",
+        (Some(_), None) => "its row cannot be read",
+    }
 }
 
 fn in_flight_age(seat: &Seat<'_>, field: &str) -> u32 {

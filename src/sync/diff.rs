@@ -53,12 +53,14 @@ pub struct Diff {
 const WINDOW: usize = 64;
 
 /// Compares an export of `count` records with the index of its last reading. `print` tells the print of each; `key_of` reads
-/// the key of one and is only asked for records whose bytes are not found where they were.
+/// the key of one and is only asked for records whose bytes are not found where they were. `is_sound` tells whether a record
+/// can be read, and is only asked for new ones while others are missing.
 pub fn compare(
     old: &Index,
     count: usize,
     print: impl Fn(usize) -> u64,
     mut key_of: impl FnMut(usize) -> Option<u64>,
+    is_sound: impl Fn(usize) -> bool,
 ) -> Diff {
     let mut diff = Diff {
         keys: vec![0; count],
@@ -124,28 +126,54 @@ pub fn compare(
     diff.touched.sort_unstable();
     diff.doubles = doubles(&diff);
     if !diff.unreadable {
-        let mut missing: Vec<u32> = (0..old.len())
-            .filter(|at| !taken[*at])
-            .map(|at| at as u32)
-            .collect();
-        if !diff.doubles.is_empty() && !missing.is_empty() {
-            // The index lists a doubled key once for each record; it is not gone while one of them is there.
-            let there: PrintSet = diff
-                .doubles
-                .iter()
-                .map(|at| diff.keys[*at as usize])
-                .collect();
-            missing.retain(|at| !there.contains(&old.keys[*at as usize]));
-        }
-        if !missing.is_empty() {
-            let wanted: Wanted = missing.iter().map(|at| old.keys[*at as usize]).collect();
-            let keys = diff.keys.iter().copied();
-            let there: PrintSet = keys.filter(|key| wanted.contains(*key)).collect();
-            missing.retain(|at| !there.contains(&old.keys[*at as usize]));
-        }
-        diff.gone = missing;
+        diff.gone = missing(&diff, old, &taken);
+    }
+    if !diff.gone.is_empty() {
+        distrust(&mut diff, is_sound);
     }
     diff
+}
+
+/// Positions in the index of keys that no record has.
+fn missing(diff: &Diff, old: &Index, taken: &[bool]) -> Vec<u32> {
+    let mut missing: Vec<u32> = (0..old.len())
+        .filter(|at| !taken[*at])
+        .map(|at| at as u32)
+        .collect();
+    if !diff.doubles.is_empty() && !missing.is_empty() {
+        // The index lists a doubled key once for each record; it is not gone while one of them is there.
+        let there: PrintSet = diff
+            .doubles
+            .iter()
+            .map(|at| diff.keys[*at as usize])
+            .collect();
+        missing.retain(|at| !there.contains(&old.keys[*at as usize]));
+    }
+    if !missing.is_empty() {
+        let wanted: Wanted = missing.iter().map(|at| old.keys[*at as usize]).collect();
+        let keys = diff.keys.iter().copied();
+        let there: PrintSet = keys.filter(|key| wanted.contains(*key)).collect();
+        missing.retain(|at| !there.contains(&old.keys[*at as usize]));
+    }
+    missing
+}
+
+/// In a record that cannot be read, cells may stand where others belong. While records are missing, one whose key nobody knew may
+/// be any of them: then it has no key, and nobody is gone.
+fn distrust(diff: &mut Diff, is_sound: impl Fn(usize) -> bool) {
+    let touched = diff.touched.iter().map(|at| *at as usize);
+    let strangers = touched.filter(|at| diff.olds[*at] == 0 && !is_sound(*at));
+    let strangers: Vec<usize> = strangers.collect();
+    if strangers.is_empty() {
+        return;
+    }
+    diff.unreadable = true;
+    diff.gone.clear();
+    for at in strangers {
+        if diff.doubles.binary_search(&(at as u32)).is_err() {
+            diff.keys[at] = 0;
+        }
+    }
 }
 
 fn pair(diff: &mut Diff, taken: &mut [bool], old: &Index, new_at: usize, old_at: usize) {
@@ -257,14 +285,26 @@ mod tests {
     }
 
     fn run(old: &[(u64, u64)], new: &[(u64, u64)]) -> Diff {
-        compare(&index(old), new.len(), |at| new[at].1, |at| Some(new[at].0))
+        compare(
+            &index(old),
+            new.len(),
+            |at| new[at].1,
+            |at| Some(new[at].0),
+            |_| true,
+        )
     }
 
     #[test]
     fn an_unchanged_export_asks_for_no_key() {
         let records: Vec<(u64, u64)> = (1..100).map(|no| (no, no * 7)).collect();
         let print = |at: usize| records[at].1;
-        let diff = compare(&index(&records), 99, print, |_| panic!("asked for a key"));
+        let diff = compare(
+            &index(&records),
+            99,
+            print,
+            |_| panic!("asked for a key"),
+            |_| true,
+        );
         assert!(diff.touched.is_empty() && diff.gone.is_empty());
     }
 
@@ -290,8 +330,29 @@ mod tests {
     #[test]
     fn a_record_whose_key_cannot_be_read_still_exists() {
         let old = [(1, 10), (2, 20)];
-        let diff = compare(&index(&old), 2, |at| [10, 21][at], |_| None);
+        let diff = compare(&index(&old), 2, |at| [10, 21][at], |_| None, |_| true);
         assert!(diff.unreadable && diff.gone.is_empty());
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_whom_its_key_says_unless_somebody_unknown_takes_the_place_of_another()
+     {
+        let old = index(&[(1, 10), (2, 20), (3, 30)]);
+        let (known, stranger) = ([(1, 10), (2, 21)], [(1, 10), (9, 21), (3, 30)]);
+        let compared = |new: &[(u64, u64)]| {
+            let print = |at: usize| new[at].1;
+            compare(&old, new.len(), print, |at| Some(new[at].0), |_| false)
+        };
+        let diff = compared(&known);
+        assert_eq!(
+            (diff.keys, diff.gone, diff.unreadable),
+            (vec![1, 2], vec![2], false)
+        );
+        let diff = compared(&stranger);
+        assert_eq!(
+            (diff.keys, diff.gone, diff.unreadable),
+            (vec![1, 0, 3], vec![], true)
+        );
     }
 
     proptest! {

@@ -88,8 +88,8 @@ impl<'w> Notes<'w> {
                 None
             }
             Err(fault) => {
-                let advice = "mend the row; the rest goes on";
-                let problem = Problem::new(seen.place(at), fault.kind, fault.reason, advice);
+                let place = seen.place(at);
+                let problem = Problem::new(place, fault.kind, fault.reason, advice(seen, at));
                 self.problems.push(problem);
                 self.curb(seen);
                 None
@@ -127,6 +127,14 @@ impl<'w> Notes<'w> {
     /// Keeps a record in view: its problem is told in every pass.
     pub(super) fn trouble(&mut self, table: Table, at: usize) {
         self.troubled.entry(table).or_default().insert(at);
+    }
+}
+
+/// What to do about a record that cannot be read.
+pub(super) fn advice(seen: &Seen<'_>, at: usize) -> &'static str {
+    match seen.diff.keys[at] {
+        0 => "mend the row; until then nobody in its table counts as gone, and the rest goes on",
+        _ => "mend the row; the rest goes on",
     }
 }
 

@@ -127,6 +127,11 @@ impl Seen<'_> {
         self.config.contents == Contents::Full && !self.is_part
     }
 
+    /// Whether who is not among its records is gone: it lists every record, and says of each whose it is.
+    pub fn tells_who_is_gone(&self) -> bool {
+        self.is_full() && !self.diff.unreadable
+    }
+
     /// Where a key stands in the export.
     pub fn position(&self, key: u64) -> Option<usize> {
         self.keys.find(&self.diff.keys, key)
@@ -145,14 +150,24 @@ impl Seen<'_> {
 
     /// Whether a record exists that the export, for a reason, does not list.
     pub fn is_unlisted(&self, key: u64) -> bool {
-        let for_a_reason =
-            self.export.is_none() || !self.is_full() || self.created.in_flight.contains(&key);
+        let for_a_reason = self.export.is_none()
+            || !self.tells_who_is_gone()
+            || self.created.in_flight.contains(&key);
         for_a_reason && self.position(key).is_none() && self.old_position(key).is_some()
+    }
+
+    /// Whether a record may be listed in a row of which nobody knows whose it is: then nobody knows either what it shows.
+    pub fn is_illegible(&self, key: u64) -> bool {
+        self.is_full()
+            && self.diff.unreadable
+            && !self.created.in_flight.contains(&key)
+            && self.is_unlisted(key)
     }
 
     /// Where the records that exist and are not listed stand in the index, ascending.
     pub fn unlisted(&self) -> Vec<usize> {
-        if self.export.is_none() || (self.is_full() && self.created.in_flight.is_empty()) {
+        if self.export.is_none() || (self.tells_who_is_gone() && self.created.in_flight.is_empty())
+        {
             return Vec::new();
         }
         let mut listed = vec![false; self.index.len()];
@@ -161,12 +176,15 @@ impl Seen<'_> {
                 listed[old] = true;
             }
         }
-        let filling = self.created.filling.keys();
-        let filling: PrintSet = filling.map(|at| self.diff.keys[*at]).collect();
+        // The index lists a doubled key once for each record.
+        let doubles = self.diff.doubles.iter().map(|at| *at as usize);
+        let met = doubles.chain(self.created.filling.keys().copied());
+        let met: PrintSet = met.map(|at| self.diff.keys[at]).collect();
         let exists = |at: &usize| {
             !listed[*at]
-                && !filling.contains(&self.index.keys[*at])
-                && (!self.is_full() || self.created.in_flight.contains(&self.index.keys[*at]))
+                && !met.contains(&self.index.keys[*at])
+                && (!self.tells_who_is_gone()
+                    || self.created.in_flight.contains(&self.index.keys[*at]))
         };
         (0..self.index.len()).filter(exists).collect()
     }
@@ -190,12 +208,12 @@ impl Seen<'_> {
         }
     }
 
-    /// What a record shows now; one that is not listed shows what it showed last.
+    /// What a record shows now; one that is not listed shows what it showed last, and one whose row cannot be read nothing.
     pub fn row(&self, key: u64) -> Result<Option<Row>, StateError> {
         if let (Some(export), Some(at)) = (&self.export, self.position(key)) {
             return Ok(export.record(at).ok().map(crate::exports::Record::into_row));
         }
-        match self.is_unlisted(key) {
+        match self.is_unlisted(key) && !self.is_illegible(key) {
             true => self.base(key),
             false => Ok(None),
         }
@@ -569,6 +587,7 @@ fn read(
             Some(keys) => Some(keys[at]).filter(|key| *key != 0).map(plain),
             None => export.key_print_at(at).any().map(plain),
         },
+        |at| export.key_print_at(at).sound().is_some(),
     );
     if !seen.is_full() {
         seen.diff.gone.clear();

@@ -8,6 +8,7 @@ use crate::model::{Form, Kind, Problem, Row, Table, form};
 use crate::state::StateError;
 
 use super::arrange::Arranged;
+use super::notes::advice;
 use super::observe::{Seen, plain};
 use super::relations::removal_name;
 use super::spread::{in_parts, joined};
@@ -316,7 +317,7 @@ fn read_row(
     let read = reader
         .read(at)
         .and_then(|view| view.fill(row, &mut Vec::new()));
-    read.map_err(|fault| trouble(fault.kind, fault.reason, "mend the row; the rest goes on"))?;
+    read.map_err(|fault| trouble(fault.kind, fault.reason, advice(seen, at)))?;
     if seen.is_double(at) {
         return Err(trouble(
             "duplicate-key",

@@ -333,7 +333,7 @@ pub(super) fn note_gone(
             Some(removal_name(&read_relation(&record)))
         });
         let still: BTreeSet<String> = removals.chain(replaced).collect();
-        if world.couplings.were_read() && seen.is_full() {
+        if world.couplings.were_read() && seen.tells_who_is_gone() {
             decided.memory.returned.extend(
                 stored
                     .into_iter()

@@ -66,7 +66,8 @@ pub(super) fn seat<'w>(
     let mut shown = position.and_then(|at| notes.row(seen, at));
     let at = position.filter(|_| shown.is_some());
     let unlisted = seen.old_position(key);
-    let unlisted = unlisted.filter(|_| shown.is_none() && seen.is_unlisted(key));
+    let unlisted =
+        unlisted.filter(|_| shown.is_none() && seen.is_unlisted(key) && !seen.is_illegible(key));
     if unlisted.is_some() && seen.export.is_some() {
         shown.clone_from(&base);
     }
@@ -251,7 +252,7 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
         // A record that the pass creates begins with what is written for it.
         route: match seat.is_new {
             true => Route::InPlace,
-            false if seen.export.is_none() => Route::Silent,
+            false if seen.export.is_none() || seat.keeps_base() => Route::Silent,
             false => seen.route(),
         },
         hold: Box::new(move |field| {

@@ -12,13 +12,16 @@ use super::observe::Seen;
 pub struct Words(HashMap<(Table, String), Vec<(usize, String)>>);
 
 impl Words {
-    /// Those of all open conflicts, where an export says nothing or may leave records out.
+    /// Those of all open conflicts, where an export says nothing or may leave records out: a row that cannot be read counts as
+    /// touched in every pass.
     ///
     /// # Errors
     /// Those of the state.
     pub fn of(store: &Store, tables: &[Option<Seen<'_>>]) -> Result<Words, StateError> {
         let mut words = Words::default();
-        let is_silent = |seen: &Seen<'_>| seen.export.is_none() || !seen.is_full();
+        let is_silent = |seen: &Seen<'_>| {
+            seen.export.is_none() || !seen.tells_who_is_gone() || !seen.diff.touched.is_empty()
+        };
         if !tables.iter().flatten().any(is_silent) {
             return Ok(words);
         }

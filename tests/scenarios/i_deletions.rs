@@ -442,3 +442,154 @@ fn i20_a_number_in_small_letters_is_the_same_number_when_it_returns() {
         }
     }
 }
+
+/// Three parties in step, and the updates of a folder imported.
+fn three_parties(kind: &Kind, way: &str) -> Exchange {
+    let contacts = "No.,Name,City,Phone No.\nC1,Acme,Rome,1\nC2,Beta,Bonn,2\nC3,Core,Oslo,3\n";
+    let counterparts = format!(
+        "No.,Name,City,Phone No.\n{},Acme,Rome,1\nX2,Beta,Bonn,2\nX3,Core,Oslo,3\n",
+        kind.no
+    );
+    let of = |contact: &str, no: &str| kind.relation_of(contact, no);
+    let relations = format!(
+        "{RELATION_COLUMNS}{}{}{}",
+        kind.relation(),
+        of("C2", "X2"),
+        of("C3", "X3")
+    );
+    let tables = [
+        ("contacts", contacts),
+        (kind.table, counterparts.as_str()),
+        ("relations", &relations),
+    ];
+    let exchange = exchange_through(way, &tables, "");
+    assert_eq!(reconciled(&exchange).couplings, 3);
+    exchange
+}
+
+/// Puts another row in the place of one.
+fn spoil(exchange: &Exchange, table: &str, no: &str, with: &str) {
+    let (file, sound) = (format!("{table}.csv"), row(exchange, table, no));
+    let text = exchange.text(&file);
+    exchange.put(&file, text.replace(&format!("{sound}\n"), with));
+}
+
+#[test]
+fn nobody_is_gone_while_a_row_does_not_say_whose_it_is() {
+    // Another delimiter, the same with one of the file's own in it, a number that is blank, or one that was cut.
+    let rows = [
+        "X2;Beta;Bonn;2\n",
+        "X2;Beta, Ltd;Bonn;2\n",
+        ",Beta,Bonn,2\n",
+        "X\n",
+    ];
+    let cases = KINDS.iter().flat_map(|kind| rows.map(|row| (kind, row)));
+    for ((kind, bad), way) in cases.flat_map(|case| WAYS.map(|way| (case, way))) {
+        let case = format!("{} {bad:?} {way}", kind.table);
+        let exchange = three_parties(kind, way);
+        let file = format!("{}.csv", kind.table);
+        let sound = exchange.text(&file);
+        spoil(&exchange, kind.table, "X2", bad);
+        let gone = delete(&exchange, kind.table, "X3");
+        for _ in 0..2 {
+            let summary = exchange.summary();
+            assert!(summary.plan.uncouplings.is_empty(), "{case}");
+            assert_eq!(summary.couplings, 3, "{case}");
+            assert_eq!(summary.plan.problems.len(), 1, "{case}");
+            let told = summary.plan.problems[0].to_string();
+            assert!(told.contains(&format!("{file}:3: ")), "{told}");
+            assert!(
+                told.contains("nobody in its table counts as gone"),
+                "{told}"
+            );
+            is_in_step(&exchange);
+        }
+        // What the others say meanwhile waits for the row.
+        edit(&exchange, "contacts", "C2", "City", "Kiel");
+        let summary = exchange.summary();
+        assert!(summary.plan.changes.is_empty(), "{case} {summary:#?}");
+        let owed = &summary.plan.debts;
+        let reasons = owed
+            .iter()
+            .map(|debt| (debt.no.as_str(), debt.reason.as_str()));
+        let expected = [("X2", "its row cannot be read")];
+        assert_eq!(reasons.collect::<Vec<_>>(), expected, "{case}");
+        // Mended, it is who it was, and who is not there is gone.
+        exchange.put(
+            &file,
+            sound
+                .replace(&format!("{gone}\n"), "")
+                .replace(",2\n", ",22\n"),
+        );
+        let summary = reconciled(&exchange);
+        assert_eq!(summary.couplings, 2, "{case}");
+        assert_eq!(summary.plan.uncouplings.len(), 1, "{case}");
+        assert_eq!(summary.plan.uncouplings[0].no, "X3", "{case}");
+        settled(&exchange, way);
+        if let ("updates", Some(pass)) = (way, summary.pass) {
+            import(&exchange, pass);
+            settled(&exchange, way);
+        }
+        assert_eq!(cell(&exchange, kind.table, "X2", "City"), "Kiel", "{case}");
+        assert_eq!(
+            cell(&exchange, "contacts", "C2", "Phone No."),
+            "22",
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn no_contact_and_no_relation_is_gone_while_a_row_does_not_say_whose_it_is() {
+    for way in WAYS {
+        for (table, bad) in [
+            ("contacts", "C2;Beta;Bonn;2\n"),
+            ("contacts", ",Beta,Bonn,2\n"),
+            ("relations", "C2;CUST;Customer;X2\n"),
+        ] {
+            let exchange = three_parties(&CUSTOMER, way);
+            let file = format!("{table}.csv");
+            let sound = exchange.text(&file);
+            spoil(&exchange, table, "C2", bad);
+            for _ in 0..2 {
+                let summary = exchange.summary();
+                assert_eq!(
+                    (summary.couplings, summary.plan.problems.len()),
+                    (3, 1),
+                    "{table}"
+                );
+                assert!(summary.plan.uncouplings.is_empty(), "{table}");
+            }
+            exchange.put(&file, sound);
+            edit(&exchange, "customers", "X2", "City", "Kiel");
+            let summary = reconciled(&exchange);
+            assert_eq!(summary.couplings, 3, "{table}");
+            assert_eq!(summary.plan.changes.len(), 1, "{table} {summary:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_bad_row_that_says_whose_it_is_keeps_nobody_else() {
+    for (way, bad) in WAYS
+        .iter()
+        .flat_map(|way| ["X2,Beta\n", "X2,Beta,Bonn,2,more,cells\n"].map(|bad| (*way, bad)))
+    {
+        let exchange = three_parties(&CUSTOMER, way);
+        spoil(&exchange, "customers", "X2", bad);
+        delete(&exchange, "customers", "X3");
+        let summary = exchange.summary();
+        assert_eq!(summary.couplings, 2);
+        assert_eq!(summary.plan.uncouplings.len(), 1);
+        assert_eq!(summary.plan.uncouplings[0].no, "X3");
+    }
+}
+
+#[test]
+fn a_row_that_was_bad_from_the_first_keeps_nobody() {
+    let exchange = three_parties(&CUSTOMER, "in-place");
+    add(&exchange, "customers", "X4;Dodo;Bari;4");
+    assert_eq!(exchange.summary().couplings, 3);
+    delete(&exchange, "customers", "X3");
+    assert_eq!(exchange.summary().couplings, 2);
+}
