@@ -444,4 +444,42 @@ fn help_is_given_to_whoever_asks_the_command_help_for_help() {
             "{ran:?}"
         );
     }
+
+#[test]
+fn bad_rows_are_told_apart_although_nobody_knows_whose_they_are() {
+    const TABLES: &str = "[tables.contacts]\nexport = \"contacts.csv\"\n";
+    let exchange = Exchange::new(TABLES);
+    let bad = ["C2;Beta", "C3;Core"];
+    let put = |rows: &[&str]| {
+        let text = format!("No.,Name\nC1,Acme\n{}\n", rows.join("\n"));
+        exchange.put("contacts.csv", text);
+        exchange.run(&["reconcile"]).code
+    };
+    let listed = || -> Vec<Value> {
+        let ran = exchange.run(&["problems", "list", "--format", "json"]);
+        assert!(!ran.out.contains("Beta"), "{ran:?}");
+        let listed: Value = serde_json::from_str(&ran.out).expect("JSON");
+        listed["problems"].as_array().expect("problems").clone()
+    };
+    assert_eq!(put(&bad), 3);
+    let both = listed();
+    assert_eq!(both.len(), 2, "{both:#?}");
+    let reason = both[0]["reason"].as_str();
+    assert_eq!(reason, Some("the row has 1 cell where there are 2 columns"));
+    let first = both[0]["id"].as_str().expect("an id");
+    assert_eq!(exchange.run(&["problems", "accept", first]).code, 0);
+    let ran = exchange.run(&["status"]);
+    assert!(ran.out.contains("1 open"), "{ran:?}");
+    // One that is accepted stays so wherever it stands, until it changes.
+    let accepted = |rows: &[&str]| {
+        put(rows);
+        let listed = listed().into_iter();
+        listed.filter(|known| known["accepted"] == true).count()
+    };
+    assert_eq!(accepted(&["C4,Dodo", bad[1], bad[0]]), 1);
+    let other = match both[0]["place"]["line"].as_u64() {
+        Some(3) => ["C2;Better", bad[1]],
+        _ => [bad[0], "C3;Corner"],
+    };
+    assert_eq!(accepted(&other), 0);
 }

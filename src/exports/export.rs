@@ -421,8 +421,7 @@ impl Export {
             file: Some(self.file.clone()),
             line: Some(self.line_of(at)),
             offset: self.offset_of(at),
-            key: None,
-            column: None,
+            ..Place::default()
         }
     }
 
@@ -685,13 +684,13 @@ impl Export {
                 let columns = dialect.columns;
                 // One more tells that there are too many: a row of delimiters has as many cells as bytes.
                 csv::leading_cells(dialect, record, columns + 1, spans)?;
-                let reason = match spans.len().cmp(&columns) {
-                    Equal => return Ok(()),
-                    Less => format!(
-                        "the row has {} cells where there are {columns} columns",
-                        spans.len()
-                    ),
-                    Greater => format!("the row has more cells than the {columns} columns"),
+                let reason = match (spans.len().cmp(&columns), spans.len()) {
+                    (Equal, _) => return Ok(()),
+                    (Less, 1) => format!("the row has 1 cell where there are {columns} columns"),
+                    (Less, count) => {
+                        format!("the row has {count} cells where there are {columns} columns")
+                    }
+                    (Greater, _) => format!("the row has more cells than the {columns} columns"),
                 };
                 Err(Fault {
                     at: 0,

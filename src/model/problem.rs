@@ -23,6 +23,9 @@ pub struct Place {
     /// The record's number, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// A hash of the record's bytes, where it is one record that is left out: no number need be known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub print: Option<String>,
     /// The column, where it is one cell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
@@ -81,14 +84,21 @@ impl Problem {
 
     /// Stays the same while the problem does: its kind and place without the position in the file.
     pub fn id(&self) -> String {
-        let text = format!(
+        let Place {
+            key, print, column, ..
+        } = &self.place;
+        let mut text = format!(
             "{}\u{1f}{}\u{1f}{}\u{1f}{}\u{1f}{}",
             self.kind,
             self.place.table,
-            self.place.key.as_deref().unwrap_or(""),
-            self.place.column.as_deref().unwrap_or(""),
+            key.as_deref().unwrap_or(""),
+            column.as_deref().unwrap_or(""),
             self.reason
         );
+        if let Some(print) = print {
+            text.push('\u{1f}');
+            text.push_str(print);
+        }
         format!("P{:016X}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
     }
 }

@@ -394,7 +394,7 @@ fn left_out<'w>(world: &World<'w>, all_were_read: bool, notes: &mut Notes<'w>) {
         }
         for &at in &seen.diff.doubles {
             let at = at as usize;
-            let mut place = seen.place(at);
+            let mut place = seen.place_left_out(at);
             place.key = export
                 .record(at)
                 .ok()

@@ -88,7 +88,7 @@ impl<'w> Notes<'w> {
                 None
             }
             Err(fault) => {
-                let place = seen.place(at);
+                let place = seen.place_left_out(at);
                 let problem = Problem::new(place, fault.kind, fault.reason, advice(seen, at));
                 self.problems.push(problem);
                 self.curb(seen);

@@ -256,6 +256,16 @@ impl Seen<'_> {
         self.old_keys.ask_any();
     }
 
+    /// The place of a record of the export that is left out: its bytes tell it from others, whether or not its number is known.
+    pub fn place_left_out(&self, at: usize) -> Place {
+        let export = self.export.as_ref();
+        let record = export.and_then(|export| export.records.get(at));
+        Place {
+            print: record.map(|record| format!("{:016x}", record.print)),
+            ..self.place(at)
+        }
+    }
+
     /// The place of a record of the export.
     pub fn place(&self, at: usize) -> Place {
         Place {

@@ -311,7 +311,7 @@ fn read_row(
     row: &mut Row,
 ) -> Result<(), Box<Problem>> {
     let trouble = |kind: &str, reason: String, advice: &str| {
-        Box::new(Problem::new(seen.place(at), kind, reason, advice))
+        Box::new(Problem::new(seen.place_left_out(at), kind, reason, advice))
     };
     // No column of the table is an option whose spelling could be unknown.
     let read = reader
