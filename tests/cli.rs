@@ -444,6 +444,7 @@ fn help_is_given_to_whoever_asks_the_command_help_for_help() {
             "{ran:?}"
         );
     }
+}
 
 #[test]
 fn bad_rows_are_told_apart_although_nobody_knows_whose_they_are() {

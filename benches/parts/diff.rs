@@ -51,7 +51,13 @@ fn against_index(bencher: Bencher<'_, '_>, changed: usize) {
 
 fn bench(bencher: Bencher<'_, '_>, index: &Index, changed: usize) {
     let (keys, prints) = records(changed);
-    bencher
-        .counter(ItemsCount::new(RECORDS))
-        .bench(|| compare(index, RECORDS, |at| prints[at], |at| Some(keys[at])));
+    bencher.counter(ItemsCount::new(RECORDS)).bench(|| {
+        compare(
+            index,
+            RECORDS,
+            |at| prints[at],
+            |at| Some(keys[at]),
+            |_| true,
+        )
+    });
 }
