@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::merge::Rule;
 use crate::merge::plan::{Change, Conflict, Debt};
 use crate::model::document::Document;
 use crate::model::{InteractionLogEntry, Problem};
@@ -117,6 +118,8 @@ pub enum Mark {
     Newcomer,
     /// Its system gave the number that we chose to somebody else.
     Disputed,
+    /// Its table said nothing when a rule had cells of it written. Its body is a list of [`OwedCell`].
+    Owed,
     /// A relation that was taken out before any export showed it. Its body is the table's count of exports then.
     Asked,
     /// It came back under another number, its body, while relations said nothing: they may still name it as we did.
@@ -132,6 +135,7 @@ impl Mark {
             Mark::Taken => "taken",
             Mark::Newcomer => "newcomer",
             Mark::Disputed => "disputed",
+            Mark::Owed => "owed",
             Mark::Asked => "asked",
             Mark::Renamed => "renamed",
         }
@@ -145,6 +149,7 @@ impl Mark {
             Mark::Taken,
             Mark::Newcomer,
             Mark::Disputed,
+            Mark::Owed,
             Mark::Asked,
             Mark::Renamed,
         ]
@@ -192,6 +197,21 @@ pub enum Taken {
     Relation([String; 4]),
     /// A cell of another record: table, number, column, value.
     Cell([String; 4]),
+}
+
+/// A cell that a rule is to write once its table says something again, unless it says something else by then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwedCell {
+    /// The column.
+    pub column: String,
+    /// What it showed last.
+    pub was: String,
+    /// What it is to say.
+    pub value: String,
+    /// Why.
+    pub rule: Rule,
+    /// The contact in whose name it is done.
+    pub contact: String,
 }
 
 /// Something that happened to a record as a whole.

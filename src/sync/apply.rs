@@ -100,6 +100,7 @@ pub fn apply(
         overtaken: _,
         unsaid: _,
         memory,
+        owed: _,
         plan: _,
         stale: _,
     } = decided;

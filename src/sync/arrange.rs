@@ -308,6 +308,7 @@ pub struct Triggers {
     primaries: Vec<primary::Moved>,
     columns: Vec<columns::ColumnMove>,
     renamed: bool,
+    owed: bool,
     unwritten: bool,
     gone: bool,
 }
@@ -320,6 +321,7 @@ impl Triggers {
             && self.primaries.is_empty()
             && self.columns.is_empty()
             && !self.renamed
+            && !self.owed
             && !self.unwritten
             && !self.gone
     }
@@ -353,6 +355,9 @@ pub fn triggers(
     for seen in tables.iter().flatten() {
         triggers.renamed |= !seen.created.renumbered.is_empty();
         let Some(export) = &seen.export else { continue };
+        let name = seen.table.name();
+        let mut of_table = marks.iter().filter(|row| row.table == name);
+        triggers.owed |= of_table.any(|row| row.mark == Mark::Owed);
         triggers.gone |= !seen.diff.gone.is_empty() && seen.table != Table::Relations;
         let kind = match seen.table {
             Table::Counterparts(kind) => Some(kind),
@@ -437,6 +442,7 @@ pub fn arrange(
 ) -> Result<Arranged, StateError> {
     let mut arranger = Arranger::new(scene);
     arranger.repeat_unwritten()?;
+    arranger.pay_owed()?;
     arranger.follow_renames()?;
     for (table, no) in &triggers.returned {
         arranger.give_back(*table, no)?;

@@ -8,7 +8,7 @@ use crate::exports::{Edits, NewRow};
 use crate::merge::guard;
 use crate::merge::plan::{Input, PLAN_VERSION, Plan};
 use crate::model::{Problem, Row, Table};
-use crate::state::memory::{HistoryRow, Mark, MarkRow, Memory, RenamedRow};
+use crate::state::memory::{HistoryRow, Mark, MarkRow, Memory, OwedCell, RenamedRow};
 use crate::state::{StateError, Store};
 
 use super::counts::counts;
@@ -46,6 +46,8 @@ pub struct Decided {
     pub newborn: BTreeMap<(Table, String), Row>,
     /// New rows, in the order in which they are appended.
     pub born: BTreeMap<Table, Vec<Born>>,
+    /// Cells of records whose tables say nothing, for when they do.
+    pub owed: BTreeMap<(Table, String), Vec<OwedCell>>,
     /// Unlisted records that go, by their place in the index.
     pub dropped: BTreeMap<Table, BTreeSet<usize>>,
     /// A file that changed while it was read: the pass must be planned again.
@@ -202,6 +204,7 @@ pub fn decide<'w>(
     stamp(world, &mut decided)?;
     note_gone(world, store, &mut decided)?;
     note_arranged(world, &mut decided);
+    own_cells::note_owed(&mut decided)?;
     let plan = &mut decided.plan;
     plan.version = PLAN_VERSION;
     plan.after_pass = store.last_pass()?;

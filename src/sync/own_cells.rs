@@ -5,7 +5,7 @@ use crate::merge::deliver::Route;
 use crate::merge::plan::Change;
 use crate::model::{Row, Table, form};
 use crate::state::StateError;
-use crate::state::memory::SentRow;
+use crate::state::memory::{Mark, MarkRow, OwedCell, SentRow};
 use crate::state::queries::SentValue;
 
 use super::arrange::OwnCell;
@@ -149,6 +149,9 @@ fn write_own(world: &World<'_>, cell: &OwnCell, decided: &mut Decided) -> Result
     };
     let shown = row.get(column).unwrap_or_default();
     let form = cell.table.columns()[column].form;
+    if seen.export.is_none() && seen.route() != Route::Nowhere {
+        return owe(world, cell, shown, decided);
+    }
     let cell = Cell {
         table: cell.table,
         key,
@@ -161,6 +164,56 @@ fn write_own(world: &World<'_>, cell: &OwnCell, decided: &mut Decided) -> Result
         contact: &cell.contact,
     };
     write(world, seen, &cell, decided)
+}
+
+/// Keeps a cell until its table says something again.
+fn owe(
+    world: &World<'_>,
+    cell: &OwnCell,
+    shown: &str,
+    decided: &mut Decided,
+) -> Result<(), StateError> {
+    let record = (cell.table, cell.no.clone());
+    if !decided.owed.contains_key(&record) {
+        let known = world.marks.iter().find(|row| {
+            row.mark == Mark::Owed && row.table == cell.table.name() && row.no == cell.no
+        });
+        let known = known
+            .map(|row| serde_json::from_str(&row.body))
+            .transpose()?;
+        decided
+            .owed
+            .insert(record.clone(), known.unwrap_or_default());
+    }
+    let owed = decided.owed.entry(record).or_default();
+    owed.retain(|known| known.column != cell.column);
+    if shown != cell.value {
+        owed.push(OwedCell {
+            column: cell.column.to_owned(),
+            was: shown.to_owned(),
+            value: cell.value.clone(),
+            rule: cell.rule,
+            contact: cell.contact.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// What is owed is remembered.
+pub(super) fn note_owed(decided: &mut Decided) -> Result<(), StateError> {
+    for ((table, no), cells) in &decided.owed {
+        let mark = MarkRow {
+            mark: Mark::Owed,
+            table: table.name().to_owned(),
+            no: no.clone(),
+            body: serde_json::to_string(cells)?,
+        };
+        match cells.is_empty() {
+            true => decided.memory.unmarked.push(mark),
+            false => decided.memory.marked.push(mark),
+        }
+    }
+    Ok(())
 }
 
 /// A primary contact that was renamed is renamed on its counterparts too, where nobody changed the name there

@@ -208,6 +208,65 @@ fn i08_the_name_of_a_person_that_returns_is_put_beside_no_other_primary_contact(
     assert!(row(&exchange, "customers", "10").ends_with(",,C1"));
 }
 
+/// What customers would show of their primary contact is looked at once they say something.
+#[test]
+fn i08_a_primary_contact_that_goes_or_returns_while_customers_say_nothing_is_taken_and_given_back_once_they_do()
+ {
+    for way in WAYS {
+        let exchange = family(&CUSTOMER, way);
+        let silent = |change: &dyn Fn()| {
+            let text = exchange.text("customers.csv");
+            std::fs::remove_file(exchange.path("customers.csv")).expect("removed");
+            change();
+            for _ in 0..2 {
+                exchange.summary();
+            }
+            exchange.put("customers.csv", text);
+        };
+        let primary = || row(&exchange, "customers", "10");
+        let person = row(&exchange, "contacts", "P1");
+        silent(&|| drop(delete(&exchange, "contacts", "P1")));
+        settled(&exchange, way);
+        assert!(primary().ends_with(",,"), "{way}: {}", primary());
+        silent(&|| add(&exchange, "contacts", &person));
+        settled(&exchange, way);
+        assert!(primary().ends_with(",Ann Lee,P1"), "{way}: {}", primary());
+        // Who is back before customers speak has lost nothing.
+        silent(&|| {
+            delete(&exchange, "contacts", "P1");
+            exchange.summary();
+            add(&exchange, "contacts", &person);
+        });
+        settled(&exchange, way);
+        assert!(primary().ends_with(",Ann Lee,P1"), "{way}: {}", primary());
+        // What somebody chose meanwhile stays.
+        silent(&|| drop(delete(&exchange, "contacts", "P1")));
+        edit(&exchange, "customers", "10", "Primary Contact No.", "C1");
+        edit(&exchange, "customers", "10", "Contact", "The office");
+        settled(&exchange, way);
+        assert!(
+            primary().ends_with(",The office,C1"),
+            "{way}: {}",
+            primary()
+        );
+    }
+}
+
+#[test]
+fn i08_a_primary_contact_that_is_renamed_while_customers_say_nothing_is_renamed_there_once_they_do()
+{
+    let exchange = family(&CUSTOMER, "in-place");
+    let customers = exchange.text("customers.csv");
+    std::fs::remove_file(exchange.path("customers.csv")).expect("removed");
+    for name in ["Ann Jones", "Ann Brown"] {
+        edit(&exchange, "contacts", "P1", "Name", name);
+        exchange.summary();
+    }
+    exchange.put("customers.csv", customers);
+    settled(&exchange, "in-place");
+    assert!(row(&exchange, "customers", "10").ends_with(",Ann Brown,P1"));
+}
+
 #[test]
 fn i09_a_deleted_primary_contact_blanks_the_vendors_two_cells_until_it_returns() {
     the_primary_contact_is_deleted(&VENDOR);

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::merge::coupling::{Relation, kind_of};
 use crate::model::{Kind, Row, Table, form};
 use crate::state::StateError;
-use crate::state::memory::{CreatedRow, Mark, Taken};
+use crate::state::memory::{CreatedRow, Mark, OwedCell, Taken};
 
 use super::super::couple::{PRIMARY_CONTACT, Removal};
 use super::super::in_flight::hear;
 use super::super::observe::tagged;
-use super::{Arranger, Birth, NewRelation, canonical, cell, set};
+use super::{Arranger, Birth, NewRelation, OwnCell, canonical, cell, set};
 
 /// A relation that goes with one of its ends.
 pub(super) fn taken(relation: &Relation) -> Taken {
@@ -158,13 +158,18 @@ impl Arranger<'_, '_, '_> {
         };
         let sent = self.scene.pending.sent(table, seen.formerly_called(no));
         let base = match sent.is_empty() {
-            true => return Ok(Some(row)),
+            true => None,
             false => seen.base(self.key(no))?,
         };
-        for column in PRIMARY_CELLS {
+        for column in PRIMARY_CELLS.iter().filter(|_| !sent.is_empty()) {
             let word = hear(seen, column, &row, base.as_ref(), sent);
             if let Some(newest) = word.and_then(|word| word.newest) {
                 set(table, &mut row, column, &newest.value);
+            }
+        }
+        for owed in self.owed_to(table, no)? {
+            if cell(table, &row, &owed.column) == owed.was {
+                set(table, &mut row, &owed.column, &owed.value);
             }
         }
         Ok(Some(row))
@@ -318,6 +323,43 @@ impl Arranger<'_, '_, '_> {
                 self.out.reasserted.insert(relation);
             }
             false => self.out.relations.push(NewRelation { relation, reason }),
+        }
+        Ok(())
+    }
+
+    /// The cells of a record that rules had written while its table said nothing.
+    fn owed_to(&self, table: Table, no: &str) -> Result<Vec<OwedCell>, StateError> {
+        let body = self.known_marks().body(Mark::Owed, table, no);
+        let owed = body.map(serde_json::from_str).transpose()?;
+        Ok(owed.unwrap_or_default())
+    }
+
+    /// Cells of tables that say something again are written after all, where nobody changed them meanwhile.
+    pub(super) fn pay_owed(&mut self) -> Result<(), StateError> {
+        let marks = self.scene.marks;
+        for mark in marks.iter().filter(|row| row.mark == Mark::Owed) {
+            let Some(table) = Table::named(&mark.table) else {
+                continue;
+            };
+            if self.speaking(table).is_err() {
+                continue;
+            }
+            self.unmark(Mark::Owed, table, &mark.no);
+            let Some(row) = self.row(table, &mark.no)? else {
+                continue;
+            };
+            for owed in self.owed_to(table, &mark.no)? {
+                let column = table.column(&owed.column);
+                let column = column.filter(|at| row.get(*at) == Some(owed.was.as_str()));
+                self.out.cells.extend(column.map(|at| OwnCell {
+                    table,
+                    no: mark.no.clone(),
+                    column: table.columns()[at].name,
+                    value: owed.value,
+                    rule: owed.rule,
+                    contact: owed.contact,
+                }));
+            }
         }
         Ok(())
     }
