@@ -323,3 +323,79 @@ fn a_whole_table_is_written_for_systems_that_import_whole_tables() {
         format!("{CONTACT}20,Acme,Oslo,1,a@x.example,purchasing\r\n")
     );
 }
+
+const WHOLE_CUSTOMERS: &str = r#"
+[tables.contacts]
+export = "contacts.csv"
+write_back = "in-place"
+[tables.customers]
+export = "customers.csv"
+write_back = "updates"
+update = "full"
+[tables.relations]
+export = "relations.csv"
+write_back = "in-place"
+"#;
+
+/// Two customers whose system imports whole tables, and an update for each of them, one after the other; the two updates.
+fn two_whole_tables() -> (Exchange, [String; 2]) {
+    let exchange = Exchange::new(WHOLE_CUSTOMERS);
+    let contacts = |one: &str, two: &str| {
+        let rows =
+            format!("C1,Acme,{one},1,a@x.example,hub\r\nC2,Beta,{two},1,b@x.example,hub\r\n");
+        exchange.put("contacts.csv", format!("{CONTACT}{rows}"));
+        exchange.summary();
+    };
+    let rows = "10,Acme,Rome,1,a@x.example,ledger\r\n11,Beta,Kiel,1,b@x.example,ledger\r\n";
+    exchange.put("customers.csv", format!("{CONTACT}{rows}"));
+    let relations = "Contact No.,Business Relation Code,Link to Table,No.\r\nC1,CUST,Customer,10\r\nC2,CUST,Customer,11\r\n";
+    exchange.put("relations.csv", relations);
+    contacts("Rome", "Kiel");
+    contacts("Oslo", "Kiel");
+    contacts("Oslo", "Bonn");
+    let updates = [
+        "updates/customers_000002.csv",
+        "updates/customers_000003.csv",
+    ]
+    .map(|file| exchange.text(file));
+    (exchange, updates)
+}
+
+#[test]
+fn a_whole_table_carries_what_is_in_flight_towards_its_other_records() {
+    let (exchange, [first, second]) = two_whole_tables();
+    assert_eq!(second, first.replace("Kiel", "Bonn"));
+    // Its system imports both in their order before it exports again.
+    exchange.put("customers.csv", &second);
+    exchange.summary();
+    let waiting = store(&exchange).in_flight().expect("counted");
+    assert!(waiting.is_empty(), "{waiting:?}");
+    assert!(exchange.text("contacts.csv").contains("C1,Acme,Oslo"));
+}
+
+#[test]
+fn a_whole_table_that_is_imported_some_exports_after_the_last_reverts_nothing() {
+    let (exchange, [first, second]) = two_whole_tables();
+    for export in 1..=5 {
+        let text = first.replace("ledger", &format!("export {export}"));
+        exchange.put("customers.csv", text);
+        exchange.summary();
+    }
+    exchange.put("customers.csv", &second);
+    let plan = exchange.summary().plan;
+    assert!(!plan.writes() && plan.conflicts.is_empty(), "{plan:#?}");
+    assert!(exchange.text("contacts.csv").contains("C1,Acme,Oslo"));
+}
+
+#[test]
+fn a_whole_table_never_carries_a_value_over_what_somebody_typed() {
+    let (exchange, [first, _]) = two_whole_tables();
+    let typed = first.replace("Oslo", "Bari");
+    exchange.put("customers.csv", &typed);
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let contacts = exchange.text("contacts.csv").replace("Bonn", "Ulm");
+    exchange.put("contacts.csv", contacts);
+    exchange.summary();
+    let update = exchange.text("updates/customers_000005.csv");
+    assert_eq!(update, typed.replace("Kiel", "Ulm"));
+}

@@ -48,6 +48,11 @@ impl Edits {
             && self.unlisted.is_empty()
             && self.unlisted_remove.is_empty()
     }
+
+    /// Whether any record gets something new, or is.
+    pub fn updates(&self) -> bool {
+        !self.cells.is_empty() || !self.append.is_empty() || !self.unlisted.is_empty()
+    }
 }
 
 /// What the records of an update file consist of.

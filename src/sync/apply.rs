@@ -492,7 +492,7 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
             let file =
                 |what: &str| folder.join(format!("{}{what}_{pass:06}.{extension}", seen.table));
             let mut jobs = Vec::new();
-            if !edits.cells.is_empty() || !edits.append.is_empty() || !edits.unlisted.is_empty() {
+            if edits.updates() {
                 let (edits, new) = separable(edits);
                 let contents = |edits: Cow<'a, Edits>| match (seen.config.update, &edits) {
                     (Update::Full, Cow::Borrowed(edits)) if seen.is_full() => {

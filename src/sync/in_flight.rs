@@ -178,7 +178,7 @@ pub(super) fn carry(world: &World<'_>, decided: &mut Decided) -> Result<(), Stat
         let no = seen.now_called(no);
         let key = world.key(no);
         let at = seen.position(key).filter(|at| !seen.is_double(*at));
-        let is_whole = seen.config.update == Update::Full && seen.is_full() && !edits.is_empty();
+        let is_whole = seen.config.update == Update::Full && seen.is_full() && edits.updates();
         let is_written = match at {
             Some(at) => is_whole || edits.cells.contains_key(&at),
             None => edits.unlisted.contains_key(no),
