@@ -416,3 +416,71 @@ fn what_a_record_said_in_a_conflict_stands_while_its_row_cannot_be_read() {
         assert!(!summary.plan.writes(), "{bad} {summary:#?}");
     }
 }
+
+/// The party, in step, whose customers leave cells empty where nothing changes; `more` is what else is said of their table.
+fn with_sparse_customers(more: &str) -> Exchange {
+    let sparse = format!("{more}\nempty = \"no-change\"");
+    in_step(&through_a_folder(IN_PLACE, "customers.csv", &sparse))
+}
+
+fn put_contact(exchange: &Exchange, city: &str, phone: &str) {
+    let row = format!("C1,Acme,{city},{phone},a@x.example,hub\r\n");
+    exchange.put("contacts.csv", format!("{CONTACT}{row}"));
+}
+
+#[test]
+fn an_emptied_cell_that_means_no_change_gets_what_is_new() {
+    let sparse = "\"customers.csv\"\nempty = \"no-change\"";
+    let exchange = in_step(&IN_PLACE.replace("\"customers.csv\"", sparse));
+    let emptied = "10,Acme,Rome,,a@x.example,ledger";
+    exchange.put("customers.csv", format!("{CONTACT}{emptied}\r\n"));
+    assert!(exchange.summary().plan.debts.is_empty());
+    put_contact(&exchange, "Rome", "2");
+    exchange.summary();
+    assert_eq!(
+        row(&exchange, "customers.csv"),
+        emptied.replace(",,", ",2,")
+    );
+}
+
+#[test]
+fn a_cell_that_was_cleared_is_seen_to_be_imported_where_an_emptied_cell_means_no_change() {
+    let exchange = with_sparse_customers("");
+    put_contact(&exchange, "Rome", "");
+    exchange.summary();
+    for export in 1..=6 {
+        let imported = format!("10,Acme,Rome,,a@x.example,export {export}\r\n");
+        exchange.put("customers.csv", format!("{CONTACT}{imported}"));
+        exchange.summary();
+        assert!(store(&exchange).in_flight().expect("counted").is_empty());
+    }
+    put_contact(&exchange, "Rome", "2");
+    let changes = exchange.summary().plan.changes;
+    assert!(
+        changes.iter().any(|change| change.no == "10"),
+        "{changes:#?}"
+    );
+}
+
+#[test]
+fn an_emptied_cell_that_means_no_change_takes_nothing_back_in_a_conflict() {
+    for contents in ["full", "delta"] {
+        let exchange = with_sparse_customers(&format!("contents = \"{contents}\""));
+        let customer = |row: &str| {
+            exchange.put("customers.csv", format!("{CONTACT}{row}\r\n"));
+            let plan = exchange.summary().plan;
+            assert_eq!(plan.conflicts.len(), 1, "{contents}: {plan:#?}");
+            let says = plan.conflicts[0].claims.iter();
+            let says: Vec<_> = says.map(|claim| claim.shows.as_deref()).collect();
+            assert_eq!(says[..2], [Some("Oslo"), Some("Bari")], "{contents}");
+            assert!(self::row(&exchange, "vendors.csv").contains("Rome"));
+        };
+        put_contact(&exchange, "Oslo", "1");
+        customer("10,Acme,Bari,1,a@x.example,ledger");
+        customer("10,Acme,,1,a@x.example,ledger");
+        if contents == "delta" {
+            customer("11,Beta,Kiel,7,b@x.example,ledger");
+        }
+        customer("10,Acme,,1,a@x.example,another note");
+    }
+}

@@ -52,7 +52,7 @@ pub(super) fn hear<'s>(
     let of_field: Vec<&SentValue> = sent.iter().filter(|value| value.field == field).collect();
     let values: Vec<Sent> = of_field.iter().map(|value| value.sent.clone()).collect();
     let base = base.and_then(|base| base.get(column));
-    let mut shown = said(seen, row.get(column), base);
+    let mut shown = said(seen, row.get(column), base, &values);
     if field == STATUS {
         // It is understood in whatever spelling.
         let mut newest_first = of_field.iter().rev().map(|value| value.sent.value.as_str());

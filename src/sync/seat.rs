@@ -35,6 +35,8 @@ pub(super) struct Seat<'w> {
     /// The pass creates it.
     pub(super) is_new: bool,
     pub(super) sent: &'w [SentValue],
+    /// What it said in open conflicts, by column.
+    words: &'w [(usize, String)],
 }
 
 pub(super) fn seat<'w>(
@@ -59,6 +61,7 @@ pub(super) fn seat<'w>(
             met: false,
             is_new: true,
             sent: &[],
+            words: &[],
         }));
     }
     let base = seen.base(key)?;
@@ -83,6 +86,7 @@ pub(super) fn seat<'w>(
     if at.is_none() {
         world.words.put(side.table(), &no, &mut shown);
     }
+    let words = world.words.of_record(side.table(), &no);
     // What was in flight towards a record in another party, or alone, is nobody's here.
     let sent = match met {
         true => world
@@ -101,6 +105,7 @@ pub(super) fn seat<'w>(
         met,
         is_new: false,
         sent,
+        words,
     }))
 }
 
@@ -148,6 +153,13 @@ impl Seat<'_> {
         self.base.as_ref()?.get(column)
     }
 
+    /// What it said of a column in an open conflict.
+    fn word(&self, column: usize) -> Option<&str> {
+        let mut words = self.words.iter();
+        let word = words.find(|(of, _)| *of == column);
+        word.map(|(_, word)| word.as_str())
+    }
+
     /// What it shows of a field and what it showed when it was last merged; `None` where its table has no such field.
     fn says(&self, field: FieldId) -> Option<(Option<&str>, Option<&str>)> {
         let column = self.side.table().column_of(field)?;
@@ -159,16 +171,23 @@ impl Seat<'_> {
     }
 }
 
-/// What an export says of a cell; nothing, where it emptied one that only a value can change.
+/// What an export says of a cell. One that it emptied, where that means no change, says what `stands`; but one that we have emptied,
+/// and that was not shown since, is empty.
 pub(super) fn said<'r>(
     seen: &Seen<'_>,
     shown: Option<&'r str>,
-    base: Option<&str>,
+    stands: Option<&'r str>,
+    sent: &[Sent],
 ) -> Option<&'r str> {
-    let is_emptied =
-        |shown: &&str| form::is_blank(shown) && base.is_some_and(|base| !form::is_blank(base));
-    let keeps = seen.export.is_some() && seen.config.empty == Empty::NoChange;
-    shown.filter(|shown| !(keeps && is_emptied(shown)))
+    let means_no_change = seen.export.is_some() && seen.config.empty == Empty::NoChange;
+    if !means_no_change || !shown.is_some_and(form::is_blank) {
+        return shown;
+    }
+    let is_ours = |sent: &Sent| !sent.acknowledged && form::is_blank(&sent.value);
+    match sent.iter().any(is_ours) {
+        true => shown,
+        false => stands.or(shown),
+    }
 }
 
 /// What a table can hold in a column.
@@ -221,7 +240,6 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
         if is_unknown {
             continue;
         }
-        let shown = said(seen, shown, base.as_deref()).map(str::to_owned);
         let sent: Vec<Sent> = match seat.sent.is_empty() {
             true => Vec::new(),
             false => {
@@ -233,6 +251,8 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
                     .collect()
             }
         };
+        let stands = seat.word(column).or(base.as_deref());
+        let shown = said(seen, shown, stands, &sent).map(str::to_owned);
         cells.insert(
             field,
             Cell {

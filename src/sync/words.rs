@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::config::Empty;
 use crate::model::{FieldId, Row, Table};
 use crate::state::{StateError, Store};
 
@@ -12,15 +13,18 @@ use super::observe::Seen;
 pub struct Words(HashMap<(Table, String), Vec<(usize, String)>>);
 
 impl Words {
-    /// Those of all open conflicts, where an export says nothing or may leave records out: a row that cannot be read counts as
-    /// touched in every pass.
+    /// Those of all open conflicts, where an export says nothing or may leave records or values out: a row that cannot be read
+    /// counts as touched in every pass.
     ///
     /// # Errors
     /// Those of the state.
     pub fn of(store: &Store, tables: &[Option<Seen<'_>>]) -> Result<Words, StateError> {
         let mut words = Words::default();
         let is_silent = |seen: &Seen<'_>| {
-            seen.export.is_none() || !seen.tells_who_is_gone() || !seen.diff.touched.is_empty()
+            seen.export.is_none()
+                || !seen.tells_who_is_gone()
+                || !seen.diff.touched.is_empty()
+                || seen.config.empty == Empty::NoChange
         };
         if !tables.iter().flatten().any(is_silent) {
             return Ok(words);
@@ -42,16 +46,20 @@ impl Words {
         Ok(words)
     }
 
+    /// Those of a record, by column.
+    pub fn of_record(&self, table: Table, no: &str) -> &[(usize, String)] {
+        if self.0.is_empty() {
+            return &[];
+        }
+        let words = self.0.get(&(table, no.to_owned()));
+        words.map_or(&[], Vec::as_slice)
+    }
+
     /// Puts them into what is known of a record that its export does not show in this pass.
     pub fn put(&self, table: Table, no: &str, row: &mut Option<Row>) {
-        if self.0.is_empty() {
-            return;
-        }
-        if let Some(words) = self.0.get(&(table, no.to_owned())) {
+        for (column, shows) in self.of_record(table, no) {
             let row = row.get_or_insert_default();
-            for (column, shows) in words {
-                row.set(*column, Some(shows.clone()));
-            }
+            row.set(*column, Some(shows.clone()));
         }
     }
 }
