@@ -484,3 +484,41 @@ fn an_emptied_cell_that_means_no_change_takes_nothing_back_in_a_conflict() {
         customer("10,Acme,,1,a@x.example,another note");
     }
 }
+
+/// A delta without cities that lists somebody else.
+const WITHOUT_CITIES: &str = "No.,Name,Phone No.,E-Mail,Note\r\n18,Beta,7,b@x.example,ledger\r\n";
+
+#[test]
+fn a_record_that_no_delta_lists_is_told_what_it_missed_while_its_column_was_gone() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "contents = \"delta\"");
+    let exchange = in_step(&config);
+    put_contact(&exchange, "Oslo", "1");
+    exchange.put("customers.csv", WITHOUT_CITIES);
+    let debts = exchange.summary().plan.debts;
+    assert_eq!((debts.len(), debts[0].no.as_str()), (1, "10"), "{debts:#?}");
+    put_city(&exchange, "customers.csv", "18", "Kiel");
+    exchange.summary();
+    assert_eq!(
+        exchange.text("updates/customers_000003.csv"),
+        "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Oslo,1,a@x.example\r\n"
+    );
+}
+
+#[test]
+fn what_a_record_said_in_a_conflict_outlasts_its_column_although_no_delta_lists_it() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "contents = \"delta\"");
+    let exchange = in_step(&config);
+    put_contact(&exchange, "Oslo", "1");
+    let typed = "10,Acme,Bari,1,a@x.example,ledger\r\n";
+    exchange.put("customers.csv", format!("{CONTACT}{typed}"));
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    exchange.put("customers.csv", WITHOUT_CITIES);
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    put_city(&exchange, "customers.csv", "18", "Kiel");
+    put_contact(&exchange, "Oslo", "2");
+    let plan = exchange.summary().plan;
+    assert_eq!(plan.conflicts.len(), 1, "{plan:#?}");
+    let told = plan.changes.iter().filter(|change| change.no == "10");
+    let told: Vec<&str> = told.map(|change| change.column.as_str()).collect();
+    assert_eq!(told, ["Phone No."]);
+}

@@ -231,12 +231,16 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
             .filter(|_| seat.met)
             .and_then(|row| row.get(column))
             .map(str::to_owned);
-        let shown = seat.shown.as_ref().and_then(|row| row.get(column));
-        let is_unknown = match &seen.export {
-            Some(export) => !export.columns.has(column),
-            // What it said in a conflict of a first meeting is all that is known of it.
-            None => base.is_none() && shown.is_none(),
+        let export = seen.export.as_ref();
+        let is_there = export.is_some_and(|export| export.columns.has(column));
+        let shown = match is_there {
+            true => seat.shown.as_ref().and_then(|row| row.get(column)),
+            // What it said in a conflict is all that is known of it.
+            false => seat.word(column),
         };
+        // A row without the column says nothing of it, ever.
+        let has_row = seat.at.is_some() || seat.is_new;
+        let is_unknown = !is_there && (has_row || (base.is_none() && shown.is_none()));
         if is_unknown {
             continue;
         }
