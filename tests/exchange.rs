@@ -640,6 +640,65 @@ fn a_duplicate_key_and_a_bad_row_are_left_out_and_still_exist() {
     assert!(row(&exchange, "contacts.csv").contains("Oslo"));
 }
 
+const TWICE: &str = "10,Acme,Rome,1,a@x.example,one\r\n10,Acme,Rome,1,a@x.example,two\r\n";
+
+/// Passes in which the number of a record stands twice in a file, in the second of which something else is news.
+fn two_passes_of_twice(exchange: &Exchange, file: &str, twice: &str) {
+    exchange.put(file, format!("{CONTACT}{twice}"));
+    exchange.summary();
+    let noted = "20,Acme,Rome,1,a@x.example,another note\r\n";
+    exchange.put("vendors.csv", format!("{CONTACT}{noted}"));
+    exchange.summary();
+}
+
+#[test]
+fn what_is_known_of_a_number_outlasts_that_it_stands_twice_for_a_while() {
+    let is_followed = |exchange: &Exchange| {
+        let plan = exchange.summary().plan;
+        assert!(plan.conflicts.is_empty(), "{:#?}", plan.conflicts);
+        let shown = ["contacts.csv", "customers.csv"].map(|file| row(exchange, file));
+        assert_eq!(
+            shown,
+            [
+                "C1,Acme,Oslo,,a@x.example,hub",
+                "10,Acme,Oslo,,a@x.example,ledger"
+            ]
+        );
+    };
+    let edited = format!("{CONTACT}10,Acme,Oslo,,a@x.example,ledger\r\n");
+    let once = format!("{CONTACT}C1,Acme,Rome,1,a@x.example,hub\r\n");
+    for config in [
+        IN_PLACE.to_owned(),
+        format!("{IN_PLACE}[merge]\nfirst_meeting = \"contact\"\n"),
+    ] {
+        let exchange = in_step(&config);
+        two_passes_of_twice(&exchange, "customers.csv", TWICE);
+        exchange.put("customers.csv", &edited);
+        is_followed(&exchange);
+        let exchange = in_step(&config);
+        two_passes_of_twice(&exchange, "contacts.csv", &TWICE.replace("10,", "C1,"));
+        exchange.put("customers.csv", &edited);
+        exchange.summary();
+        exchange.put("contacts.csv", &once);
+        is_followed(&exchange);
+    }
+}
+
+#[test]
+fn a_number_that_stood_twice_in_a_delta_is_written_to_although_no_later_delta_lists_it() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "contents = \"delta\"");
+    let exchange = in_step(&config);
+    two_passes_of_twice(&exchange, "customers.csv", TWICE);
+    two_passes_of_twice(&exchange, "customers.csv", &TWICE.replace("one", "three"));
+    let other = "18,Beta,Kiel,7,b@x.example,ledger\r\n";
+    exchange.put("customers.csv", format!("{CONTACT}{other}"));
+    let moved = "C1,Acme,Oslo,1,a@x.example,hub\r\n";
+    exchange.put("contacts.csv", format!("{CONTACT}{moved}"));
+    let changes = exchange.summary().plan.changes;
+    let told = changes.iter().filter(|change| change.no == "10");
+    assert_eq!(told.count(), 1, "{changes:#?}");
+}
+
 #[test]
 fn a_refused_export_says_nothing_and_the_others_go_on() {
     let exchange = in_step(IN_PLACE);

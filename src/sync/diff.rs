@@ -37,7 +37,7 @@ pub type PrintSet = std::collections::HashSet<u64, BuildHasherDefault<PrintHashe
 pub struct Diff {
     /// Key of each record; 0 where it cannot be read.
     pub keys: Vec<u64>,
-    /// Where each record stood in the index, plus 1; 0 for a new one.
+    /// Where each record stood in the index, plus 1; 0 for a new one. Records that share their key share what is known of it.
     pub olds: Vec<u32>,
     /// Records that are new or whose bytes differ, ascending.
     pub touched: Vec<u32>,
@@ -96,7 +96,14 @@ pub fn compare(
     if !loose.is_empty() {
         for at in (0..old.len()).filter(|at| !taken[*at]) {
             by_print.insert(old.prints[at], at as u32);
-            by_key.insert(old.keys[at], at as u32);
+            // Of a number that stood twice, not every entry need have a row.
+            match old.row(at) {
+                0 => by_key.entry(old.keys[at]).or_insert(at as u32),
+                _ => by_key
+                    .entry(old.keys[at])
+                    .insert_entry(at as u32)
+                    .into_mut(),
+            };
         }
     }
     for at in loose {
@@ -125,6 +132,7 @@ pub fn compare(
     }
     diff.touched.sort_unstable();
     diff.doubles = doubles(&diff);
+    share(&mut diff, old);
     if !diff.unreadable {
         diff.gone = missing(&diff, old, &taken);
     }
@@ -173,6 +181,21 @@ fn distrust(diff: &mut Diff, is_sound: impl Fn(usize) -> bool) {
         if diff.doubles.binary_search(&(at as u32)).is_err() {
             diff.keys[at] = 0;
         }
+    }
+}
+
+/// What is known of a number that stands twice is known of each of its records: none of them is it more than the others.
+fn share(diff: &mut Diff, old: &Index) {
+    let mut known: PrintMap<u32> = PrintMap::default();
+    for at in diff.doubles.iter().map(|at| *at as usize) {
+        let entry = diff.olds[at];
+        if entry > 0 && old.row(entry as usize - 1) != 0 {
+            known.insert(diff.keys[at], entry);
+        }
+    }
+    for at in diff.doubles.iter().map(|at| *at as usize) {
+        let entry = known.get(&diff.keys[at]);
+        diff.olds[at] = entry.copied().unwrap_or(diff.olds[at]);
     }
 }
 

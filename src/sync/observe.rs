@@ -176,17 +176,18 @@ impl Seen<'_> {
                 listed[old] = true;
             }
         }
-        // The index lists a doubled key once for each record.
-        let doubles = self.diff.doubles.iter().map(|at| *at as usize);
-        let met = doubles.chain(self.created.filling.keys().copied());
-        let met: PrintSet = met.map(|at| self.diff.keys[at]).collect();
-        let exists = |at: &usize| {
+        let may_be = |at: &usize| {
             !listed[*at]
-                && !met.contains(&self.index.keys[*at])
                 && (!self.tells_who_is_gone()
                     || self.created.in_flight.contains(&self.index.keys[*at]))
         };
-        (0..self.index.len()).filter(exists).collect()
+        let mut unlisted: Vec<usize> = (0..self.index.len()).filter(may_be).collect();
+        // The index lists a number that stood twice once for each record.
+        let wanted: Wanted = unlisted.iter().map(|at| self.index.keys[*at]).collect();
+        let keys = self.diff.keys.iter().copied();
+        let mut met: PrintSet = keys.filter(|key| wanted.contains(*key)).collect();
+        unlisted.retain(|at| met.insert(self.index.keys[*at]));
+        unlisted
     }
 
     /// The base row of a key.
@@ -198,14 +199,7 @@ impl Seen<'_> {
         let Some(at) = self.position(key).filter(|at| !self.is_double(*at)) else {
             return row(self.old_position(key));
         };
-        let Some(old) = (self.diff.olds[at] as usize).checked_sub(1) else {
-            return Ok(None);
-        };
-        // A number that stood twice has one entry with a row and one without.
-        match row(Some(old))? {
-            Some(found) => Ok(Some(found)),
-            None => row(self.old_position(key)),
-        }
+        row((self.diff.olds[at] as usize).checked_sub(1))
     }
 
     /// What a record shows now; one that is not listed shows what it showed last, and one whose row cannot be read nothing.
