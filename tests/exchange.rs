@@ -5,12 +5,13 @@ mod support;
 #[path = "support/party.rs"]
 mod party;
 
+use couplet::disk::RealDisk;
 use couplet::exports::Export;
-use couplet::sync::Outcome;
+use couplet::sync::{Effects, Outcome, Request, reconcile};
 use party::{
     CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_party, row, store, through_a_folder,
 };
-use support::Exchange;
+use support::{Exchange, StillClock};
 
 #[test]
 fn edits_of_all_sides_in_different_fields_agree_in_one_pass() {
@@ -903,5 +904,57 @@ fn a_page_that_was_guessed_stands_for_as_long_as_the_bytes_allow_it() {
         summary.plan.conflicts.is_empty(),
         "{:?}",
         summary.plan.conflicts
+    );
+}
+
+/// A pass; when it is about to put its files in their places, somebody else writes one of them.
+fn pass_while_somebody_writes(exchange: &Exchange, file: &str, row: &str) {
+    let path = exchange.path("config.toml");
+    let config = couplet::config::parse(exchange.config(), &path).expect("a configuration");
+    let effects = Effects {
+        disk: &RealDisk,
+        clock: &StillClock,
+        stage: &|stage| {
+            if stage == "publishing" {
+                exchange.put(file, format!("{CONTACT}{row}\r\n"));
+            }
+        },
+    };
+    reconcile(&config, &effects, &Request::default()).expect("a pass");
+    assert_eq!(self::row(exchange, file), row);
+}
+
+#[test]
+fn what_is_agreed_outlasts_that_somebody_else_writes_the_file_of_a_counterpart_meanwhile() {
+    let exchange = in_step(IN_PLACE);
+    // From now on it is the customer's base that says which city is agreed.
+    let without_city = "No.,Name,Phone No.,E-Mail,Note\r\nC1,Acme,1,a@x.example,hub\r\n";
+    exchange.put("contacts.csv", without_city);
+    exchange.summary();
+    let vendor = "20,Acme Ltd,Oslo,1,a@x.example,purchasing";
+    exchange.put("vendors.csv", format!("{CONTACT}{vendor}\r\n"));
+    let theirs = "10,Acme,Rome,1,a@x.example,by somebody else";
+    pass_while_somebody_writes(&exchange, "customers.csv", theirs);
+    exchange.summary();
+    assert_eq!(row(&exchange, "vendors.csv"), vendor);
+    let written = theirs.replace("Acme,Rome", "Acme Ltd,Oslo");
+    assert_eq!(row(&exchange, "customers.csv"), written);
+}
+
+#[test]
+fn a_cut_form_is_not_agreed_because_somebody_else_writes_the_file_of_the_contact_meanwhile() {
+    let cut = "[tables.contacts.columns]\n\"City\" = { length = 6, too_long = \"cut\" }\n";
+    let exchange = in_step(&format!("{IN_PLACE}{cut}"));
+    let customer = "10,Acme,Regensburg,1,a@x.example,ledger";
+    exchange.put("customers.csv", format!("{CONTACT}{customer}\r\n"));
+    let theirs = "C1,Acme,Rome,1,a@x.example,by somebody else";
+    pass_while_somebody_writes(&exchange, "contacts.csv", theirs);
+    for _ in 0..2 {
+        exchange.summary();
+        assert_eq!(row(&exchange, "customers.csv"), customer);
+    }
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        theirs.replace("Rome", "Regens")
     );
 }

@@ -288,6 +288,7 @@ fn forget_answered(db: &Connection, table: &str, before_export: u64) -> Result<(
     Ok(())
 }
 
+/// What is agreed where no base says it. A base that was not replaced after all might have said less than what is agreed: it gives way.
 fn agree(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
     for row in &memory.agreed {
         match &row.value {
@@ -298,6 +299,10 @@ fn agree(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
                 .prepare_cached("DELETE FROM agreed WHERE contact = ?1 AND field = ?2")?
                 .execute(params![row.contact, row.field])?,
         };
+    }
+    for row in &memory.lost {
+        db.prepare_cached("INSERT OR IGNORE INTO agreed VALUES(?1, ?2, ?3)")?
+            .execute(params![row.contact, row.field, row.value])?;
     }
     Ok(())
 }

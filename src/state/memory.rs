@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::merge::Rule;
 use crate::merge::plan::{Change, Conflict, Debt};
 use crate::model::document::Document;
-use crate::model::{InteractionLogEntry, Problem};
+use crate::model::{FieldId, InteractionLogEntry, Problem};
 
 use super::drops::ReceiptRow;
 
@@ -281,6 +281,9 @@ pub struct Memory<'p> {
     pub answers: Vec<AnswerRow>,
     /// Agreed values where no base says them.
     pub agreed: Vec<AgreedRow>,
+    /// Agreed values that bases would have said whose file was not replaced after all, where nothing else says them.
+    #[serde(skip)]
+    pub lost: Vec<AgreedRow>,
     /// Cells written, with the decision behind each. The journal keeps them in their place, and only older ones have them here.
     #[serde(default, skip_serializing)]
     pub changes: Cow<'p, [Change]>,
@@ -373,22 +376,15 @@ impl<'p> Memory<'p> {
                 body: serde_json::to_string(&row).unwrap_or_default(),
             });
         }
-        let lost: Vec<AgreedRow> = self
-            .changes
-            .iter()
-            .filter(|change| change.table == table)
-            .map(|change| AgreedRow {
+        if table == "contacts" {
+            // The contact's base would have said what is agreed from now on; without it, it is said here.
+            let written = self.changes.iter().filter(|change| change.table == table);
+            let shared = written.filter(|change| FieldId::named(&change.column).is_some());
+            self.lost.extend(shared.map(|change| AgreedRow {
                 contact: change.contact.clone(),
                 field: change.column.clone(),
                 value: Some(change.to.clone()),
-            })
-            .collect();
-        if table == "contacts" {
-            // The contact's base would have said what is agreed from now on; without it, it is said here.
-            self.agreed.extend(
-                lost.into_iter()
-                    .filter(|row| crate::model::FieldId::named(&row.field).is_some()),
-            );
+            }));
         }
         // Nothing in the exports need change for these to be written after all, so the party is looked at again.
         let changes = self.changes.to_mut();

@@ -7,7 +7,7 @@ use crate::merge::deliver::{Owed, Route};
 use crate::merge::plan::{Change, Claim, Conflict, Debt, Origin};
 use crate::merge::{Delivery, FieldMerge, Merged, Party};
 use crate::model::damage::damage;
-use crate::model::{FieldId, Place, Problem, Row};
+use crate::model::{FieldId, Place, Problem, Row, Side};
 use crate::state::memory::{AgreedRow, AnswerRow, SentRow};
 
 use super::decide::Decided;
@@ -27,9 +27,10 @@ pub(super) fn record_party(
     let contact = &seats[0].no;
     let mut bases: Vec<Vec<(usize, Option<String>)>> = vec![Vec::new(); seats.len()];
     for field in &merged.fields {
-        let mut new_base: Option<&str> = None;
+        let mut said: Option<(&str, bool)> = None;
         for (slot, (seat, delivery)) in seats.iter().zip(&field.deliveries).enumerate() {
-            new_base = new_base.or(base_after(seat, field.field, delivery.as_ref()));
+            let base = base_after(seat, field.field, delivery.as_ref());
+            said = said.or(base.map(|base| (base, may_stay(seat, delivery.as_ref()))));
             let Some(delivery) = delivery else { continue };
             let Some(column) = seat.side.table().column_of(field.field) else {
                 continue;
@@ -41,7 +42,7 @@ pub(super) fn record_party(
         let needed = field
             .agreed
             .as_deref()
-            .filter(|agreed| new_base != Some(*agreed));
+            .filter(|agreed| said != Some((*agreed, false)));
         if stored.map(String::as_str) != needed {
             decided.memory.agreed.push(AgreedRow {
                 contact: contact.clone(),
@@ -75,6 +76,13 @@ fn base_after<'s>(
         None if !seat.keeps_base() && seat.unlisted.is_none() => None,
         _ => seat.base_of(field),
     }
+}
+
+/// Whether the base of a seat may stay what it was: somebody else may write the file in whose place ours is to be put. That of a
+/// contact is seen to when it happens; this one need not be the first that says what is agreed.
+fn may_stay(seat: &Seat<'_>, delivery: Option<&Delivery>) -> bool {
+    let is_written = delivery.is_some_and(|delivery| delivery.write.is_some());
+    is_written && seat.side != Side::Contact && seat.seen.route() == Route::InPlace
 }
 
 /// An update of a record carries its other shared values too, as the export showed them. When one of them changes before
