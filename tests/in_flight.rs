@@ -181,6 +181,40 @@ fn nothing_waits_for_a_counterpart_whose_contact_is_gone_and_its_late_import_is_
 }
 
 #[test]
+fn an_update_that_nobody_has_seen_imported_is_no_news_although_its_party_ended_long_ago() {
+    let exchange = in_step(&through_a_folder(IN_PLACE, "customers.csv", ""));
+    let contacts = |rows: &str| {
+        let other = "C2,Beta,Kiel,7,b@x.example,hub";
+        exchange.put("contacts.csv", format!("{CONTACT}{rows}{other}\r\n"));
+    };
+    let customer = |city: &str, note: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},1,a@x.example,{note}\r\n");
+        exchange.put("customers.csv", text);
+    };
+    contacts("C1,Acme,Oslo,1,a@x.example,hub\r\n");
+    exchange.summary();
+    contacts("");
+    for export in 1..=5 {
+        customer("Rome", &format!("export {export}"));
+        exchange.summary();
+    }
+    // The contact comes back, and all sides say the same.
+    customer("Bari", "typed");
+    for (file, no) in [("vendors.csv", "20"), ("banks.csv", "B1")] {
+        let text = format!("{CONTACT}{no},Acme,Bari,1,a@x.example,typed\r\n");
+        exchange.put(file, text);
+    }
+    let back = "C1,Acme,Bari,1,a@x.example,hub";
+    contacts(&format!("{back}\r\n"));
+    assert_eq!(exchange.summary().couplings, 3);
+    customer("Oslo", "imported at last");
+    let plan = exchange.summary().plan;
+    assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+    assert_eq!(plan.conflicts.len(), 1, "{:#?}", plan.conflicts);
+    assert_eq!(row(&exchange, "contacts.csv"), back);
+}
+
+#[test]
 fn what_an_update_carried_along_is_no_news_when_it_is_imported_into_a_contact_that_came_back() {
     let config = through_a_folder(IN_PLACE, "contacts.csv", "");
     let exchange = Exchange::new(&config);

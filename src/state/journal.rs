@@ -210,9 +210,9 @@ fn tables(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
 
 /// What was answered, and what is in flight from now on.
 fn send(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
-    // A counterpart that left one party may have been written to in another: the old is answered first.
+    // A counterpart that left one party may have been written to in another: the old is answered first, imported or not.
     for row in &memory.parted {
-        let leave = "UPDATE sent SET imported = 1, acknowledged_export = (SELECT exports FROM tables WHERE name = ?1) \
+        let leave = "UPDATE sent SET acknowledged_export = (SELECT exports FROM tables WHERE name = ?1) \
                      WHERE table_name = ?1 AND no = ?2 AND acknowledged_export IS NULL";
         db.prepare_cached(leave)?
             .execute(params![row.table, row.no])?;
@@ -275,12 +275,13 @@ fn last_update(db: &Connection, row: &SentRow) -> Result<Option<(i64, bool)>, St
 }
 
 /// Forgets answered values that no late import can bring back any more. An update that nobody has seen imported may still be,
-/// however old it is. While a record has something in flight, the update that carries it may bring back what it carried along; and
-/// what it has brought back waits for a decision.
+/// however old it is, unless its record is gone. While a record has something in flight, the update that carries it may bring back
+/// what it carried along; and what it has brought back waits for a decision.
 fn forget_answered(db: &Connection, table: &str, before_export: u64) -> Result<(), StateError> {
     let mut forget = db.prepare_cached(
-        "DELETE FROM sent WHERE table_name = ?1 AND acknowledged_export < ?2 AND imported AND NOT EXISTS (SELECT 1 FROM sent \
-         AS waiting WHERE waiting.table_name = sent.table_name AND waiting.no = sent.no AND \
+        "DELETE FROM sent WHERE table_name = ?1 AND acknowledged_export < ?2 AND (imported OR EXISTS (SELECT 1 FROM gone \
+         WHERE gone.table_name = sent.table_name AND gone.no = sent.no)) AND NOT EXISTS (SELECT 1 FROM sent AS waiting \
+         WHERE waiting.table_name = sent.table_name AND waiting.no = sent.no AND \
          waiting.acknowledged_export IS NULL) AND NOT EXISTS (SELECT 1 FROM conflicts WHERE \
          conflicts.contact = sent.contact AND conflicts.field = sent.field)",
     )?;
