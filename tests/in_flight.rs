@@ -8,7 +8,7 @@ mod party;
 use party::{
     CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_party, row, store, through_a_folder,
 };
-use support::Exchange;
+use support::{Exchange, SETUP};
 
 #[test]
 fn an_update_never_carries_a_value_over_what_somebody_typed_there_and_waits_for_a_person() {
@@ -307,6 +307,18 @@ fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
     let again = exchange.summary();
     assert_eq!(again.files.len(), 1);
     assert!(again.plan.problems.is_empty() && again.plan.conflicts.is_empty());
+}
+
+#[test]
+fn what_is_in_flight_is_written_once_its_table_is_edited_in_place() {
+    let exchange = in_step(&through_a_folder(IN_PLACE, "customers.csv", ""));
+    put_city(&exchange, "contacts.csv", "C1", "Oslo");
+    exchange.summary();
+    let in_place = format!("{SETUP}{IN_PLACE}");
+    exchange.summary_of(&in_place);
+    assert!(row(&exchange, "customers.csv").contains("Oslo"));
+    exchange.summary_of(&in_place);
+    assert!(store(&exchange).in_flight().expect("counted").is_empty());
 }
 
 #[test]

@@ -342,7 +342,8 @@ mod reference {
             .agreed
             .as_deref()
             .is_some_and(|agreed| is_form_of(form, word, shown, agreed));
-        if case.decided.is_none() && is_coming && (is_older || (is_base && !is_agreed)) {
+        let may_come = is_coming && word.route != Route::InPlace;
+        if case.decided.is_none() && may_come && (is_older || (is_base && !is_agreed)) {
             return Gets::Nothing;
         }
         match held(form, word, value) {

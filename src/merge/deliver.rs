@@ -126,7 +126,9 @@ pub fn deliver(
     if follows_blank || (side.capacity.shows(shown, value) && !is_overtaken) {
         return delivery;
     }
+    // What is on its way comes by itself, but no longer to a file that is edited in place.
     if let Some(newest) = left.last()
+        && route != Route::InPlace
         && side.capacity.shows(&newest.value, value)
         && matches!(heard.flight, Flight::Waiting | Flight::Acknowledged(_))
     {
