@@ -250,6 +250,37 @@ fn a_file_that_another_system_exports_over_our_writes_is_halted() {
     assert!(exchange.text("contacts.csv").contains("Oslo"));
 }
 
+/// The configuration with updates of customers in a folder, and what their exports list.
+fn through_a_folder(contents: &str) -> String {
+    let in_place = "\"customers.csv\"\nwrite_back = \"in-place\"";
+    let in_a_folder =
+        format!("\"customers.csv\"\nwrite_back = \"updates\"\ncontents = \"{contents}\"");
+    CONFIG.replace(in_place, &in_a_folder)
+}
+
+#[test]
+fn a_delta_that_is_taken_for_a_full_export_is_halted() {
+    let customers = format!("{HEAD}{}", rows("K", 20, same));
+    let exchange = in_step_with(&through_a_folder("delta"), "customers.csv", &customers);
+    let changed = |no: usize| format!("Name {no},Rome,{}", no + 100);
+    exchange.put("customers.csv", format!("{HEAD}{}", rows("K", 2, changed)));
+    exchange.summary();
+    let outcome = exchange.pass_of(&format!("{SETUP}{}", through_a_folder("full")));
+    assert!(matches!(outcome, Outcome::Halted { .. }), "{outcome:#?}");
+}
+
+#[test]
+fn changes_are_counted_among_the_records_of_a_table_and_not_those_of_a_delta() {
+    let customers = format!("{HEAD}{}", rows("K", 20, same));
+    let exchange = in_step_with(&through_a_folder("delta"), "customers.csv", &customers);
+    let noted = |no: usize| format!("Name {no},Rome,{no} ");
+    exchange.put("customers.csv", format!("{HEAD}{}", rows("K", 10, noted)));
+    exchange.summary();
+    let edit = |no: usize| format!("Name {no},{},{no}", if no < 6 { "Oslo" } else { "Rome" });
+    exchange.put("contacts.csv", format!("{HEAD}{}", rows("C", 20, edit)));
+    assert_eq!(exchange.summary().plan.changes.len(), 6);
+}
+
 #[test]
 fn a_missing_emptied_or_cut_export_deletes_and_blanks_nothing() {
     let whole = in_step().text("customers.csv");

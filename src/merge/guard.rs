@@ -53,7 +53,7 @@ pub struct Limits {
 /// What the guards look at beside the plan, for one table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Records that the table held in the last pass, or holds now if that is more.
+    /// Records that the table is known to hold, or holds now if that is more.
     pub records: u64,
     /// Records gone from the export since.
     pub gone: u64,

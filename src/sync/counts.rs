@@ -40,7 +40,9 @@ pub(super) fn counts(
         let Some(export) = &seen.export else { continue };
         let mut counts = guard::Counts {
             records: (export.records.len() as u64)
-                .max(seen.memory.as_ref().map_or(0, |memory| memory.records)),
+                .max(seen.memory.as_ref().map_or(0, |memory| memory.records))
+                // A delta lists only some of those that are known.
+                .max(seen.index.len() as u64),
             gone: gone_unasked(world, seen)?,
             reconfigured: seen.reconfigured,
             ..guard::Counts::default()
