@@ -310,6 +310,24 @@ fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
 }
 
 #[test]
+fn a_delta_that_does_not_list_a_record_does_not_make_its_value_overdue() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "contents = \"delta\"");
+    let exchange = in_step(&config);
+    put_city(&exchange, "contacts.csv", "C1", "Oslo");
+    exchange.summary();
+    for export in 1..=6 {
+        let other = format!("18,Beta,Kiel,7,b@x.example,export {export}\r\n");
+        exchange.put("customers.csv", format!("{CONTACT}{other}"));
+        let problems = exchange.summary().plan.problems;
+        assert!(problems.is_empty(), "export {export}: {problems:#?}");
+    }
+    let listed = "10,Acme,Rome,1,a@x.example,ledger\r\n";
+    exchange.put("customers.csv", format!("{CONTACT}{listed}"));
+    let problems = exchange.summary().plan.problems;
+    assert_eq!(problems[0].kind, "not-imported", "{problems:#?}");
+}
+
+#[test]
 fn what_is_in_flight_is_written_once_its_table_is_edited_in_place() {
     let exchange = in_step(&through_a_folder(IN_PLACE, "customers.csv", ""));
     put_city(&exchange, "contacts.csv", "C1", "Oslo");

@@ -244,17 +244,17 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
         if is_unknown {
             continue;
         }
-        let sent: Vec<Sent> = match seat.sent.is_empty() {
-            true => Vec::new(),
-            false => {
-                let name = field.def().name;
-                seat.sent
-                    .iter()
-                    .filter(|value| value.field == name)
-                    .map(|value| value.sent.clone())
-                    .collect()
-            }
-        };
+        let name = field.def().name;
+        let of_field = seat.sent.iter().filter(|value| value.field == name);
+        let sent = of_field.map(|value| Sent {
+            // Only an export that lists its record can show that it is not imported.
+            exports: match seat.unlisted {
+                Some(_) => 0,
+                None => value.sent.exports,
+            },
+            ..value.sent.clone()
+        });
+        let sent: Vec<Sent> = sent.collect();
         let stands = seat.word(column).or(base.as_deref());
         let shown = said(seen, shown, stands, &sent).map(str::to_owned);
         cells.insert(
