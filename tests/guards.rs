@@ -250,6 +250,37 @@ fn a_file_that_another_system_exports_over_our_writes_is_halted() {
     assert!(exchange.text("contacts.csv").contains("Oslo"));
 }
 
+#[test]
+fn what_was_exported_over_is_written_into_the_folder_that_takes_its_place() {
+    for exported_over in ["customers.csv", "contacts.csv"] {
+        let exchange = in_step();
+        let before = exchange.text(exported_over);
+        let edit = |no: usize| format!("Name {no},{},{no}", if no < 10 { "Oslo" } else { "Rome" });
+        let (edited, prefix) = match exported_over {
+            "customers.csv" => ("contacts.csv", "C"),
+            _ => ("customers.csv", "K"),
+        };
+        let edits = format!("{HEAD}{}", rows(prefix, 20, edit));
+        exchange.put(edited, &edits);
+        exchange.summary();
+        exchange.put(exported_over, &before);
+        assert_eq!(halted(&exchange).1, ["exported-over"]);
+        // As the halt advises.
+        let in_place = format!("\"{exported_over}\"\nwrite_back = \"in-place\"");
+        let in_a_folder = in_place.replace("in-place", "updates");
+        let in_a_folder = format!("{SETUP}{}", CONFIG.replace(&in_place, &in_a_folder));
+        let summary = exchange.summary_of(&in_a_folder);
+        assert_eq!(summary.plan.changes.len(), 10, "{:#?}", summary.plan);
+        assert!(summary.plan.conflicts.is_empty());
+        assert_eq!(exchange.text(edited), edits);
+        // Its system imports the update.
+        let imported = before.replacen("Rome", "Oslo", 10);
+        exchange.put(exported_over, imported);
+        let plan = exchange.summary_of(&in_a_folder).plan;
+        assert!(!plan.writes() && plan.conflicts.is_empty(), "{plan:#?}");
+    }
+}
+
 /// The configuration with updates of customers in a folder, and what their exports list.
 fn through_a_folder(contents: &str) -> String {
     let in_place = "\"customers.csv\"\nwrite_back = \"in-place\"";

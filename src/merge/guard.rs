@@ -81,6 +81,12 @@ pub struct Halt {
 /// Tables with fewer records than this are not guarded.
 const FROM_RECORDS: u64 = 10;
 
+/// Whether so many of the cells that were written in place show again what they showed before that another system must have exported
+/// its file over them. Ten cells are enough to see a pattern; fewer may be somebody's correction.
+pub fn is_exported_over(written: u64, returned: u64) -> bool {
+    written >= 10 && returned * 2 > written
+}
+
 /// Checks a plan against the limits. First fills, the status and new records trip no guard.
 pub fn check(
     plan: &Plan,
@@ -108,8 +114,7 @@ pub fn check(
                 "look at the plan; approve it when the new configuration is right",
             );
         }
-        // Ten cells are enough to see a pattern; fewer may be somebody's correction.
-        if counts.written >= 10 && counts.returned * 2 > counts.written {
+        if is_exported_over(counts.written, counts.returned) {
             halt(
                 "exported-over",
                 format!(

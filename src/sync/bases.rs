@@ -95,6 +95,10 @@ pub(super) fn remember_table(
             false => (export.records.len() - edits.remove.len() + edits.append.len()) as u64,
         },
         exports: seen.exports,
+        // Until its system exports again, what was written in place may still be exported over.
+        written_pass: old
+            .written_pass
+            .filter(|_| seen.route() == Route::InPlace || !seen.is_changed()),
         ends_with_newline: export.ends_with_newline(),
         encoding: match export.dialect.encoding_proven {
             true => export.dialect.encoding.name(),

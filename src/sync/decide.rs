@@ -228,9 +228,7 @@ pub fn decide<'w>(
     let moved = interactions::moved(world, store, &left, &decided.memory)?;
     let plan = &mut decided.plan;
     plan.interactions.extend(moved);
-    plan.halts = guard::check(plan, &counts(world, store)?, &|table| {
-        world.config.limits(table)
-    });
+    plan.halts = guard::check(plan, &counts(world)?, &|table| world.config.limits(table));
     Ok(decided)
 }
 

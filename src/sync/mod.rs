@@ -41,6 +41,7 @@ pub mod recover;
 pub mod relation_rows;
 mod relations;
 pub mod requests;
+pub mod returned;
 mod seat;
 mod shares;
 mod sight;

@@ -21,6 +21,7 @@ use super::diff::{self, Diff, PrintSet};
 use super::intake::Incoming;
 use super::keys::{Keys, Wanted};
 use super::locate::{self, Located};
+use super::returned::Returned;
 
 /// Tags live in the low bits of a key, so that a link can say the kind of what it points at.
 const TAG_BITS: u64 = 0xf;
@@ -77,6 +78,8 @@ pub struct Seen<'c> {
     pub shape: u64,
     /// What is known of records that we created.
     pub created: Arrivals,
+    /// What became of what was written in place.
+    pub returned: Returned,
     keys: Keys,
     old_keys: Keys,
 }
@@ -340,6 +343,7 @@ pub fn observe<'c>(
         rows,
         shape: 0,
         created: Arrivals::default(),
+        returned: Returned::default(),
         diff: Diff::default(),
         keys: Keys::default(),
         old_keys: Keys::default(),

@@ -28,6 +28,7 @@ use super::observe::{self, Known, Seen, observe};
 use super::orders::Order;
 use super::pending::Pending;
 use super::requests::{self, RequestRow, RowAnswer};
+use super::returned::Returned;
 use super::spread::side_by_side;
 use super::words::Words;
 use super::world::{World, has_persons};
@@ -410,6 +411,9 @@ impl<'c> View<'c> {
             known,
             seed,
         } = look(config, effects, store, &request.intake)?;
+        for seen in tables.iter_mut().flatten() {
+            seen.returned = Returned::of(seen, store, seed)?;
+        }
         stage("finding parties");
         let is_quiet = !tables.iter().flatten().any(Seen::is_changed);
         let events = events::read(config, disk, store, &request.intake, seed, is_quiet)?;

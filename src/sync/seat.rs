@@ -231,6 +231,8 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
             .filter(|_| seat.met)
             .and_then(|row| row.get(column))
             .map(str::to_owned);
+        let exported_over = seen.exported_over(seat.at, column);
+        let base = base.map(|base| exported_over.map_or(base, str::to_owned));
         let export = seen.export.as_ref();
         let is_there = export.is_some_and(|export| export.columns.has(column));
         let shown = match is_there {
