@@ -11,7 +11,7 @@ use couplet::sync::{Effects, Outcome, Request, reconcile};
 use party::{
     CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_party, row, store, through_a_folder,
 };
-use support::{Exchange, StillClock};
+use support::{Exchange, SETUP, StillClock};
 
 #[test]
 fn edits_of_all_sides_in_different_fields_agree_in_one_pass() {
@@ -294,6 +294,20 @@ fn a_cut_form_is_never_news_to_the_others() {
         row(&exchange, "contacts.csv"),
         "C1,Acme,Regensburg,2,a@x.example,hub"
     );
+}
+
+#[test]
+fn a_value_that_was_cut_is_written_whole_once_its_column_is_longer() {
+    let cut = |length: usize| {
+        let column = format!("\"City\" = {{ length = {length}, too_long = \"cut\" }}\n");
+        format!("{IN_PLACE}[tables.customers.columns]\n{column}")
+    };
+    let exchange = in_step(&cut(6));
+    put_city(&exchange, "contacts.csv", "C1", "Regensburg");
+    exchange.summary();
+    assert!(row(&exchange, "customers.csv").contains(",Regens,"));
+    exchange.summary_of(&format!("{SETUP}{}", cut(20)));
+    assert!(row(&exchange, "customers.csv").contains(",Regensburg,"));
 }
 
 #[test]

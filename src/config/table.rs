@@ -140,6 +140,17 @@ impl TableConfig {
         );
         xxh3_64(text.as_bytes())
     }
+
+    /// Hash of where values are cut, and to how many characters; 0 where none is.
+    pub fn cuts_print(&self) -> u64 {
+        let pins = self.pins.columns.iter();
+        let cuts = pins.filter(|pin| pin.too_long == TooLong::Cut);
+        let cuts: Vec<_> = cuts.map(|pin| (&pin.column, pin.length)).collect();
+        match cuts.is_empty() {
+            true => 0,
+            false => xxh3_64(format!("{cuts:?}").as_bytes()),
+        }
+    }
 }
 
 pub(super) fn read_tables(

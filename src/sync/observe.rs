@@ -422,7 +422,7 @@ fn read(
         seen.shape = seen
             .export
             .as_ref()
-            .map_or(0, |export| shape(export, codes));
+            .map_or(0, |export| shape(export, seen.config, codes));
         return Ok(());
     }
     let located = match known.files.get(&table) {
@@ -524,7 +524,7 @@ fn read(
     };
     let extents = |at| seen.index.extent(at);
     let last = seen.memory.as_ref().map(|memory| Last {
-        shape: memory.shape ^ meaning(table, codes),
+        shape: memory.shape ^ meaning(table, seen.config, codes),
         prints: &seen.index.prints,
         extents: &extents,
     });
@@ -576,7 +576,7 @@ fn read(
     {
         seen.exports += 1;
     }
-    let shape = shape(&export, codes);
+    let shape = shape(&export, seen.config, codes);
     let same_shape = memory.is_some_and(|memory| memory.shape == shape) && !seen.reconfigured;
     let mut all_keys: Option<Vec<u64>> = None;
     if !same_shape || seen.index.is_empty() {
@@ -620,16 +620,17 @@ pub(super) fn miscounted(
     ))
 }
 
-fn shape(export: &Export, codes: &[Option<String>]) -> u64 {
-    export.shape() ^ meaning(export.table, codes)
+fn shape(export: &Export, config: &TableConfig, codes: &[Option<String>]) -> u64 {
+    export.shape() ^ meaning(export.table, config, codes)
 }
 
-/// Relations mean something else under other business relation codes.
-fn meaning(table: Table, codes: &[Option<String>]) -> u64 {
-    match table {
+/// Relations mean something else under other business relation codes, and a value that was cut where it may be longer.
+fn meaning(table: Table, config: &TableConfig, codes: &[Option<String>]) -> u64 {
+    let of_codes = match table {
         Table::Relations => xxh3_64(format!("{codes:?}").as_bytes()),
         _ => 0,
-    }
+    };
+    of_codes ^ config.cuts_print()
 }
 
 fn refused(seen: &Seen<'_>, refusal: Refusal) -> Box<Problem> {
