@@ -6,7 +6,7 @@ mod support;
 mod party;
 
 use party::{CONTACT, IN_PLACE, RELATIONS, in_step, put_city, row, store, through_a_folder};
-use support::Exchange;
+use support::{Exchange, SETUP};
 
 #[test]
 fn what_a_record_said_in_a_conflict_stands_while_delta_exports_do_not_list_it() {
@@ -521,4 +521,35 @@ fn what_a_record_said_in_a_conflict_outlasts_its_column_although_no_delta_lists_
     let told = plan.changes.iter().filter(|change| change.no == "10");
     let told: Vec<&str> = told.map(|change| change.column.as_str()).collect();
     assert_eq!(told, ["Phone No."]);
+}
+
+/// A pass without the table of customers.
+fn pass_without_customers(exchange: &Exchange) {
+    let table = "[tables.customers]\nexport = \"customers.csv\"\nwrite_back = \"in-place\"\n";
+    assert!(IN_PLACE.contains(table));
+    exchange.summary_of(&format!("{SETUP}{}", IN_PLACE.replace(table, "")));
+}
+
+#[test]
+fn a_table_that_is_not_configured_for_a_while_is_told_what_changed() {
+    let exchange = in_step(IN_PLACE);
+    put_contact(&exchange, "Oslo", "1");
+    pass_without_customers(&exchange);
+    assert!(row(&exchange, "vendors.csv").contains("Oslo"));
+    exchange.summary();
+    assert!(row(&exchange, "customers.csv").contains("Oslo"));
+}
+
+#[test]
+fn what_a_record_said_in_a_conflict_is_one_again_once_its_table_is_configured_again() {
+    let exchange = in_step(IN_PLACE);
+    put_contact(&exchange, "Oslo", "1");
+    let customer = "10,Acme,Bari,1,a@x.example,ledger";
+    exchange.put("customers.csv", format!("{CONTACT}{customer}\r\n"));
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    pass_without_customers(&exchange);
+    for _ in 0..2 {
+        assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    }
+    assert_eq!(row(&exchange, "customers.csv"), customer);
 }

@@ -22,7 +22,7 @@ pub struct TableMemory {
     pub digest: String,
     /// Which of several files it was, when names say so.
     pub sequence: Option<u64>,
-    /// Hash of its dialect and columns.
+    /// Hash of its dialect and columns; 0 where all its records are to be read anew.
     pub shape: u64,
     /// Hash of what is configured of its keys and columns.
     pub settings: u64,
@@ -273,7 +273,7 @@ pub struct Memory<'p> {
     pub pass: u64,
     /// When it began, ISO 8601.
     pub started: String,
-    /// Tables that were read.
+    /// Tables that were read, and those that are not configured any more.
     pub tables: Vec<TableMemory>,
     /// Values written into folders.
     pub sent: Vec<SentRow>,
