@@ -64,8 +64,15 @@ impl Export {
     ///
     /// Those of [`Reader::read`] and [`View::fill`].
     pub fn record(&self, at: usize) -> Result<Record, Fault> {
+        let record = self.any_record(at)?;
+        self.has_number(record.value(0))?;
+        Ok(record)
+    }
+
+    /// Reads one record, whether or not it is anybody's.
+    pub(super) fn any_record(&self, at: usize) -> Result<Record, Fault> {
         let mut reader = self.reader();
-        let view = reader.read(at)?;
+        let view = reader.show(at)?;
         let mut row = Row::with_room(self.table, view.bytes.len());
         let mut problems = Vec::new();
         view.fill(&mut row, &mut problems)?;
@@ -75,6 +82,18 @@ impl Export {
             problems,
             bytes: reader.block,
             cells: reader.cells,
+        })
+    }
+
+    /// Refuses the record of nobody: a side of a party has a number.
+    fn has_number(&self, no: Option<&str>) -> Result<(), Fault> {
+        if !self.table.has_sides() || no.is_some_and(|no| !is_blank(no)) {
+            return Ok(());
+        }
+        Err(Fault {
+            at: 0,
+            kind: "no-number",
+            reason: format!("its \"{}\" is blank", self.table.columns()[0].name),
         })
     }
 }
@@ -91,9 +110,18 @@ impl Reader<'_> {
     ///
     /// # Errors
     ///
-    /// A fault when the record is ragged or its members are not legible, when it is a side of a party and has no number, when the file is not what was read any more
-    /// ([`CHANGED`]), and when it cannot be read (`unreadable`). The rest of the file is not concerned.
+    /// A fault when the record is ragged or its members are not legible, when it is a side of a party and has no number, when the
+    /// file is not what was read any more ([`CHANGED`]), and when it cannot be read (`unreadable`). The rest of the file is not
+    /// concerned.
     pub fn read(&mut self, at: usize) -> Result<View<'_>, Fault> {
+        let export = self.export;
+        let view = self.show(at)?;
+        export.has_number(view.text(0)?.as_deref())?;
+        Ok(view)
+    }
+
+    /// The same, whether or not the record is anybody's.
+    fn show(&mut self, at: usize) -> Result<View<'_>, Fault> {
         let export = self.export;
         let place = export.records.get(at);
         let place = place.ok_or_else(|| unreadable("there is no such record".to_owned()))?;
@@ -120,7 +148,7 @@ impl Reader<'_> {
             true => std::str::from_utf8(bytes).ok(),
             false => None,
         };
-        let view = View {
+        Ok(View {
             export,
             at,
             bytes,
@@ -128,15 +156,7 @@ impl Reader<'_> {
             cells: &self.cells,
             names: &self.names,
             columns: &self.columns,
-        };
-        if export.table.has_sides() && view.text(0)?.is_none_or(|no| is_blank(&no)) {
-            return Err(Fault {
-                at: 0,
-                kind: "no-number",
-                reason: format!("its \"{}\" is blank", export.table.columns()[0].name),
-            });
-        }
-        Ok(view)
+        })
     }
 
     /// Where the record lies in the block, which is filled anew where it has to be.

@@ -304,7 +304,7 @@ impl Export {
             if edits.remove.contains(&at) || cells.is_empty() {
                 continue;
             }
-            let record = self.record(at).map_err(unreadable)?;
+            let record = self.any_record(at).map_err(unreadable)?;
             let start = self.records[at].start;
             for (range, bytes) in self.changes(&record, cells)? {
                 patches.push(Patch {
