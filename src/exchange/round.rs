@@ -395,9 +395,12 @@ fn take_tables(
             .iter()
             .map(|(at, receipt)| (*at, Some(receipt.clone()).filter(at_once)));
         let read = choice.read.map(|(at, _)| (at, None));
-        let chosen = aside.chain(read).collect();
-        let claimed = claim(inbox, listing, chosen, disk, store, at);
-        let mut claimed = claimed_or_told(claimed, inbox, config, store, disk, taken)?;
+        let chosen: Vec<_> = aside.chain(read).collect();
+        let claimed = claim_or_tell(config, inbox, listing, &chosen, disk, store, at)?;
+        let mut claimed = claimed.unwrap_or_else(|problem| {
+            taken.intake.problems.push(problem);
+            Vec::new()
+        });
         let read = choice.read.and_then(|_| claimed.pop().flatten());
         if let Some(row) = read.filter(|row| row.receipt.is_none()) {
             let older = claimed.into_iter().zip(receipts);
@@ -596,23 +599,29 @@ fn claim(
     Ok(rows.collect())
 }
 
-/// What was claimed of an inbox. One in which we may rename nothing holds up nobody else: that is told, and its claims did not come to
-/// be.
-fn claimed_or_told(
-    claimed: Result<Vec<Option<DropRow>>, PassError>,
-    inbox: &Inbox<'_>,
+/// Claims files of an inbox. One in which we may rename nothing, also when it is tried again, holds up nobody else: that is told, and its
+/// claims did not come to be.
+fn claim_or_tell(
     config: &Config,
-    store: &Store,
+    inbox: &Inbox<'_>,
+    listing: &Listing,
+    chosen: &[(usize, Option<Receipt>)],
     disk: &dyn Disk,
-    taken: &mut Taken,
-) -> Result<Vec<Option<DropRow>>, PassError> {
-    match claimed {
-        Err(PassError::Apply(ApplyError::Write { path, source })) if is_forbidden(&source) => {
-            settle_claims(config, store, disk)?;
-            taken.intake.problems.push(inbox.unusable(&path, &source));
-            Ok(Vec::new())
+    store: &mut Store,
+    at: &str,
+) -> Result<Result<Vec<Option<DropRow>>, Problem>, PassError> {
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        match claim(inbox, listing, chosen.to_vec(), disk, store, at) {
+            Err(PassError::Apply(ApplyError::Write { path, source })) if is_forbidden(&source) => {
+                settle_claims(config, store, disk)?;
+                if tried > 1 {
+                    return Ok(Err(inbox.unusable(&path, &source)));
+                }
+            }
+            claimed => return claimed.map(Ok),
         }
-        claimed => claimed,
     }
 }
 
@@ -734,8 +743,12 @@ fn take_requests(
                 taken.is_more = true;
                 break;
             }
-            let claimed = claim(&inbox, &listing, vec![(next, None)], disk, store, at);
-            let claimed = claimed_or_told(claimed, &inbox, config, store, disk, taken)?;
+            let chosen = [(next, None)];
+            let claimed = claim_or_tell(config, &inbox, &listing, &chosen, disk, store, at)?;
+            let claimed = claimed.unwrap_or_else(|problem| {
+                taken.intake.problems.push(problem);
+                Vec::new()
+            });
             let claimed = claimed.into_iter().flatten().next();
             let Some(row) = claimed.filter(|row| row.receipt.is_none()) else {
                 continue;
