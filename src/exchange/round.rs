@@ -690,27 +690,27 @@ fn take_requests(
     let mut places: Vec<Inbox<'_>> = Vec::new();
     if let Some(path) = &config.exchange.conflicts {
         let (folder, name) = inbox::folder_and_name(path);
-        let is_edited = conflicts::is_edited(store, disk, path);
         let mut inbox = Inbox {
             table: Table::Lookup(Lookup::Requests).name(),
             folder,
-            // Rows of it that were left out come back under a name of their own.
-            is_named: Box::new(move |file| inbox::is_named_like(path, file)),
+            is_named: Box::new(|_| false),
             arrival: &arrival,
             sequence: None,
         };
-        match is_edited {
-            Ok(true) => {
-                let is_named = move |file: &str| file == name || inbox::is_named_like(path, file);
-                inbox.is_named = Box::new(is_named);
-            }
-            Ok(false) => {}
+        let is_edited = match conflicts::is_edited(store, disk, path) {
+            Ok(is_edited) => is_edited,
             Err(ApplyError::Write { path, source }) => {
                 let problem = inbox.unusable(&path, &source);
                 taken.intake.problems.push(problem);
+                false
             }
             Err(error) => return Err(error.into()),
-        }
+        };
+        // Rows of it that were left out come back under a name of their own.
+        inbox.is_named = Box::new(move |file| match file == name {
+            true => is_edited,
+            false => inbox::is_named_like(path, file),
+        });
         places.push(inbox);
     }
     if let Some(folder) = &config.exchange.requests {
