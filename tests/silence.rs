@@ -550,6 +550,7 @@ fn what_a_record_said_in_a_conflict_is_one_again_once_its_table_is_configured_ag
     pass_without_customers(&exchange);
     for _ in 0..2 {
         assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+        assert_eq!(store(&exchange).conflicts().expect("conflicts").len(), 1);
     }
     assert_eq!(row(&exchange, "customers.csv"), customer);
 }

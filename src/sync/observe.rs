@@ -231,14 +231,15 @@ impl Seen<'_> {
         self.diff.doubles.binary_search(&(at as u32)).is_ok()
     }
 
-    /// Whether anything about the table is other than at its last reading.
+    /// Whether anything about the table, or what its records are read with, is other than at its last reading.
     pub fn is_changed(&self) -> bool {
-        let digest = self
-            .export
-            .as_ref()
-            .map(|export| format!("{:032x}", export.digest));
-        let memory = self.memory.as_ref().map(|memory| memory.digest.clone());
-        digest.is_some() && (digest != memory || self.index.is_outdated)
+        let Some(export) = &self.export else {
+            return false;
+        };
+        let is_as_read = |memory: &TableMemory| {
+            memory.digest == format!("{:032x}", export.digest) && memory.shape == self.shape
+        };
+        self.index.is_outdated || !self.memory.as_ref().is_some_and(is_as_read)
     }
 
     /// Makes keys findable; only those that a pass asks for.
