@@ -13,9 +13,9 @@ use super::{Answer, Context, Failure};
 /// Arguments of `request`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// CSV or JSON with the columns Action (link, unlink, create, log, cancel, evaluate, resume, resolve), Table, Contact No., No.,
-    /// and where they apply Master, Template Code, From, Company No., fields of a new contact or of an interaction, and for resolve
-    /// Conflict and Decision
+    /// CSV or JSON with the columns Action (link, unlink, create, document, line, log, cancel, evaluate, resume, resolve), Table,
+    /// Contact No., No., and where they apply Master, Template Code, From, Company No., Quote No., fields of a new contact, of a
+    /// document, of its lines (Type, Quantity …) or of an interaction, and for resolve Conflict and Decision
     file: PathBuf,
 
     /// Print the plan and write nothing
