@@ -370,7 +370,7 @@ impl<'c> Inbox<'c> {
                     manifests.push(Announcement {
                         path: path.clone(),
                         manifest,
-                        claimed: store.claimed_under(&version)?,
+                        claimed: store.claimed_under(&version, &self.folder)?,
                         version,
                     });
                 }
@@ -453,15 +453,11 @@ pub fn announces(marker: Option<Identity>, file: &Identity) -> bool {
     marker.is_some_and(|marker| marker.changed >= file.modified)
 }
 
-/// What tells a version of a manifest from others: not its device, which is another each time that its share is mounted.
+/// What tells a version of a manifest from others: not its device, which is another each time that its share is mounted, nor when
+/// something else than its content was changed.
 fn version(path: &Path, identity: &Identity) -> String {
-    let Identity {
-        size,
-        modified,
-        changed,
-        ..
-    } = identity;
-    format!("{} {size} {modified} {changed}", path.display())
+    let Identity { size, modified, .. } = identity;
+    format!("{} {size} {modified}", path.display())
 }
 
 /// Whether a folder is there: not an empty mount point whose share has gone away.
@@ -473,13 +469,12 @@ pub fn is_online(folder: &Path, run: &Run, disk: &dyn Disk) -> bool {
     }
 }
 
-/// Whether the folder is there into which a drop came: it holds the drop, or at least the folder for claimed ones, which an empty
-/// mount point does not. While it is not, nobody can say what became of the drop.
+/// Whether the folder is there into which a drop came: something stands in it, which is not so of an empty mount point. While it is
+/// not, nobody can say what became of the drop.
 pub fn can_tell(row: &DropRow, run: &Run, disk: &dyn Disk) -> bool {
     let inbox = Path::new(&row.inbox);
-    let stands = |path: &Path| disk.identity(path).is_ok_and(|identity| identity.is_some());
-    is_online(inbox, run, disk)
-        && (stands(&inbox.join(inbox::WORK)) || stands(&inbox::dropped(row)))
+    let is_empty = || disk.entries(inbox).map_or(true, |inside| inside.is_empty());
+    is_online(inbox, run, disk) && !is_empty()
 }
 
 /// What is known of a table's files, for the decision which is read.

@@ -541,13 +541,12 @@ fn claim(
         let stands = |path: &PathBuf| disk.identity(path).is_ok_and(|found| found.is_some());
         store.claim_drops(&mut rows, &|row| !inbox::places(row).iter().any(stands))?;
         let work = inbox.folder.join(inbox::WORK);
-        publish::own_folder(disk, &work).map_err(publish::write_error(&work))?;
+        once_more(|| publish::own_folder(disk, &work)).map_err(publish::write_error(&work))?;
     }
     let mut is_claimed = vec![true; rows.len()];
     for ((found, row), is_claimed) in found.iter().zip(&mut rows).zip(&mut is_claimed) {
         let to = inbox::claimed(row);
-        disk.rename(&found.path, &to, true)
-            .map_err(publish::write_error(&to))?;
+        once_more(|| disk.rename(&found.path, &to, true)).map_err(publish::write_error(&to))?;
         // What stood there when we looked may have been replaced since; what was moved is what is read.
         let entry = disk.entry(&to).map_err(publish::write_error(&to))?;
         if row.receipt.is_none() && entry.is_some_and(|entry| entry != Entry::File) {
@@ -599,8 +598,7 @@ fn claim(
     Ok(rows.collect())
 }
 
-/// Claims files of an inbox. One in which we may rename nothing, also when it is tried again, holds up nobody else: that is told, and its
-/// claims did not come to be.
+/// Claims files of an inbox. One in which we may rename nothing holds up nobody else: that is told, and its claims did not come to be.
 fn claim_or_tell(
     config: &Config,
     inbox: &Inbox<'_>,
@@ -610,19 +608,21 @@ fn claim_or_tell(
     store: &mut Store,
     at: &str,
 ) -> Result<Result<Vec<Option<DropRow>>, Problem>, PassError> {
-    let mut tried = 0;
-    loop {
-        tried += 1;
-        match claim(inbox, listing, chosen.to_vec(), disk, store, at) {
-            Err(PassError::Apply(ApplyError::Write { path, source })) if is_forbidden(&source) => {
-                settle_claims(config, store, disk)?;
-                if tried > 1 {
-                    return Ok(Err(inbox.unusable(&path, &source)));
-                }
-            }
-            claimed => return claimed.map(Ok),
+    match claim(inbox, listing, chosen.to_vec(), disk, store, at) {
+        Err(PassError::Apply(ApplyError::Write { path, source })) if is_forbidden(&source) => {
+            settle_claims(config, store, disk)?;
+            Ok(Err(inbox.unusable(&path, &source)))
         }
+        claimed => claimed.map(Ok),
     }
+}
+
+/// Does something once more that was forbidden: it may have been so for a moment only, while somebody had the file open.
+fn once_more<T>(act: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
+    act().or_else(|error| match is_forbidden(&error) {
+        true => act(),
+        false => Err(error),
+    })
 }
 
 /// Whether nobody has written to a file between two looks. A rename changes nothing but the change time.
@@ -653,7 +653,7 @@ fn archive_manifests(
             ..
         } in &listing.manifests
         {
-            let claimed = store.claimed_under(version)?;
+            let claimed = store.claimed_under(version, &inbox.folder)?;
             let mut ours = manifest.files.iter().filter(|named| is_ours(&named.name));
             let is_done = !claimed.is_empty() && ours.all(|named| claimed.contains(&named.name));
             if is_done && kept.insert(path) {

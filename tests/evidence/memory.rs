@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use couplet::disk::{Disk, Draft, Entry, Identity, ReadAt};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Names a file, whatever it is called: its inode.
 pub type Node = u64;
@@ -67,7 +68,8 @@ struct File {
 
 #[derive(Clone, Copy)]
 struct Times {
-    modified: i128,
+    /// Where somebody said which; else it stands for the bytes, so that it is the same on a disk that is made of the files of another.
+    modified: Option<i128>,
     changed: i128,
 }
 
@@ -81,10 +83,12 @@ struct Folder {
 impl File {
     fn identity(&self) -> Identity {
         let times = *lock(&self.times);
+        let bytes = lock(&self.bytes);
+        let of_bytes = || -i128::from(xxh3_64(&bytes) >> 1);
         Identity {
             node: (1, self.node),
-            size: lock(&self.bytes).len() as u64,
-            modified: times.modified,
+            size: bytes.len() as u64,
+            modified: times.modified.unwrap_or_else(of_bytes),
             changed: times.changed,
         }
     }
@@ -114,7 +118,7 @@ impl Inner {
     fn touch(&mut self, file: &File) {
         let now = self.tick();
         *lock(&file.times) = Times {
-            modified: now,
+            modified: None,
             changed: now,
         };
     }
@@ -176,7 +180,7 @@ impl Inner {
             node: self.nodes,
             bytes: Arc::new(Mutex::new(bytes)),
             times: Arc::new(Mutex::new(Times {
-                modified: now,
+                modified: None,
                 changed: now,
             })),
         };
@@ -203,18 +207,24 @@ impl MemoryDisk {
     pub fn with(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> MemoryDisk {
         let disk = MemoryDisk::new();
         for (path, bytes) in files {
-            disk.put(&path, bytes);
+            disk.place(&path, bytes);
         }
         disk
     }
 
-    /// Another program writes a file: a new one in the place of what was there.
-    pub fn put(&self, path: &Path, bytes: impl Into<Vec<u8>>) {
+    fn place(&self, path: &Path, bytes: Vec<u8>) -> File {
         let mut inner = lock(&self.inner);
         if let Some(folder) = path.parent() {
             inner.make_folder(folder);
         }
-        inner.insert(path, bytes.into());
+        inner.insert(path, bytes)
+    }
+
+    /// Another program writes a file: a new one in the place of what was there.
+    pub fn put(&self, path: &Path, bytes: impl Into<Vec<u8>>) {
+        let file = self.place(path, bytes.into());
+        let mut times = lock(&file.times);
+        times.modified = Some(times.changed);
     }
 
     /// Another program writes into a file that is there, or makes it: the same inode, and whoever has it open sees it.
@@ -228,7 +238,7 @@ impl MemoryDisk {
         if let Some(file) = inner.files.get(path.as_os_str()) {
             *lock(&file.bytes) = bytes.into();
             *lock(&file.times) = Times {
-                modified: modified.unwrap_or(now),
+                modified: Some(modified.unwrap_or(now)),
                 changed: now,
             };
         }

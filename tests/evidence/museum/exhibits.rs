@@ -22,7 +22,7 @@ pub const EXHIBITS: &[Exhibit] = &[
     Exhibit {
         name: "an emptied side wipes the other (vdirsyncer 42, Unison 206, Mutagen 275)",
         file: "sync/observe.rs",
-        right: "export.records.is_empty() && memory.is_some_and(|memory| memory.records > 0)",
+        right: "is_emptied && memory.is_some_and(|memory| memory.records > 0)",
         wrong: "false",
         layer: "presence",
         budget: "448",

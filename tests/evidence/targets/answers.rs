@@ -152,6 +152,9 @@ fn meaning(row: &RequestRow, open: &OpenConflict) -> Option<String> {
         .is_some_and(|word| word.eq_ignore_ascii_case("value:"))
     {
         let value = typed[6..].trim();
+        // As it stands in a cell for people: what begins like a formula has a mark before it.
+        let is_formula = |rest: &&str| rest.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']);
+        let value = value.strip_prefix('\'').filter(is_formula).unwrap_or(value);
         // A phone number has no letters.
         let is_valid =
             open.conflict.field != "Phone No." || !value.chars().any(char::is_alphabetic);
