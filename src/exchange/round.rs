@@ -548,7 +548,7 @@ fn claim(
         let to = inbox::claimed(row);
         once_more(|| disk.rename(&found.path, &to, true)).map_err(publish::write_error(&to))?;
         // What stood there when we looked may have been replaced since; what was moved is what is read.
-        let entry = disk.entry(&to).map_err(publish::write_error(&to))?;
+        let entry = once_more(|| disk.entry(&to)).map_err(publish::write_error(&to))?;
         if row.receipt.is_none() && entry.is_some_and(|entry| entry != Entry::File) {
             let reason = "when it was claimed, it was no regular file of its own but a link, a pipe or a device";
             let receipt = Receipt::whole(Standing::Rejected, reason);
@@ -559,14 +559,14 @@ fn claim(
             }])?;
         }
         // Somebody may have begun to write it anew. Should another stand in its place by now, this one is read in the next round.
-        let now = disk.identity(&to).map_err(publish::write_error(&to))?;
+        let now = once_more(|| disk.identity(&to)).map_err(publish::write_error(&to))?;
         let is_other = entry == Some(Entry::File)
             && now.is_some_and(|now| !is_same_content(&found.identity, &now));
         if is_other {
             *is_claimed = false;
             if disk.rename(&to, &found.path, false).is_ok() {
                 for folder in [&found.path, &to].map(|path| inbox::folder_and_name(path).0) {
-                    disk.sync_folder(&folder)
+                    once_more(|| disk.sync_folder(&folder))
                         .map_err(publish::write_error(&folder))?;
                 }
                 store.forget_drop(row.id)?;
@@ -574,8 +574,7 @@ fn claim(
         }
     }
     let sync = |folder: &Path| {
-        disk.sync_folder(folder)
-            .map_err(publish::write_error(folder))
+        once_more(|| disk.sync_folder(folder)).map_err(publish::write_error(folder))
     };
     if !rows.is_empty() {
         // A claim that a power cut could take back would be read, and its requests carried out, a second time.
@@ -584,7 +583,7 @@ fn claim(
     let moved = found.iter().zip(&rows).zip(&is_claimed);
     for ((found, row), _) in moved.filter(|(_, is_claimed)| **is_claimed) {
         if let Some(marker) = &found.marker {
-            disk.remove(marker).map_err(publish::write_error(marker))?;
+            once_more(|| disk.remove(marker)).map_err(publish::write_error(marker))?;
         }
         info!(drop = row.id, table = row.table, "drop claimed");
     }
