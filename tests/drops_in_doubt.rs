@@ -194,6 +194,26 @@ fn a_manifest_announces_each_file_once_however_long_it_stands_there() {
 }
 
 #[test]
+fn a_manifest_that_is_written_anew_announces_its_file_although_the_last_one_still_waits() {
+    let config = with_contacts("ready = \"manifest\"")
+        .replace("contacts_*.csv", "contacts*.csv")
+        .replace("sequence = 'contacts_(\\d+)'\n", "");
+    let exchange = exchange(&config);
+    for (count, code) in [(10, 4), (20, 0)] {
+        exchange
+            .put("crm/contacts.csv", rows('C', count, "Rome"))
+            .put(
+                "crm/set.manifest.json",
+                format!("{{\"files\":[{{\"name\":\"contacts.csv\",\"records\":{count}}}]}}"),
+            );
+        let ran = exchange.run(&["reconcile"]);
+        assert_eq!(ran.code, code, "{ran:?}");
+    }
+    assert!(!exchange.path("crm/contacts.csv").exists(), "it is read");
+    assert_eq!(exchange.text("relations.csv"), relations(20));
+}
+
+#[test]
 fn a_manifest_alone_says_which_file_is_older() {
     let config =
         with_contacts("ready = \"manifest\"").replace("sequence = 'contacts_(\\d+)'\n", "");

@@ -370,7 +370,7 @@ impl<'c> Inbox<'c> {
                     manifests.push(Announcement {
                         path: path.clone(),
                         manifest,
-                        claimed: store.claimed_under(&version, &self.folder)?,
+                        claimed: store.claimed_under(&version)?,
                         version,
                     });
                 }

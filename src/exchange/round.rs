@@ -652,7 +652,7 @@ fn archive_manifests(
             ..
         } in &listing.manifests
         {
-            let claimed = store.claimed_under(version, &inbox.folder)?;
+            let claimed = store.claimed_under(version)?;
             let mut ours = manifest.files.iter().filter(|named| is_ours(&named.name));
             let is_done = !claimed.is_empty() && ours.all(|named| claimed.contains(&named.name));
             if is_done && kept.insert(path) {

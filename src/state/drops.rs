@@ -1,7 +1,5 @@
 //! The ledger of drops: every file that was taken out of an inbox, what became of it, and whether its answer was published.
 
-use std::path::Path;
-
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -236,11 +234,9 @@ impl Store {
         Ok(self.drops_where(condition, &[table])?.pop())
     }
 
-    /// Names of the files of an inbox that were claimed as this version of a manifest announced them. What is not answered yet counts
-    /// whichever version did: the manifest's times may have changed since, and nothing else.
-    pub fn claimed_under(&self, manifest: &str, inbox: &Path) -> Result<Vec<String>, StateError> {
-        let condition = "manifest = ?1 OR (published = 0 AND inbox = ?2 AND manifest IS NOT NULL)";
-        let claimed = self.drops_where(condition, &[manifest, &inbox.display().to_string()])?;
+    /// Names of the files that were claimed as this version of a manifest announced them.
+    pub fn claimed_under(&self, manifest: &str) -> Result<Vec<String>, StateError> {
+        let claimed = self.drops_where("manifest = ?1", &[manifest])?;
         Ok(claimed.into_iter().map(|row| row.name).collect())
     }
 
