@@ -4,6 +4,7 @@
 
 mod answer;
 pub mod arrival;
+mod claims;
 mod conflicts;
 pub mod daemon;
 pub mod fitness;

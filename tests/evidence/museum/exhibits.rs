@@ -205,7 +205,7 @@ pub const EXHIBITS: &[Exhibit] = &[
     },
     Exhibit {
         name: "a request is carried out twice after a power cut (found here)",
-        file: "exchange/round.rs",
+        file: "exchange/claims.rs",
         right: "sync(&inbox.folder.join(inbox::WORK))?;",
         wrong: "if !BUG { sync(&inbox.folder.join(inbox::WORK))?; }",
         layer: "crash-states",
