@@ -64,15 +64,8 @@ impl Export {
     ///
     /// Those of [`Reader::read`] and [`View::fill`].
     pub fn record(&self, at: usize) -> Result<Record, Fault> {
-        let record = self.any_record(at)?;
-        self.has_number(record.value(0))?;
-        Ok(record)
-    }
-
-    /// Reads one record, whether or not it is anybody's.
-    pub(super) fn any_record(&self, at: usize) -> Result<Record, Fault> {
         let mut reader = self.reader();
-        let view = reader.show(at)?;
+        let view = reader.read(at)?;
         let mut row = Row::with_room(self.table, view.bytes.len());
         let mut problems = Vec::new();
         view.fill(&mut row, &mut problems)?;
@@ -101,8 +94,8 @@ impl Export {
 impl Reader<'_> {
     /// Records that follow one another are read in blocks of at most this length.
     const BLOCK: usize = 256 << 10;
-    /// The first of these blocks; each is twice as long as the one before.
-    const FIRST_BLOCK: usize = 16 << 10;
+    /// The first of these blocks; each is twice as long as the one before. A page costs hardly more than a record, and what follows may as well be far.
+    const FIRST_BLOCK: usize = 4 << 10;
     /// A gap of a few records is still one after the other.
     const NEAR: u64 = 4 << 10;
 
@@ -121,7 +114,7 @@ impl Reader<'_> {
     }
 
     /// The same, whether or not the record is anybody's.
-    fn show(&mut self, at: usize) -> Result<View<'_>, Fault> {
+    pub(super) fn show(&mut self, at: usize) -> Result<View<'_>, Fault> {
         let export = self.export;
         let place = export.records.get(at);
         let place = place.ok_or_else(|| unreadable("there is no such record".to_owned()))?;
@@ -230,6 +223,11 @@ impl<'r> View<'r> {
     /// The record's own bytes.
     pub fn bytes(&self) -> &'r [u8] {
         self.bytes
+    }
+
+    /// Its bytes and where its cells are.
+    pub(super) fn split(&self) -> (&'r [u8], &'r Cells) {
+        (self.bytes, self.cells)
     }
 
     /// The bytes of the cell in a model column, with the quotes around it; `None` where the record has none.
@@ -407,7 +405,12 @@ impl<'r> View<'r> {
         )
     }
 
-    fn span(&self, column: usize) -> Result<Option<Range<usize>>, Fault> {
+    /// Where in its bytes the cell in a model column lies, with the quotes around it; `None` where the record has none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`raw`](View::raw).
+    pub(super) fn span(&self, column: usize) -> Result<Option<Range<usize>>, Fault> {
         match self.cells {
             Cells::Csv(spans) => {
                 let known = self.columns.get(column);

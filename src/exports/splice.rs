@@ -9,9 +9,10 @@ use super::columns::fold;
 use super::csv;
 use super::dialect::Grammar;
 use super::encoding::{BOM, Encoding};
-use super::export::{Cells, Export, Record};
+use super::export::{Cells, Export};
 use super::grammar::Fault;
 use super::json;
+use super::reader::View;
 use super::source::{ReadAt, read_exact_at, read_range};
 use crate::model::Form;
 
@@ -300,11 +301,12 @@ impl Export {
     /// The edits as patches, in the order of the file.
     fn patches(&self, edits: &Edits) -> io::Result<Vec<Patch>> {
         let mut patches = Vec::new();
+        let mut reader = self.reader();
         for (&at, cells) in &edits.cells {
             if edits.remove.contains(&at) || cells.is_empty() {
                 continue;
             }
-            let record = self.any_record(at).map_err(unreadable)?;
+            let record = reader.show(at).map_err(unreadable)?;
             let start = self.records[at].start;
             for (range, bytes) in self.changes(&record, cells)? {
                 patches.push(Patch {
@@ -472,9 +474,10 @@ impl Export {
     /// What changes in a record: ranges in it, and the bytes that go there.
     fn changes(
         &self,
-        record: &Record,
+        record: &View<'_>,
         edits: &[(usize, String)],
     ) -> io::Result<Vec<(Range<usize>, Vec<u8>)>> {
+        let (bytes, cells) = record.split();
         let mut changes = Vec::with_capacity(edits.len());
         let mut follows = false;
         for (column, value) in edits {
@@ -483,42 +486,31 @@ impl Export {
                 .columns()
                 .get(*column)
                 .map_or(Form::Text, |def| def.form);
-            let old = self
-                .cell(&record.bytes, &record.cells, *column)
-                .map_err(unreadable)?;
+            let old = record.text(*column).map_err(unreadable)?;
             let value = self.spelled(*column, value, old.as_deref());
-            match (&self.dialect.grammar, &record.cells) {
+            match (&self.dialect.grammar, cells) {
                 (Grammar::Csv(dialect), Cells::Csv(spans)) => {
                     let position = self.columns.position(*column).ok_or_else(no_column)?;
                     let cell = &spans[position];
-                    let bytes = self.encoded(&value).map_err(invalid_input)?;
-                    let raw = csv::quote(dialect, &bytes, cell.quoted, spans.len() == 1)
+                    let value = self.encoded(&value).map_err(invalid_input)?;
+                    let raw = csv::quote(dialect, &value, cell.quoted, spans.len() == 1)
                         .map_err(|_| unquotable())?;
                     changes.push((cell.span.clone(), raw));
                 }
                 (Grammar::Json(dialect), Cells::Json(members)) => {
-                    let member = self
-                        .member(&record.bytes, members, *column)
-                        .map_err(unreadable)?;
-                    match member {
-                        Some(member) => {
-                            let old = &record.bytes[member.value.clone()];
+                    match record.span(*column).map_err(unreadable)? {
+                        Some(place) => {
+                            let old = &bytes[place.clone()];
                             let token = json::token(dialect, &value, form, Some(old));
-                            changes.push((member.value.clone(), token));
+                            changes.push((place, token));
                         }
                         None if self.columns.has(*column) => {
                             let token = json::token(dialect, &value, form, None);
                             let name = self.columns.name(*column);
-                            let (at, bytes) = json::insert(
-                                dialect,
-                                &record.bytes,
-                                members,
-                                follows,
-                                &name,
-                                &token,
-                            );
+                            let (at, inserted) =
+                                json::insert(dialect, bytes, members, follows, &name, &token);
                             follows = true;
-                            changes.push((at..at, bytes));
+                            changes.push((at..at, inserted));
                         }
                         None => return Err(no_column()),
                     }
@@ -538,11 +530,11 @@ impl Export {
         columns: Option<&Chosen>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
+        let mut reader = self.reader();
         let records = records
             .map(|(at, edits)| {
-                self.record(at)
-                    .map_err(unreadable)
-                    .and_then(|record| self.edited(&record, edits))
+                let record = reader.read(at).map_err(unreadable)?;
+                self.edited(&record, edits)
             })
             .chain(added.iter().map(|values| self.new_row(values)));
         let columns = columns.filter(|_| match &self.dialect.grammar {
@@ -651,15 +643,16 @@ impl Export {
     /// # Errors
     ///
     /// Those of [`splice`](Export::splice).
-    pub fn edited(&self, record: &Record, edits: &[(usize, String)]) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(record.bytes.len());
+    pub fn edited(&self, record: &View<'_>, edits: &[(usize, String)]) -> io::Result<Vec<u8>> {
+        let old = record.bytes();
+        let mut bytes = Vec::with_capacity(old.len());
         let mut done = 0;
         for (range, new) in self.changes(record, edits)? {
-            bytes.extend_from_slice(&record.bytes[done..range.start]);
+            bytes.extend_from_slice(&old[done..range.start]);
             bytes.extend(new);
             done = range.end;
         }
-        bytes.extend_from_slice(&record.bytes[done..]);
+        bytes.extend_from_slice(&old[done..]);
         Ok(bytes)
     }
 }

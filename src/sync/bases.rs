@@ -194,7 +194,7 @@ pub(super) fn remember_table(
                     Ok(()) => {
                         let looks = match new_cells {
                             None => (print, Extent::of(view.bytes()).bits()),
-                            Some(cells) => edited_looks(export, at, cells),
+                            Some(cells) => looks(export, export.edited(&view, cells).ok()),
                         };
                         let new_cells = new_cells.into_iter().flatten();
                         new_cells.for_each(|(column, value)| row.put(*column, value));
@@ -407,15 +407,6 @@ fn keep(
     for run in olds.chunk_by(|before, after| before + 1 == *after) {
         index.keep(run[0] as usize - 1, run.len());
     }
-}
-
-/// The print and extent that a record will have once these cells are edited.
-fn edited_looks(export: &Export, at: usize, cells: &[(usize, String)]) -> (u64, u32) {
-    let record = export.record(at).ok();
-    looks(
-        export,
-        record.and_then(|record| export.edited(&record, cells).ok()),
-    )
 }
 
 /// The print and extent of a record. Should its bytes not be known, it is looked at again.
