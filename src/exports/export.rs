@@ -590,6 +590,11 @@ impl Export {
         self.table == Table::Relations || !is_blank(first_key)
     }
 
+    /// What it was read from.
+    pub fn into_text(self) -> Box<dyn ReadAt> {
+        self.text
+    }
+
     /// The line, from 1, in which a record begins.
     pub fn line_of(&self, at: usize) -> u64 {
         self.records

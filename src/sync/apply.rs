@@ -24,7 +24,7 @@ use super::inbox::folder_and_name;
 use super::observe::Seen;
 use super::pass::{Effects, stamp};
 use super::quiet::Quiet;
-use super::spread::{side_by_side, together};
+use super::spread::{let_go, side_by_side, together};
 
 /// Why a pass could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -137,7 +137,16 @@ pub fn apply(
         seed: doing.seed,
     };
     let base_folder = store.base_folder();
-    let (written, remembered) = write_files(&jobs, &tables, &edits, &bases, disk, &base_folder);
+    // While files are written, the database takes in what was decided; nothing stays of that before the commit.
+    let (commit, (written, remembered)) = together(
+        jobs.iter().map(|job| sized(job.seen)).sum(),
+        || match targets.is_empty() {
+            true => Ok(None),
+            false => store.journal_commit(&memory).map(Some),
+        },
+        || write_files(&jobs, &tables, &edits, &bases, disk, &base_folder),
+    );
+    let commit = commit?;
     if written.iter().any(Result::is_err) {
         // A file that was rewritten while it was copied is no failure: the pass is planned again.
         let overtaken = tables
@@ -149,6 +158,7 @@ pub fn apply(
                     .is_ok_and(|identity| identity != seen.identity)
             });
         if let Some(seen) = overtaken {
+            drop(commit);
             discard(&targets, disk)?;
             store.journal_clear(disk)?;
             return Ok(Applied::Overtaken(seen.path.clone()));
@@ -180,16 +190,7 @@ pub fn apply(
     for page in &mut pages {
         page.write(disk)?;
     }
-    // While the disk writes, the database takes in what was decided.
-    let (commit, synced) = together(
-        jobs.iter().map(|job| sized(job.seen)).sum(),
-        || match targets.is_empty() {
-            true => Ok(None),
-            false => store.journal_commit(&memory).map(Some),
-        },
-        || sync_files(files, of_state, disk),
-    );
-    let (commit, ()) = (commit?, synced?);
+    sync_files(files, of_state, disk)?;
     if !leaves_open {
         memory.quiet = quiet(doing, &tables, &memory, plan, &jobs, disk)?;
     }
@@ -243,22 +244,11 @@ fn sized(seen: &Seen<'_>) -> u64 {
     seen.identity.map_or(0, |identity| identity.size)
 }
 
-/// One of the things that a pass writes side by side.
-enum Task<'t> {
-    Write(&'t Job<'t>),
-    Keep(&'t Seen<'t>),
-}
-
 /// A file, with its content hash.
 type Written = Result<(String, Unsynced), ApplyError>;
 
-/// What became of a task.
-enum Done {
-    Written(Written),
-    Kept(Result<Kept, StateError>),
-}
-
-/// Writes the temporary files, and beside them the bases, which nothing names before the pass is remembered.
+/// Writes the temporary files, and the bases, which nothing names before the pass is remembered; tables side by side. A table's base comes
+/// first: its records are read from what is let go while the table's file is copied.
 fn write_files(
     jobs: &[Job<'_>],
     tables: &[Option<Seen<'_>>],
@@ -281,26 +271,22 @@ fn write_files(
             .unwrap_or(&nothing);
         remember_table(seen, edits, bases, disk, base_folder)
     };
-    let moves = |seen: &&Seen<'_>| seen.export.is_some() || bases.carried.contains_key(&seen.table);
-    let moved = tables.iter().flatten().filter(moves);
-    let tasks = jobs.iter().map(|job| (sized(job.seen), Task::Write(job)));
-    let tasks = tasks.chain(moved.map(|seen| (sized(seen), Task::Keep(seen))));
-    let done = side_by_side(tasks.collect(), |task| match task {
-        Task::Write(job) => Done::Written(write(job)),
-        Task::Keep(seen) => Done::Kept(keep(seen)),
+    let moves = |seen: &Seen<'_>| seen.export.is_some() || bases.carried.contains_key(&seen.table);
+    let work = tables.iter().flatten().map(|seen| (sized(seen), seen));
+    let done = side_by_side(work.collect(), |seen| {
+        let kept = moves(seen).then(|| keep(seen));
+        // The jobs of a table follow one another, in the order of the tables.
+        let of_table = jobs.iter().filter(|job| job.seen.table == seen.table);
+        let written: Vec<Written> = of_table.map(&write).collect();
+        (written, kept)
     });
-    let (mut written, mut kept) = (Vec::new(), Vec::new());
-    for done in done {
-        match done {
-            Done::Written(file) => written.push(file),
-            Done::Kept(base) => kept.push(base),
-        }
-    }
-    (written, kept)
+    let (written, kept): (Vec<_>, Vec<_>) = done.into_iter().unzip();
+    let written = written.into_iter().flatten().collect();
+    (written, kept.into_iter().flatten().collect())
 }
 
-/// Remembers a pass, and meanwhile lets go of its tables: files that were replaced are freed by whoever closes them last, which takes as
-/// long as they are large.
+/// Remembers a pass, and lets go of its tables: files that were replaced are freed by whoever closes them last, and the disk takes as long
+/// for that as they are large. Nobody waits for it, and the state is remembered before, since the disk may be busy with it for long.
 fn remember(
     memory: &Memory<'_>,
     finished: &str,
@@ -308,15 +294,15 @@ fn remember(
     store: &mut Store,
     disk: &dyn Disk,
 ) -> Result<(), StateError> {
-    let tables = tables.into_iter().flatten();
-    let tables: Vec<_> = tables.map(|seen| (sized(&seen), seen)).collect();
-    let remember = || {
-        store.remember(disk, memory, finished)?;
-        store.sweep_base(disk)
-    };
-    let size = tables.iter().map(|(size, _)| size).sum();
-    let (remembered, _) = together(size, remember, || side_by_side(tables, drop));
-    remembered
+    store.remember(disk, memory, finished)?;
+    store.sweep_base(disk)?;
+    for seen in tables.into_iter().flatten() {
+        let size = sized(&seen);
+        if let Some(export) = seen.export {
+            let_go(size, export.into_text());
+        }
+    }
+    Ok(())
 }
 
 /// What the pass leaves, where it leaves nothing open.

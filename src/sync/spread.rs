@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread::{ScopedJoinHandle, available_parallelism};
+use std::thread::{Builder, ScopedJoinHandle, available_parallelism};
 
 /// From this size on, in bytes, a table is worth a thread.
 const LARGE: u64 = 4 << 20;
@@ -118,6 +118,14 @@ pub fn together<A, B: Send>(
         let thread = scope.spawn(other);
         (one(), joined_thread(thread))
     })
+}
+
+/// Lets go of something of the given size, in bytes, and does not wait for the end of that where it takes a while.
+pub fn let_go(size: u64, what: impl Send + 'static) {
+    if size >= LARGE {
+        // Without a thread it goes at once.
+        let _ = Builder::new().spawn(move || drop(what));
+    }
 }
 
 #[cfg(test)]
