@@ -1,7 +1,7 @@
 //! `couplet reconcile`: one pass, then exit.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -134,10 +134,13 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     let is_left = |row: &DropRow| row.receipt.as_ref().is_some_and(is_left_to_mend);
     let exits = outcomes.iter().map(|outcome| exit(outcome, args.exit_code));
     let last = exits.fold(Exit::Done, Exit::weightier);
-    Ok(match made.answered.iter().any(is_left) {
+    let exit = match made.answered.iter().any(is_left) {
         true => last.weightier(Exit::Waiting),
         false => last,
-    })
+    };
+    // The program ends here: the system takes its memory back at once, and piece by piece that of a large plan takes a while.
+    std::mem::forget(made);
+    Ok(exit)
 }
 
 /// What a command's pass came to, with the rounds that took in what else was dropped.
@@ -611,14 +614,14 @@ fn tables(summary: &Summary) -> String {
 
 /// Cells by table and column.
 fn changes(plan: &Plan) -> String {
-    let mut cells: BTreeMap<(usize, &str), BTreeMap<&str, u64>> = BTreeMap::new();
+    let mut counts: HashMap<(&str, &str), u64> = HashMap::new();
     for change in &plan.changes {
-        let table = Table::named(&change.table).map_or(0, Table::index);
-        *cells
-            .entry((table, &change.table))
-            .or_default()
-            .entry(&change.column)
-            .or_default() += 1;
+        *counts.entry((&change.table, &change.column)).or_default() += 1;
+    }
+    let mut cells: BTreeMap<(usize, &str), BTreeMap<&str, u64>> = BTreeMap::new();
+    for ((table, column), count) in counts {
+        let at = Table::named(table).map_or(0, Table::index);
+        cells.entry((at, table)).or_default().insert(column, count);
     }
     let mut text = String::new();
     for ((_, table), columns) in cells {

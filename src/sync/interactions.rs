@@ -12,7 +12,7 @@ use crate::state::memory::Memory;
 use crate::state::{StateError, Store};
 
 use super::observe::{Seen, plain};
-use super::spread::in_parts;
+use super::spread::{in_parts, joined};
 use super::world::World;
 
 /// Entries for fewer contacts than this are not worth a thread.
@@ -62,7 +62,7 @@ pub(super) fn of_plan(
         drafts.collect::<Result<Vec<_>, StateError>>()
     });
     let drafts: Vec<Vec<InteractionLogEntry>> = drafts.into_iter().collect::<Result<_, _>>()?;
-    Ok(drafts.concat())
+    Ok(joined(drafts))
 }
 
 /// What is logged of one contact.
