@@ -101,6 +101,7 @@ pub struct RowWriter {
     path: PathBuf,
     draft: Box<dyn Draft>,
     length: u64,
+    appended: u64,
     /// Rows that are still to be written.
     block: Vec<u8>,
     /// Where the last whole one of them ends.
@@ -119,6 +120,7 @@ impl RowWriter {
             path,
             draft,
             length,
+            appended: 0,
             block: Vec::with_capacity(RowWriter::BLOCK + 4096),
             ended: 0,
         })
@@ -163,6 +165,7 @@ impl RowWriter {
         }
         self.length += (self.block.len() - self.ended) as u64;
         self.ended = self.block.len();
+        self.appended += 1;
         if self.block.len() >= RowWriter::BLOCK {
             self.write_block()?;
         }
@@ -174,6 +177,11 @@ impl RowWriter {
         self.block.clear();
         self.ended = 0;
         written.map_err(StateError::file(&self.path))
+    }
+
+    /// How many rows it has appended.
+    pub fn appended(&self) -> u64 {
+        self.appended
     }
 
     /// Ends writing; returns the length of the rows, to be committed once the file is durable.

@@ -139,7 +139,7 @@ pub fn apply(
     let base_folder = store.base_folder();
     // While files are written, the database takes in what was decided; nothing stays of that before the commit.
     let (commit, (written, remembered)) = together(
-        jobs.iter().map(|job| sized(job.seen)).sum(),
+        jobs.iter().map(|job| job.seen.size()).sum(),
         || match targets.is_empty() {
             true => Ok(None),
             false => store.journal_commit(&memory).map(Some),
@@ -239,11 +239,6 @@ pub fn apply(
     Ok(Applied::Done(published))
 }
 
-/// How large a table's file is, in bytes.
-fn sized(seen: &Seen<'_>) -> u64 {
-    seen.identity.map_or(0, |identity| identity.size)
-}
-
 /// A file, with its content hash.
 type Written = Result<(String, Unsynced), ApplyError>;
 
@@ -272,7 +267,7 @@ fn write_files(
         remember_table(seen, edits, bases, disk, base_folder)
     };
     let moves = |seen: &Seen<'_>| seen.export.is_some() || bases.carried.contains_key(&seen.table);
-    let work = tables.iter().flatten().map(|seen| (sized(seen), seen));
+    let work = tables.iter().flatten().map(|seen| (seen.size(), seen));
     let done = side_by_side(work.collect(), |seen| {
         let kept = moves(seen).then(|| keep(seen));
         // The jobs of a table follow one another, in the order of the tables.
@@ -297,7 +292,7 @@ fn remember(
     store.remember(disk, memory, finished)?;
     store.sweep_base(disk)?;
     for seen in tables.into_iter().flatten() {
-        let size = sized(&seen);
+        let size = seen.size();
         if let Some(export) = seen.export {
             let_go(size, export.into_text());
         }
@@ -339,9 +334,7 @@ fn quiet(
 /// A pass that would fill a disk is not begun: its temporary files, and what other programs write meanwhile, must fit too.
 fn room_for(jobs: &[Job<'_>], disk: &dyn Disk) -> Result<(), ApplyError> {
     const TIMES: u64 = 3;
-    let largest = jobs
-        .iter()
-        .map(|job| job.seen.identity.map_or(0, |identity| identity.size));
+    let largest = jobs.iter().map(|job| job.seen.size());
     let needed = largest.max().unwrap_or(0).saturating_mul(TIMES);
     for job in jobs {
         let Some(folder) = parent(&job.target.path) else {

@@ -7,16 +7,16 @@ use std::path::Path;
 use tracing::info;
 
 use crate::disk::{Disk, Unsynced};
-use crate::exports::{Edits, Export, Extent};
+use crate::exports::Edits;
 use crate::merge::deliver::Route;
-use crate::model::{Row, Table};
+use crate::model::Table;
 use crate::state::memory::TableMemory;
 use crate::state::rows::rows_path;
 use crate::state::{Entry, IndexDraft, RowWriter, StateError};
 
-use super::couple::{PRIMARY_CONTACT, company_key};
 use super::decide::{Born, Overrides};
-use super::observe::{Seen, plain};
+use super::observe::Seen;
+use super::rebase::{Rebasing, link_of, looks, put_cells};
 
 /// What the bases of a pass are made of.
 pub(super) struct Bases<'a> {
@@ -130,116 +130,33 @@ pub(super) fn remember_table(
     let path = rows_path(folder, seen.table, memory.rows_epoch);
     let mut writer = RowWriter::open(disk, path, memory.rows_length)?;
     let mut index = IndexDraft::new(&seen.index);
-    let overrides = bases.overrides.get(&seen.table);
     let troubled = bases.troubled.get(&seen.table);
-    let width = seen.table.columns().len();
-    let naming = naming_column(seen.table);
+    let rebasing = Rebasing {
+        seen,
+        export,
+        edits,
+        overrides: bases.overrides.get(&seen.table),
+        rebased,
+        troubled,
+        links: of_relations(),
+        compacting,
+        seed: bases.seed,
+    };
     let mut reader = export.reader();
-    let mut problems = Vec::new();
     let mut touched = seen.diff.touched.iter().peekable();
-    let mut anew = read_anew(seen, edits, rebased, compacting)
-        .into_iter()
-        .peekable();
     let mut next = 0;
-    while next < export.records.len() {
+    for at in read_anew(seen, edits, rebased, compacting) {
         // What nobody touched is as it was.
-        let stop = anew.peek().copied().unwrap_or(export.records.len());
-        if next < stop {
-            keep(&mut index, seen, of_relations(), next..stop);
-            next = stop;
-            continue;
-        }
-        anew.next();
-        let at = next;
-        next += 1;
+        keep(&mut index, seen, of_relations(), next..at);
+        next = at + 1;
         let is_touched = touched
             .next_if(|touched| **touched as usize == at)
             .is_some();
-        if edits.remove.contains(&at) {
-            continue;
+        if let Some(entry) = rebasing.entry(at, is_touched, &mut reader, &mut writer)? {
+            index.push(entry);
         }
-        let key = seen.diff.keys[at];
-        let print = export.records[at].print;
-        let old = (seen.diff.olds[at] as usize).checked_sub(1);
-        let old_link = old.map_or([0, 0], |old| seen.index.links.at(old));
-        let link =
-            of_relations().map_or(old_link, |links| links.get(at).copied().unwrap_or_default());
-        let new_cells = edits.cells.get(&at);
-        let unlike = overrides.and_then(|overrides| overrides.get(&at));
-        let is_rebased = rebased.is_some_and(|rebased| rebased.contains(&at));
-        problems.clear();
-        let says_more = is_touched || is_rebased || new_cells.is_some();
-        let is_read = says_more && !seen.is_double(at);
-        let written = match is_read.then(|| reader.read(at).ok()).flatten() {
-            None => None,
-            Some(view) if new_cells.is_none() && unlike.is_none() => {
-                let extent = Extent::of(view.bytes()).bits();
-                let (mut column, mut names) = (0, 0);
-                writer.begin(width);
-                let each = view.each(&mut problems, |cell| {
-                    if naming == Some(column) {
-                        names = company_key(cell, bases.seed);
-                    }
-                    column += 1;
-                    writer.cell(cell);
-                });
-                match each {
-                    Ok(()) => Some((writer.end()?, (print, extent), names)),
-                    Err(_) => None,
-                }
-            }
-            Some(view) => {
-                let mut row = Row::unknown(seen.table);
-                match view.fill(&mut row, &mut problems) {
-                    Ok(()) => {
-                        let looks = match new_cells {
-                            None => (print, Extent::of(view.bytes()).bits()),
-                            Some(cells) => looks(export, export.edited(&view, cells).ok()),
-                        };
-                        let new_cells = new_cells.into_iter().flatten();
-                        new_cells.for_each(|(column, value)| row.put(*column, value));
-                        unlike
-                            .into_iter()
-                            .for_each(|cells| put_cells(&mut row, cells));
-                        let names = naming.map_or(0, |at| company_key(row.get(at), bases.seed));
-                        Some((writer.push(&row)?, looks, names))
-                    }
-                    Err(_) => None,
-                }
-            }
-        };
-        let Some((row, (looks, extent), names)) = written else {
-            // Left out, or as it was.
-            let mut entry = old.map_or(Entry::default(), |old| seen.index.entry(old));
-            if compacting && let Some(row) = seen.rows.get(entry.row)? {
-                entry.row = writer.push(&row)?;
-                memory.rows_count += 1;
-            }
-            if key != 0 {
-                let print = if is_touched { 0 } else { print };
-                index.push(Entry {
-                    key,
-                    print,
-                    link,
-                    ..entry
-                });
-            }
-            continue;
-        };
-        memory.rows_count += 1;
-        // A record that is a problem is looked at again in every pass.
-        let is_troubled = troubled.is_some_and(|troubled| troubled.contains(&at));
-        index.push(Entry {
-            key: plain(key),
-            print: match is_troubled || !problems.is_empty() {
-                true => 0,
-                false => looks,
-            },
-            row,
-            extent,
-            link: naming.map_or(link, |_| [names, 0]),
-        });
     }
+    keep(&mut index, seen, of_relations(), next..export.records.len());
     // What the export does not list and exists all the same keeps its base, but for what was decided on it.
     for at in carried {
         let old = unlisted[at];
@@ -256,7 +173,6 @@ pub(super) fn remember_table(
                 entry.link = link_of(&row, seen.table, bases.seed).unwrap_or(entry.link);
             }
             entry.row = writer.push(&row)?;
-            memory.rows_count += 1;
         }
         index.push(entry);
     }
@@ -282,7 +198,6 @@ pub(super) fn remember_table(
             extent,
             link,
         });
-        memory.rows_count += 1;
     }
     kept(memory, writer, &index, seen.table, disk, folder)
 }
@@ -316,7 +231,6 @@ fn remember_words(
             link: link_of(&row, seen.table, seed).unwrap_or(entry.link),
             ..entry
         });
-        memory.rows_count += 1;
     }
     index.keep(next, before.len() - next);
     Ok(Kept {
@@ -334,6 +248,7 @@ fn kept(
     disk: &dyn Disk,
     folder: &Path,
 ) -> Result<Kept, StateError> {
+    memory.rows_count += rows.appended();
     let (length, rows) = rows.finish()?;
     memory.rows_length = length;
     let entries = index.write(disk, folder, table, memory.generation)?;
@@ -348,12 +263,6 @@ fn kept(
         leaves_open: index.has_open(),
         files: vec![rows, entries],
     })
-}
-
-fn put_cells(row: &mut Row, cells: &[(usize, Option<String>)]) {
-    for (column, value) in cells {
-        row.set(*column, value.clone());
-    }
 }
 
 /// Records of an export whose entry in the index may be another one, ascending: all of them where all rows move.
@@ -406,26 +315,5 @@ fn keep(
     let olds = &seen.diff.olds[range];
     for run in olds.chunk_by(|before, after| before + 1 == *after) {
         index.keep(run[0] as usize - 1, run.len());
-    }
-}
-
-/// The print and extent of a record. Should its bytes not be known, it is looked at again.
-fn looks(export: &Export, record: Option<Vec<u8>>) -> (u64, u32) {
-    record.map_or((0, 0), |bytes| {
-        (export.print_of(&bytes), Extent::of(&bytes).bits())
-    })
-}
-
-/// What a record refers to, where its table's records name something.
-fn link_of(row: &Row, table: Table, seed: u64) -> Option<[u64; 2]> {
-    naming_column(table).map(|column| [company_key(row.get(column), seed), 0])
-}
-
-/// The column with what a record refers to, for the index: a contact to its company, a counterpart to its primary contact.
-fn naming_column(table: Table) -> Option<usize> {
-    match table {
-        Table::Contacts => table.column("Company No."),
-        Table::Counterparts(_) => table.column(PRIMARY_CONTACT),
-        Table::Relations | Table::Templates(_) | Table::Lookup(_) => None,
     }
 }

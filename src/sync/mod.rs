@@ -36,6 +36,7 @@ mod party;
 pub mod pass;
 mod pending;
 mod quiet;
+mod rebase;
 mod receipts;
 pub mod recover;
 pub mod relation_rows;

@@ -102,6 +102,11 @@ impl Seen<'_> {
         shown_path(self.shown.as_ref().unwrap_or(&self.path))
     }
 
+    /// How large the file is that was read, in bytes.
+    pub fn size(&self) -> u64 {
+        self.identity.map_or(0, |identity| identity.size)
+    }
+
     /// How what is written reaches the table.
     pub fn route(&self) -> Route {
         match &self.config.write_back {
