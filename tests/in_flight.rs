@@ -103,6 +103,63 @@ fn an_update_that_nobody_has_seen_imported_is_no_news_however_late_it_is() {
 }
 
 #[test]
+fn an_old_update_that_is_imported_again_waits_for_a_person_whatever_the_policy() {
+    for policy in [
+        r#""counterpart""#,
+        r#"["customer", "vendor"]"#,
+        r#""newest""#,
+    ] {
+        let config = through_a_folder(IN_PLACE, "customers.csv", "");
+        let exchange = in_step(&format!("{config}[merge]\non_conflict = {policy}\n"));
+        let customer = |city: &str, note: &str| {
+            let text = format!("{CONTACT}10,Acme,{city},1,a@x.example,{note}\r\n");
+            exchange.put("customers.csv", text);
+            exchange.summary().plan
+        };
+        for city in ["Oslo", "Bari"] {
+            put_city(&exchange, "contacts.csv", "C1", city);
+            exchange.summary();
+            customer(city, "imported");
+        }
+        for export in 1..=6 {
+            let plan = customer("Oslo", &format!("imported again {export}"));
+            assert_eq!(plan.conflicts.len(), 1, "{policy}: {:#?}", plan.changes);
+        }
+        assert!(row(&exchange, "contacts.csv").contains("Bari"), "{policy}");
+        // What somebody typed since is more than that.
+        put_city(&exchange, "vendors.csv", "20", "Bonn");
+        let plan = exchange.summary().plan;
+        let is_held = policy == r#""newest""#;
+        assert_eq!(plan.conflicts.len(), usize::from(is_held), "{policy}");
+        assert!(is_held || row(&exchange, "contacts.csv").contains("Bonn"));
+    }
+}
+
+#[test]
+fn what_an_update_carries_of_a_conflict_is_somebodys_word_for_as_long_as_the_record_says_so() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "");
+    let config = through_a_folder(&config, "vendors.csv", "");
+    let exchange = in_step(&format!("{config}[merge]\non_conflict = \"counterpart\"\n"));
+    let says = |file: &str, no: &str, city: &str, phone: &str| {
+        let text = format!("{CONTACT}{no},Acme,{city},{phone},a@x.example,row\r\n");
+        exchange.put(file, text);
+    };
+    says("customers.csv", "10", "Oslo", "2");
+    says("vendors.csv", "20", "Bari", "1");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let update = exchange.text("updates/vendors_000002.csv");
+    assert!(update.contains("20,Acme,Bari,2,"), "{update}");
+    let plan = exchange.summary().plan;
+    assert_eq!((plan.conflicts.len(), plan.changes.len()), (1, 0));
+    // They type another one, and then import the update: that is a word no more.
+    says("vendors.csv", "20", "Bonn", "1");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    says("vendors.csv", "20", "Bari", "2");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    assert!(row(&exchange, "contacts.csv").contains("Oslo"));
+}
+
+#[test]
 fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
     let config = through_a_folder(IN_PLACE, "customers.csv", "");
     let exchange = in_step(&config);
@@ -242,6 +299,43 @@ fn what_an_update_carried_along_is_no_news_when_it_is_imported_into_a_contact_th
     let met = "10,Acme,Bari,1,a@x.example,ledger";
     assert_eq!(row(&exchange, "customers.csv"), met);
     contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    let conflicts = exchange.summary().plan.conflicts;
+    let fields: Vec<&str> = conflicts.iter().map(|held| held.field.as_str()).collect();
+    assert_eq!(fields, ["City", "Phone No."]);
+    assert_eq!(row(&exchange, "customers.csv"), met);
+}
+
+#[test]
+fn what_an_update_carried_of_a_conflict_is_no_news_after_its_party_ended() {
+    let config = through_a_folder(IN_PLACE, "contacts.csv", "");
+    let exchange = Exchange::new(&config);
+    let contacts = |rows: &str| {
+        let other = "C2,Beta,Kiel,7,b@x.example,hub";
+        exchange.put("contacts.csv", format!("{CONTACT}{rows}{other}\r\n"));
+    };
+    let customer = |city: &str, phone: &str| {
+        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
+        exchange.put("customers.csv", text);
+    };
+    put_party(&exchange, "customers.csv");
+    let coupled: String = RELATIONS.split_inclusive("\r\n").take(2).collect();
+    exchange.put("relations.csv", coupled);
+    contacts("C1,Acme,Rome,1,a@x.example,hub\r\n");
+    exchange.summary();
+    contacts("C1,Acme,Bari,1,a@x.example,hub\r\n");
+    customer("Kiel", "2");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let update = exchange.text("updates/contacts_000002.csv");
+    assert!(update.contains("C1,Acme,Bari,2,"), "{update}");
+    contacts("");
+    exchange.summary();
+    customer("", "");
+    exchange.summary();
+    contacts("C1,Acme,Oslo,1,a@x.example,hub\r\n");
+    exchange.summary();
+    let met = "10,Acme,Oslo,1,a@x.example,ledger";
+    assert_eq!(row(&exchange, "customers.csv"), met);
+    contacts("C1,Acme,Bari,2,a@x.example,hub\r\n");
     let conflicts = exchange.summary().plan.conflicts;
     let fields: Vec<&str> = conflicts.iter().map(|held| held.field.as_str()).collect();
     assert_eq!(fields, ["City", "Phone No."]);

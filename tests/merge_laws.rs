@@ -190,6 +190,12 @@ mod reference {
         (!is_known && !word.follows).then_some(shown)
     }
 
+    /// It was written for the side before, so that nobody need have typed it.
+    fn is_echo(case: &Case, word: &Word, value: &str) -> bool {
+        let mut sent = word.sent.iter();
+        sent.any(|sent| is_form_of(case.form, word, value, &sent.value))
+    }
+
     /// Whoever typed it may not have known what is agreed.
     fn is_unaware(case: &Case, word: &Word, value: &str) -> bool {
         match (&case.agreed, &word.base) {
@@ -200,10 +206,7 @@ mod reference {
             (Some(agreed), Some(base)) => {
                 !is_form_of(case.form, word, base, agreed)
                     || !in_flight(word).is_empty()
-                    || word
-                        .sent
-                        .iter()
-                        .any(|sent| is_form_of(case.form, word, value, &sent.value))
+                    || is_echo(case, word, value)
             }
         }
     }
@@ -242,8 +245,14 @@ mod reference {
         }
         let of_contact = |mover: &&(&Word, &str)| mover.0.side == Side::Contact;
         let filled = |mover: &&(&Word, &str)| !mover.1.trim().is_empty();
-        let contacts: Vec<_> = movers.iter().filter(of_contact).collect();
-        let counterparts: Vec<_> = movers.iter().filter(|mover| !of_contact(mover)).collect();
+        // Only what somebody typed wins over others.
+        let typed = || {
+            movers
+                .iter()
+                .filter(|mover| !is_echo(case, mover.0, mover.1))
+        };
+        let contacts: Vec<_> = typed().filter(of_contact).collect();
+        let counterparts: Vec<_> = typed().filter(|mover| !of_contact(mover)).collect();
         let winner = if movers.iter().any(|(word, _)| word.base.is_none()) {
             match case.rules.first_meeting {
                 FirstMeeting::Fill => None,
@@ -266,7 +275,7 @@ mod reference {
                 Policy::Sides(order) => {
                     let first = order
                         .iter()
-                        .find_map(|side| movers.iter().find(|mover| mover.0.side == *side));
+                        .find_map(|side| typed().find(|mover| mover.0.side == *side));
                     first.and_then(|first| take(&[first]))
                 }
                 Policy::Newest if agreed_competes.is_some() => None,

@@ -58,6 +58,8 @@ pub struct Move<'a> {
     pub knew_agreed: bool,
     /// It has no base: this is its first meeting with the party.
     pub joins: bool,
+    /// It was written for this side before: an import that comes late, or twice, brings it back, and nobody need have typed it.
+    pub echo: bool,
     /// It looks like a damaged form of the agreed value, which therefore competes with it whatever the policy.
     pub damaged: bool,
 }
@@ -136,8 +138,7 @@ pub fn listen<'a>(side: &FieldSide<'a>, agreed: Option<&str>) -> Heard<'a> {
     let knew_agreed = match (agreed, side.base) {
         (None, _) => true,
         // A blank that is agreed gives way to whatever a joining side brings, unless it was written for that side.
-        (Some(agreed), None) => form::is_blank(agreed) && in_flight.is_empty(),
-        // An import that comes late, or twice, brings back what we wrote before: nobody typed that.
+        (Some(agreed), None) => !echo && form::is_blank(agreed) && in_flight.is_empty(),
         (Some(agreed), Some(base)) => {
             !echo && in_flight.is_empty() && side.capacity.shows(base, agreed)
         }
@@ -147,6 +148,7 @@ pub fn listen<'a>(side: &FieldSide<'a>, agreed: Option<&str>) -> Heard<'a> {
             value: shown,
             knew_agreed,
             joins,
+            echo,
             damaged: agreed.is_some_and(|agreed| damage(shown, agreed).is_some()),
         }),
         flight: Flight::Unheard,
@@ -173,11 +175,20 @@ mod tests {
     }
 
     fn moved(value: &str, knew_agreed: bool, joins: bool) -> Heard<'_> {
+        word(value, knew_agreed, joins, false)
+    }
+
+    fn echoed(value: &str, joins: bool) -> Heard<'_> {
+        word(value, false, joins, true)
+    }
+
+    fn word(value: &str, knew_agreed: bool, joins: bool, echo: bool) -> Heard<'_> {
         Heard {
             says: Says::Moved(Move {
                 value,
                 knew_agreed,
                 joins,
+                echo,
                 damaged: false,
             }),
             flight: Flight::Unheard,
@@ -260,13 +271,7 @@ mod tests {
                 moved("x", false, false),
             ),
             // A second import of what was superseded.
-            (
-                Some("v1"),
-                Some("u"),
-                &done,
-                Some("u"),
-                moved("v1", false, false),
-            ),
+            (Some("v1"), Some("u"), &done, Some("u"), echoed("v1", false)),
             // First meetings.
             (Some("x"), None, &[], None, moved("x", true, true)),
             (Some(" "), None, &[], None, still(Flight::Unheard)),
@@ -274,6 +279,7 @@ mod tests {
             (Some("x"), None, &[], Some(""), moved("x", true, true)),
             // Its column was gone for a while, and what was written for it before may not be imported yet.
             (Some("x"), None, &cleared, Some(""), moved("x", false, true)),
+            (Some("v1"), None, &done, Some(""), echoed("v1", true)),
             (Some(""), None, &[], Some("a"), still(Flight::Unheard)),
             (Some("a"), None, &[], Some("a"), still(Flight::Unheard)),
         ];

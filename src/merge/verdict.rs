@@ -85,6 +85,8 @@ pub enum Verdict<'a> {
 struct Candidate<'a> {
     value: &'a str,
     sides: Vec<Side>,
+    /// Those of them for whom somebody typed it, as far as anybody can know: a policy chooses among these.
+    typed: Vec<Side>,
 }
 
 /// When a record was last modified, comparable among the records of a party; `None` where it cannot be read.
@@ -113,6 +115,7 @@ pub fn verdict<'a>(
         candidates.push(Candidate {
             value: agreed,
             sides: Vec::new(),
+            typed: Vec::new(),
         });
     }
     match (agreed, candidates.as_slice()) {
@@ -170,15 +173,20 @@ fn distinct<'a>(moves: &[(&FieldSide<'a>, Move<'a>)]) -> Vec<Candidate<'a>> {
     });
     let mut candidates: Vec<Candidate<'a>> = Vec::new();
     for (side, moved) in order {
-        match candidates
-            .iter_mut()
-            .find(|candidate| side.capacity.shows(moved.value, candidate.value))
-        {
-            Some(candidate) => candidate.sides.push(side.side),
-            None => candidates.push(Candidate {
+        let known = candidates
+            .iter()
+            .position(|candidate| side.capacity.shows(moved.value, candidate.value));
+        let at = known.unwrap_or_else(|| {
+            candidates.push(Candidate {
                 value: moved.value,
-                sides: vec![side.side],
-            }),
+                sides: Vec::new(),
+                typed: Vec::new(),
+            });
+            candidates.len() - 1
+        });
+        candidates[at].sides.push(side.side);
+        if !moved.echo {
+            candidates[at].typed.push(side.side);
         }
     }
     for candidate in &mut candidates {
@@ -207,14 +215,14 @@ fn meeting_master<'c, 'a>(
     candidates: &'c [Candidate<'a>],
     master: FirstMeeting,
 ) -> Option<&'c Candidate<'a>> {
-    let is_the_contacts = |candidate: &Candidate<'a>| candidate.sides.iter().any(is_contact);
+    let is_the_contacts = |candidate: &Candidate<'a>| candidate.typed.iter().any(is_contact);
     let contact_moved = candidates.iter().any(is_the_contacts);
     let of_contact = |candidate: &Candidate<'a>| {
         (is_the_contacts(candidate) || (!contact_moved && candidate.sides.is_empty()))
             && !form::is_blank(candidate.value)
     };
     let of_counterpart = |candidate: &Candidate<'a>| {
-        candidate.sides.iter().any(|side| !is_contact(side)) && !form::is_blank(candidate.value)
+        candidate.typed.iter().any(|side| !is_contact(side)) && !form::is_blank(candidate.value)
     };
     match master {
         FirstMeeting::Fill => None,
@@ -223,7 +231,8 @@ fn meeting_master<'c, 'a>(
     }
 }
 
-/// The policy's choice among the sides that moved; none where it names none of them, or several that differ.
+/// The policy's choice among the sides that moved; none where it names none of them, or several that differ. It prefers nothing
+/// that nobody need have typed: a late import would win over what somebody did.
 fn chosen<'c, 'a>(
     candidates: &'c [Candidate<'a>],
     policy: &Policy,
@@ -232,15 +241,15 @@ fn chosen<'c, 'a>(
     match policy {
         Policy::Hold => None,
         Policy::Contact => only(candidates, |candidate| {
-            candidate.sides.iter().any(is_contact)
+            candidate.typed.iter().any(is_contact)
         }),
         Policy::Counterpart => only(candidates, |candidate| {
-            candidate.sides.iter().any(|side| !is_contact(side))
+            candidate.typed.iter().any(|side| !is_contact(side))
         }),
         Policy::Sides(order) => order.iter().find_map(|side| {
             candidates
                 .iter()
-                .find(|candidate| candidate.sides.contains(side))
+                .find(|candidate| candidate.typed.contains(side))
         }),
         Policy::Newest => newest(candidates, modified),
     }
@@ -253,7 +262,7 @@ fn newest<'c, 'a>(
 ) -> Option<&'c Candidate<'a>> {
     let mut dated = Vec::with_capacity(candidates.len());
     for candidate in candidates {
-        let dates: Option<Vec<_>> = candidate.sides.iter().map(|side| modified(*side)).collect();
+        let dates: Option<Vec<_>> = candidate.typed.iter().map(|side| modified(*side)).collect();
         dated.push((dates?.into_iter().max()?, candidate));
     }
     dated.sort_by_key(|(date, _)| std::cmp::Reverse(*date));

@@ -87,7 +87,7 @@ fn may_stay(seat: &Seat<'_>, delivery: Option<&Delivery>) -> bool {
 
 /// An update of a record carries its other shared values too, as the export showed them. When one of them changes before
 /// the update is imported, or its column is gone for a while, the import brings the old one back; noted here, it is not
-/// taken for somebody's new word.
+/// taken for somebody's new word. What the record says in a conflict is its word for as long as it says so.
 fn note_carried(
     contact: &str,
     seat: &Seat<'_>,
@@ -98,20 +98,18 @@ fn note_carried(
     let (Route::Folder, Some(shown)) = (seat.seen.route(), &seat.shown) else {
         return;
     };
-    let is_written = is_written(merged, slot);
     for field in &merged.fields {
         let Some(column) = seat.side.table().column_of(field.field) else {
             continue;
         };
         let now = base_after(seat, field.field, field.delivery(slot));
-        // What earlier updates carried, and what this one carries of a field that is held.
-        let earlier = seat.base_of(field.field);
-        let earlier = earlier.filter(|base| !seat.sent.is_empty() && now != Some(*base));
-        let held = shown
-            .get(column)
-            .filter(|shown| is_written && field.held && now != Some(*shown));
+        // What earlier updates carried, also of a field that was held.
+        let was = |value: &&str| !seat.sent.is_empty() && now != Some(*value);
+        let base = seat.base_of(field.field).filter(was);
+        let word = seat.word(column).filter(was);
+        let word = word.filter(|word| shown.get(column) != Some(*word));
         let name = field.field.def().name;
-        for value in earlier.into_iter().chain(held) {
+        for value in base.into_iter().chain(word) {
             decided
                 .memory
                 .sent
@@ -120,13 +118,15 @@ fn note_carried(
     }
 }
 
-/// The same of a record that leaves its party, by its base: when it is met again, nobody knows that any more.
+/// The same of a record that leaves its party, by its base and its words: when it is met again, nobody knows those any more.
 pub(super) fn note_carried_away(contact: &str, seat: &Seat<'_>, decided: &mut Decided) {
     if seat.sent.is_empty() {
         return;
     }
     for field in FieldId::all() {
-        if let Some(value) = seat.base_of(field) {
+        let column = seat.side.table().column_of(field);
+        let word = column.and_then(|column| seat.word(column));
+        for value in seat.base_of(field).into_iter().chain(word) {
             let row = carried(contact, seat, field.def().name, value);
             decided.memory.sent.push(row);
         }
@@ -143,15 +143,6 @@ fn carried(contact: &str, seat: &Seat<'_>, field: &str, value: &str) -> SentRow 
         export: seat.seen.exports,
         carried: true,
     }
-}
-
-/// Whether a pass writes anything for a member of a party.
-fn is_written(merged: &Merged, slot: usize) -> bool {
-    let mut deliveries = merged
-        .fields
-        .iter()
-        .filter_map(|field| field.delivery(slot));
-    deliveries.any(|delivery| delivery.write.is_some())
 }
 
 /// Notes the base of a record where it is not just what the record shows.

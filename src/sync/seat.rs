@@ -154,7 +154,7 @@ impl Seat<'_> {
     }
 
     /// What it said of a column in an open conflict.
-    fn word(&self, column: usize) -> Option<&str> {
+    pub(super) fn word(&self, column: usize) -> Option<&str> {
         let mut words = self.words.iter();
         let word = words.find(|(of, _)| *of == column);
         word.map(|(_, word)| word.as_str())

@@ -13,8 +13,8 @@ use super::observe::Seen;
 pub struct Words(HashMap<(Table, String), Vec<(usize, String)>>);
 
 impl Words {
-    /// Those of all open conflicts, where an export says nothing or may leave records or values out: a row that cannot be read
-    /// counts as touched in every pass.
+    /// Those of all open conflicts, where an export says nothing, says something else or may leave records or values out: a row
+    /// that cannot be read counts as touched in every pass.
     ///
     /// # Errors
     /// Those of the state.
@@ -24,6 +24,7 @@ impl Words {
             seen.export.is_none()
                 || !seen.tells_who_is_gone()
                 || !seen.diff.touched.is_empty()
+                || !seen.diff.gone.is_empty()
                 || seen.config.empty == Empty::NoChange
         };
         if !tables.iter().flatten().any(is_silent) {
