@@ -392,13 +392,11 @@ fn ends_concerned(
     ends
 }
 
-/// Whether an export shows the statuses of its contacts.
+/// Whether contacts show their statuses, or may have when their export last said something.
 fn shows_status(contacts: &Seen<'_>) -> bool {
     let column = Table::Contacts.column(STATUS);
     let export = contacts.export.as_ref();
-    export
-        .zip(column)
-        .is_some_and(|(export, column)| export.columns.has(column))
+    column.is_some_and(|column| export.is_none_or(|export| export.columns.has(column)))
 }
 
 /// The rows to be read beside the touched ones, ascending: all that are connected with those, or with one of the ends,

@@ -13,7 +13,7 @@ use crate::state::{StateError, Store};
 
 use super::counts::counts;
 use super::notes::Notes;
-use super::relations::{decide_removals, decide_statuses, note_gone, reassert, removal_name};
+use super::relations::{decide_removals, note_gone, reassert, removal_name, statuses};
 use super::shares::Share;
 use super::sight::Sight;
 use super::stamps::stamp;
@@ -180,8 +180,7 @@ pub fn decide<'w>(
     } = share;
     in_flight::hear_own_cells(world, &mut decided, &mut notes.problems)?;
     own_cells::follow_names(world, &renamed, &mut decided)?;
-    own_cells::write_arranged(world, &mut decided)?;
-    decide_statuses(world, &mut decided)?;
+    own_cells::write_arranged(world, &statuses(world)?, &mut decided)?;
     in_flight::carry(world, &mut decided)?;
     births::finish(world, &mut decided, &mut notes.problems);
     decided.plan.duplicates = duplicates::of_pass(world, &decided);

@@ -3,6 +3,7 @@
 use crate::merge::Rule;
 use crate::merge::deliver::Route;
 use crate::merge::plan::Change;
+use crate::merge::status;
 use crate::model::{Row, Table, form};
 use crate::state::StateError;
 use crate::state::memory::{Mark, MarkRow, OwedCell, SentRow};
@@ -10,7 +11,7 @@ use crate::state::queries::SentValue;
 
 use super::arrange::OwnCell;
 use super::consequences::unlisted_row;
-use super::couple::PRIMARY_CONTACT;
+use super::couple::{PRIMARY_CONTACT, STATUS};
 use super::decide::Decided;
 use super::diff::{PrintMap, PrintSet};
 use super::in_flight::hear;
@@ -116,9 +117,13 @@ fn answered(table: Table, no: &str, field: &str, decided: &Decided) -> usize {
     of_cell.map(|row| row.count).sum()
 }
 
-/// Writes what was arranged; a cell of a record that the pass creates becomes part of it.
-pub(super) fn write_arranged(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
-    let mut cells: Vec<&OwnCell> = world.arranged.cells.iter().collect();
+/// Writes what was arranged, and statuses; a cell of a record that the pass creates becomes part of it.
+pub(super) fn write_arranged(
+    world: &World<'_>,
+    statuses: &[OwnCell],
+    decided: &mut Decided,
+) -> Result<(), StateError> {
+    let mut cells: Vec<&OwnCell> = world.arranged.cells.iter().chain(statuses).collect();
     // The last word on a cell counts.
     cells.reverse();
     cells.sort_by_key(|cell| (cell.table, &cell.no, cell.column));
@@ -148,9 +153,12 @@ fn write_own(world: &World<'_>, cell: &OwnCell, decided: &mut Decided) -> Result
         return Ok(());
     };
     let shown = row.get(column).unwrap_or_default();
-    let form = cell.table.columns()[column].form;
+    let says_so = match cell.column {
+        STATUS => status::says(shown, &cell.value),
+        _ => form::same(cell.table.columns()[column].form, shown, &cell.value),
+    };
     if seen.export.is_none() && seen.route() != Route::Nowhere {
-        return owe(world, cell, shown, decided);
+        return owe(world, cell, shown, says_so, decided);
     }
     let cell = Cell {
         table: cell.table,
@@ -159,7 +167,7 @@ fn write_own(world: &World<'_>, cell: &OwnCell, decided: &mut Decided) -> Result
         row: &row,
         column,
         value: &cell.value,
-        says_so: form::same(form, shown, &cell.value),
+        says_so,
         rule: cell.rule,
         contact: &cell.contact,
     };
@@ -171,6 +179,7 @@ fn owe(
     world: &World<'_>,
     cell: &OwnCell,
     shown: &str,
+    says_so: bool,
     decided: &mut Decided,
 ) -> Result<(), StateError> {
     let record = (cell.table, cell.no.clone());
@@ -187,7 +196,7 @@ fn owe(
     }
     let owed = decided.owed.entry(record).or_default();
     owed.retain(|known| known.column != cell.column);
-    if shown != cell.value {
+    if !says_so {
         owed.push(OwedCell {
             column: cell.column.to_owned(),
             was: shown.to_owned(),

@@ -8,97 +8,95 @@ use crate::merge::coupling::{Relation, kind_of};
 use crate::merge::deliver::Route;
 use crate::merge::plan::{Recoupling, Uncoupling};
 use crate::merge::status::{self, StatusRow};
-use crate::model::{Place, Problem, Table};
+use crate::model::{Place, Problem, Row, Table};
 use crate::state::memory::{GoneRow, Mark, MarkRow};
 use crate::state::{StateError, Store};
 
+use super::arrange::OwnCell;
 use super::couple::{Removal, STATUS, company_key};
 use super::decide::Decided;
 use super::diff::PrintMap;
 use super::observe::{plain, tagged};
-use super::own_cells::{self, Cell};
 use super::relation_rows::read_relation;
 use super::world::World;
 
-/// Writes the status of contacts whose relations changed, or who show another one (`business-central.md` §6.2).
-pub(super) fn decide_statuses(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
-    let Some(seen) = &world.tables[Table::Contacts.index()] else {
-        return Ok(());
+/// The statuses of contacts whose relations changed, or who show another one (`business-central.md` §6.2), listed, unlisted,
+/// silent or new.
+pub(super) fn statuses(world: &World<'_>) -> Result<Vec<OwnCell>, StateError> {
+    let mut cells = Vec::new();
+    let relations = world.tables[Table::Relations.index()].as_ref();
+    let are_read = relations.is_some_and(|seen| seen.export.is_some());
+    let seen = world.tables[Table::Contacts.index()].as_ref();
+    let seen = seen.filter(|seen| are_read && seen.route() != Route::Nowhere);
+    let (Some(seen), Some(column)) = (seen, Table::Contacts.column(STATUS)) else {
+        return Ok(cells);
     };
-    let (Some(export), Some(column)) = (&seen.export, Table::Contacts.column(STATUS)) else {
-        return Ok(());
-    };
-    let relations_read = world.tables[Table::Relations.index()]
-        .as_ref()
-        .is_some_and(|seen| seen.export.is_some());
-    if !export.columns.has(column)
-        || !relations_read
-        || seen.route() == Route::Nowhere
-        || !world.couplings.were_read()
-    {
-        return Ok(());
+    if !world.couplings.were_read() {
+        return Ok(cells);
     }
     let company_column = Table::Contacts.column("Company No.").unwrap_or(0);
-    let mut touched = seen.diff.touched.iter().peekable();
-    for at in 0..export.records.len() {
-        let is_touched = touched.next_if(|next| **next as usize == at).is_some();
-        let key = seen.diff.keys[at];
-        let company = (seen.diff.olds[at] as usize)
-            .checked_sub(1)
-            .map_or(0, |old| seen.index.links.at(old)[0]);
-        let given = world.arranged.given_company(key);
-        let due = is_touched
-            || given.is_some()
-            || world.couplings.changed_contacts.contains(&key)
-            || (company != 0 && world.couplings.changed_contacts.contains(&company));
-        if !due || seen.is_double(at) {
-            continue;
-        }
-        let Ok(record) = export.record(at) else {
-            continue;
+    let owed = world.marks.iter().filter(|row| row.mark == Mark::Owed);
+    let owed = owed.filter(|row| row.table == Table::Contacts.name());
+    let owed: BTreeSet<&str> = owed.map(|row| row.no.as_str()).collect();
+    let mut note = |key: u64, row: &Row| {
+        let (Some(no), Some(shown)) = (row.get(0), row.get(column)) else {
+            return;
         };
-        let row = record.row();
-        let company = given.or(row.get(company_column));
-        let company = company_key(company, world.seed);
+        let company = world.arranged.given_company(key);
+        let company = company_key(company.or(row.get(company_column)), world.seed);
         let mut rows: Vec<StatusRow> = world.couplings.status_rows(key).collect();
         if company != 0 && company != key {
             rows.extend(world.couplings.status_rows(company));
         }
-        let (Some(no), Some(shown)) = (row.get(0), row.get(column)) else {
-            continue;
-        };
-        let expected = status::status(&rows);
-        let no = super::decide::number(no);
-        let cell = Cell {
-            table: Table::Contacts,
-            key,
-            no: &no,
-            row,
-            column,
-            value: expected,
-            says_so: status::says(shown, expected),
-            rule: Rule::Status,
-            contact: &no,
-        };
-        own_cells::write(world, seen, &cell, decided)?;
+        let (no, expected) = (super::decide::number(no), status::status(&rows));
+        let known_as = world.former(Table::Contacts, &no);
+        let waits =
+            owed.contains(known_as) || !world.pending.sent(Table::Contacts, known_as).is_empty();
+        if waits || !status::says(shown, expected) {
+            cells.push(OwnCell {
+                table: Table::Contacts,
+                contact: no.clone(),
+                no,
+                column: STATUS,
+                value: expected.to_owned(),
+                rule: Rule::Status,
+            });
+        }
+    };
+    let changed = &world.couplings.changed_contacts;
+    let is_due = |key: u64, company: u64| {
+        world.arranged.given_company(key).is_some()
+            || changed.contains(&key)
+            || (company != 0 && changed.contains(&company))
+    };
+    let company_before = |old: usize| seen.index.links.at(old)[0];
+    if let Some(export) = &seen.export {
+        let mut touched = seen.diff.touched.iter().peekable();
+        for at in 0..export.records.len() {
+            let is_touched = touched.next_if(|next| **next as usize == at).is_some();
+            let key = seen.diff.keys[at];
+            let old = (seen.diff.olds[at] as usize).checked_sub(1);
+            let is_due = is_touched || is_due(key, old.map_or(0, company_before));
+            if let (true, false, Ok(record)) = (is_due, seen.is_double(at), export.record(at)) {
+                note(key, record.row());
+            }
+        }
+    }
+    for (old, key) in seen.index.keys.iter().enumerate() {
+        if *key != 0
+            && is_due(*key, company_before(old))
+            && seen.is_unlisted(*key)
+            && let Some(row) = seen.row(*key)?
+        {
+            note(*key, &row);
+        }
     }
     for birth in &world.arranged.births {
-        if birth.table != Table::Contacts || birth.row.get(column).is_none() {
-            continue;
-        }
-        let key = world.key(&birth.no);
-        let company = company_key(birth.row.get(company_column), world.seed);
-        let mut rows: Vec<StatusRow> = world.couplings.status_rows(key).collect();
-        if company != 0 && company != key {
-            rows.extend(world.couplings.status_rows(company));
-        }
-        let expected = status::status(&rows);
-        if expected != "None" {
-            let row = decided.newborn_row(world, Table::Contacts, key);
-            row.set(column, Some(expected.to_owned()));
+        if birth.table == Table::Contacts {
+            note(world.key(&birth.no), &birth.row);
         }
     }
-    Ok(())
+    Ok(cells)
 }
 
 /// Relations whose record disappeared go with it (`product.md` §6).

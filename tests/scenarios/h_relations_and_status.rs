@@ -333,6 +333,83 @@ fn a_person_that_gets_a_company_gets_the_status_of_its_company() {
     }
 }
 
+/// The status of a contact follows from its relations, also when those change while nobody hears of the contact.
+#[test]
+fn a_status_that_changes_while_contacts_say_nothing_is_written_once_they_do() {
+    for write_back in ["in-place", "updates"] {
+        let contacts = "No.,Name,Type,Company No.,Contact Business Relation\nC1,Acme,Company,C1,Customer\nP1,Ann,Person,C1,Customer\nC9,Nine,Company,C9,Other\n";
+        let with = format!("{RELATION_COLUMNS}C9,PROS,,\nC1,CUST,Customer,10\n");
+        let without = format!("{RELATION_COLUMNS}C9,PROS,,\n");
+        let exchange = crate::exchange_through(
+            write_back,
+            &[
+                ("contacts", contacts),
+                ("customers", "No.,Name\n10,Acme\n"),
+                ("relations", &with),
+            ],
+            "",
+        );
+        exchange.summary();
+        let settled = || {
+            for _ in 0..3 {
+                if let Some(pass) = exchange.summary().pass {
+                    crate::import(&exchange, pass);
+                }
+            }
+            crate::is_in_step(&exchange);
+            ["C1", "P1"]
+                .map(|no| crate::cell(&exchange, "contacts", no, "Contact Business Relation"))
+        };
+        let silent = |relations: &[&str]| {
+            let text = crate::hide(&exchange, "contacts.csv");
+            for relations in relations {
+                exchange.put("relations.csv", relations);
+                exchange.summary();
+            }
+            exchange.put("contacts.csv", text);
+        };
+        silent(&[&without]);
+        assert_eq!(settled(), ["None", "None"], "{write_back}");
+        // What changed back meanwhile is no news, and what changed since counts.
+        silent(&[&with, &without]);
+        assert_eq!(settled(), ["None", "None"], "{write_back}");
+        silent(&[&with]);
+        let more = format!("{without}C1,PROS,,\n");
+        exchange.put("relations.csv", &more);
+        crate::edit(&exchange, "contacts", "C1", "Name", "Acme Ltd");
+        assert_eq!(settled(), ["Other", "Other"], "{write_back}");
+    }
+}
+
+#[test]
+fn a_status_of_a_contact_that_no_delta_lists_is_written_all_the_same() {
+    let contacts = "No.,Name,Type,Contact Business Relation\nC1,Acme,Company,Customer\nC9,Nine,Company,Other\n";
+    let relations = format!("{RELATION_COLUMNS}C9,PROS,,\nC1,CUST,Customer,10\n");
+    let exchange = crate::exchange_through(
+        "updates",
+        &[
+            ("contacts", contacts),
+            ("customers", "No.,Name\n10,Acme\n"),
+            ("relations", &relations),
+        ],
+        "",
+    );
+    let delta = "export = \"contacts.csv\"\ncontents = \"delta\"";
+    let config = exchange
+        .config()
+        .replace("export = \"contacts.csv\"", delta);
+    let exchange = exchange.configured(&config);
+    exchange.summary();
+    let nobody = "No.,Name,Type,Contact Business Relation\nC9,Nine Ltd,Company,Other\n";
+    exchange.put("contacts.csv", nobody);
+    exchange.summary();
+    exchange.put("relations.csv", format!("{RELATION_COLUMNS}C9,PROS,,\n"));
+    let pass = exchange.summary().pass.expect("a pass");
+    let update = exchange.text(&format!("updates/contacts_{pass:06}.csv"));
+    assert!(update.contains("C1,Acme,Company,None\n"), "{update}");
+    assert_eq!(exchange.summary().pass, None);
+}
+
 /// A party in step, of an office that makes contacts for new customers.
 fn one_party() -> Exchange {
     let exchange = exchange(
