@@ -561,6 +561,12 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
         plain(key_print(&[no], self.scene.seed))
     }
 
+    /// The number of a record that the state knows under this one.
+    fn now_called(&self, table: Table, no: &str) -> String {
+        let seen = self.seen(table);
+        seen.map_or(no, |seen| seen.now_called(no)).to_owned()
+    }
+
     /// A table whose export says something in this pass.
     fn speaking(&self, table: Table) -> Result<&'a Seen<'c>, Refusal> {
         let Some(seen) = self.seen(table) else {

@@ -258,6 +258,33 @@ fn a_primary_contact_that_is_deleted_before_its_number_was_imported_is_named_by_
     }
 }
 
+/// What is owed to a record follows it to the number that its system gives it, also where relations say nothing just then.
+#[test]
+fn who_is_renumbered_while_it_is_owed_a_status_gets_it() {
+    let contacts = "No.,Name,Type,Company No.,Contact Business Relation,External ID\nC1,Acme,Company,C1,Other,\n";
+    let exchange = office_to(&CUSTOMER, SERIES, contacts, COUNTERPARTS, "updates");
+    exchange.put("relations.csv", format!("{RELATION_COLUMNS}{PROSPECT}"));
+    clean(&exchange);
+    add(&exchange, "customers", "10,Beta,Oslo");
+    let pass = clean(&exchange).pass.expect("a pass");
+    import_of(&exchange, "relations", pass);
+    let contacts = hide(&exchange, "contacts.csv");
+    exchange.summary();
+    // Contacts say nothing while the relation is taken out, and the other way round.
+    exchange.put("relations.csv", format!("{RELATION_COLUMNS}{PROSPECT}"));
+    exchange.summary();
+    hide(&exchange, "relations.csv");
+    let renumbered = "X7,Beta,Company,X7,Customer,CT1\n";
+    exchange.put("contacts.csv", format!("{contacts}{renumbered}"));
+    for _ in 0..2 {
+        if let Some(pass) = exchange.summary().pass {
+            import_of(&exchange, "contacts", pass);
+        }
+    }
+    let status = cell(&exchange, "contacts", "X7", "Contact Business Relation");
+    assert_eq!(status, "None");
+}
+
 const MEMO: &str = "[tables.interaction_templates]\nexport = \"templates.csv\"\n";
 
 /// Person S1, of whom a memo is logged, became the primary contact of a customer without a contact; the company CT1 that was made

@@ -327,9 +327,11 @@ impl Arranger<'_, '_, '_> {
         Ok(())
     }
 
-    /// The cells of a record that rules had written while its table said nothing.
+    /// The cells of a record that rules had written while its table said nothing; who came back under another number is owed
+    /// them under the one that we gave it.
     fn owed_to(&self, table: Table, no: &str) -> Result<Vec<OwedCell>, StateError> {
-        let body = self.known_marks().body(Mark::Owed, table, no);
+        let known_as = self.seen(table).map_or(no, |seen| seen.formerly_called(no));
+        let body = self.known_marks().body(Mark::Owed, table, known_as);
         let owed = body.map(serde_json::from_str).transpose()?;
         Ok(owed.unwrap_or_default())
     }
@@ -345,19 +347,20 @@ impl Arranger<'_, '_, '_> {
                 continue;
             }
             self.unmark(Mark::Owed, table, &mark.no);
-            let Some(row) = self.row(table, &mark.no)? else {
+            let no = self.now_called(table, &mark.no);
+            let Some(row) = self.row(table, &no)? else {
                 continue;
             };
-            for owed in self.owed_to(table, &mark.no)? {
+            for owed in self.owed_to(table, &no)? {
                 let column = table.column(&owed.column);
                 let column = column.filter(|at| row.get(*at) == Some(owed.was.as_str()));
                 self.out.cells.extend(column.map(|at| OwnCell {
                     table,
-                    no: mark.no.clone(),
+                    no: no.clone(),
                     column: table.columns()[at].name,
                     value: owed.value,
                     rule: owed.rule,
-                    contact: owed.contact,
+                    contact: self.now_called(Table::Contacts, &owed.contact),
                 }));
             }
         }
