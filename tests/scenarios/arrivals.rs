@@ -285,6 +285,84 @@ fn who_is_renumbered_while_it_is_owed_a_status_gets_it() {
     assert_eq!(status, "None");
 }
 
+/// Passes, whose updates are imported.
+fn nights(exchange: &Exchange) {
+    for _ in 0..4 {
+        if let Some(pass) = exchange.summary().pass {
+            import(exchange, pass);
+        }
+    }
+}
+
+/// Who is renumbered is not coupled with somebody who is gone, and who returns is coupled with it under its new number.
+#[test]
+fn who_is_renumbered_as_its_counterpart_goes_is_coupled_again_once_that_returns() {
+    for kind in &KINDS {
+        let exchange = office_to(kind, SERIES, CONTACTS, COUNTERPARTS, "updates");
+        exchange.put("relations.csv", format!("{RELATION_COLUMNS}{PROSPECT}"));
+        clean(&exchange);
+        let without = exchange.text(&kind.file());
+        add(&exchange, kind.table, "10,Beta,Oslo");
+        let with = exchange.text(&kind.file());
+        let pass = clean(&exchange).pass.expect("a pass");
+        import_of(&exchange, "relations", pass);
+        add(&exchange, "contacts", "X7,Beta,Oslo,Company,X7,CT1");
+        exchange.put(&kind.file(), &without);
+        let summary = clean(&exchange);
+        assert!(summary.plan.couplings.is_empty(), "{:#?}", summary.plan);
+        import(&exchange, summary.pass.expect("a pass"));
+        nights(&exchange);
+        let relations = format!("{RELATION_COLUMNS}{PROSPECT}");
+        assert_eq!(exchange.text("relations.csv"), relations);
+        exchange.put(&kind.file(), &with);
+        nights(&exchange);
+        let summary = clean(&exchange);
+        assert_eq!((summary.couplings, summary.pass), (1, None));
+        let again = kind.relation_of("X7", "10");
+        assert_eq!(
+            exchange.text("relations.csv"),
+            format!("{relations}{again}")
+        );
+    }
+}
+
+#[test]
+fn who_is_renumbered_as_its_contact_goes_is_coupled_again_once_that_returns() {
+    for kind in &KINDS {
+        let columns = "No.,Name,City,External ID\n9,Nine,Bonn,\n";
+        let exchange = office_to(kind, SERIES, CONTACTS, columns, "updates");
+        exchange.put("relations.csv", format!("{RELATION_COLUMNS}{PROSPECT}"));
+        let without = exchange.text("contacts.csv");
+        add(&exchange, "contacts", "C2,Zeta,Kiel,Company,C2,");
+        let with = exchange.text("contacts.csv");
+        clean(&exchange);
+        let ran = create(&exchange, kind, "C2", &[]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        import_of(&exchange, "relations", 2);
+        add(
+            &exchange,
+            kind.table,
+            &format!("X7,Zeta,Kiel,{}", kind.first()),
+        );
+        exchange.put("contacts.csv", &without);
+        let summary = clean(&exchange);
+        assert!(summary.plan.couplings.is_empty(), "{:#?}", summary.plan);
+        import(&exchange, summary.pass.expect("a pass"));
+        nights(&exchange);
+        let relations = format!("{RELATION_COLUMNS}{PROSPECT}");
+        assert_eq!(exchange.text("relations.csv"), relations);
+        exchange.put("contacts.csv", &with);
+        nights(&exchange);
+        let summary = clean(&exchange);
+        assert_eq!((summary.couplings, summary.pass), (1, None));
+        let again = kind.relation_of("C2", "X7");
+        assert_eq!(
+            exchange.text("relations.csv"),
+            format!("{relations}{again}")
+        );
+    }
+}
+
 const MEMO: &str = "[tables.interaction_templates]\nexport = \"templates.csv\"\n";
 
 /// Person S1, of whom a memo is logged, became the primary contact of a customer without a contact; the company CT1 that was made

@@ -39,23 +39,16 @@ impl Arranger<'_, '_, '_> {
                     let Ok(Some(kind)) = kind_of(&row, &codes) else {
                         continue;
                     };
-                    let (contact, no) = match seen.table {
-                        Table::Contacts => (to.clone(), row.no.clone()),
-                        _ => (row.contact.clone(), to.clone()),
-                    };
+                    let relation = self.renumbered(&row, kind);
+                    let (contact, no) = (relation.contact.clone(), relation.no.clone());
                     let is_there = self
                         .rows_of(&contact)?
                         .iter()
                         .any(|(_, known)| known.code == row.code && known.no == no);
                     self.part(&row, kind);
-                    let relation = Relation {
-                        contact: contact.clone(),
-                        no: no.clone(),
-                        ..row
-                    };
-                    // It may be gone by now, and regains the relation if it returns.
-                    if self.row(seen.table, to)?.is_none() {
-                        self.keep_for(seen.table, to, vec![taken(&relation)])?;
+                    // It may be gone by now, or the other end, and regains the relation if it returns.
+                    if let Some((table, no)) = self.gone_end(&relation, kind)? {
+                        self.keep_for(table, &no, vec![taken(&relation)])?;
                         continue;
                     }
                     let (contact_key, key) = (self.concern(&contact), self.key(&no));
@@ -72,6 +65,36 @@ impl Arranger<'_, '_, '_> {
             }
         }
         self.rename_taken()
+    }
+
+    /// A relation under the numbers that its ends have now.
+    pub(super) fn renumbered(&self, relation: &Relation, kind: Kind) -> Relation {
+        let now = |table: Table, no: &str| {
+            let seen = self.seen(table).into_iter();
+            let mut renumbered = seen.flat_map(|seen| &seen.created.renumbered);
+            let of_it = renumbered.find(|(from, _)| from == no);
+            of_it.map_or(no, |(_, to)| to).to_owned()
+        };
+        Relation {
+            contact: now(Table::Contacts, &relation.contact),
+            no: now(Table::Counterparts(kind), &relation.no),
+            ..relation.clone()
+        }
+    }
+
+    /// The end of a relation that is gone; the contact where both are.
+    fn gone_end(
+        &self,
+        relation: &Relation,
+        kind: Kind,
+    ) -> Result<Option<(Table, String)>, StateError> {
+        let counterpart = (Table::Counterparts(kind), relation.no.clone());
+        for end in [(Table::Contacts, relation.contact.clone()), counterpart] {
+            if self.scene.gone.contains(&end) && self.row(end.0, &end.1)?.is_none() {
+                return Ok(Some(end));
+            }
+        }
+        Ok(None)
     }
 
     /// The relation rows that name a counterpart.

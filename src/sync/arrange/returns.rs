@@ -35,6 +35,10 @@ impl Arranger<'_, '_, '_> {
             relation, table, ..
         } in removals.filter(|removal| !removal.is_asked)
         {
+            let relation = match table {
+                Some(Table::Counterparts(kind)) => &self.renumbered(relation, *kind),
+                _ => relation,
+            };
             let counterpart = table.map(|table| (table, &relation.no));
             let ends = [(Table::Contacts, &relation.contact)].into_iter();
             for (table, no) in ends.chain(counterpart) {
