@@ -29,6 +29,8 @@ pub struct Edits {
     pub unlisted: BTreeMap<String, UnlistedRow>,
     /// Keys of records that go and that the export does not list.
     pub unlisted_remove: Vec<Vec<(usize, String)>>,
+    /// Records of which it was said before that they go, or in whose place a new row comes: a file of changes need not say so.
+    pub leaving: BTreeSet<usize>,
 }
 
 /// A row that the file did not have.
@@ -48,6 +50,18 @@ impl Edits {
             && self.append.is_empty()
             && self.unlisted.is_empty()
             && self.unlisted_remove.is_empty()
+    }
+
+    /// The same for a file that is the whole table: all rows that the export does not list come after the last record, and it has
+    /// none that leaves.
+    pub fn of_whole_table(&self) -> Edits {
+        let unlisted = self.unlisted.values().map(|unlisted| unlisted.row.clone());
+        Edits {
+            cells: self.cells.clone(),
+            remove: self.remove.union(&self.leaving).copied().collect(),
+            append: self.append.iter().cloned().chain(unlisted).collect(),
+            ..Edits::default()
+        }
     }
 
     /// Whether any record gets something new, or is.

@@ -428,7 +428,7 @@ struct Job<'a> {
 
 enum JobContents<'a> {
     /// The whole table with edits.
-    Spliced(&'a Edits),
+    Spliced(Cow<'a, Edits>),
     /// Changed records only.
     Update(Cow<'a, Edits>, UpdateContents),
     /// Keys of records that go.
@@ -460,7 +460,11 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
         WriteBack::None => Vec::new(),
         WriteBack::InPlace => {
             let before = seen.identity.map(|_| format!("{:032x}", export.digest));
-            vec![job(seen.path.clone(), before, JobContents::Spliced(edits))]
+            vec![job(
+                seen.path.clone(),
+                before,
+                JobContents::Spliced(Cow::Borrowed(edits)),
+            )]
         }
         WriteBack::Folder(folder) => {
             let extension = seen
@@ -471,16 +475,16 @@ fn jobs_of<'a>(seen: &'a Seen<'a>, edits: &'a Edits, pass: u64) -> Vec<Job<'a>> 
             let file =
                 |what: &str| folder.join(format!("{}{what}_{pass:06}.{extension}", seen.table));
             let mut jobs = Vec::new();
-            if edits.updates() {
+            if edits.updates() && seen.is_updated_whole() {
+                let whole = Cow::Owned(edits.of_whole_table());
+                jobs.push(job(file(""), None, JobContents::Spliced(whole)));
+            } else if edits.updates() {
                 let (edits, new) = separable(edits);
-                let contents = |edits: Cow<'a, Edits>| match (seen.config.update, &edits) {
-                    (Update::Full, Cow::Borrowed(edits)) if seen.is_full() => {
-                        JobContents::Spliced(edits)
-                    }
-                    (Update::Records | Update::Full, _) => {
+                let contents = |edits: Cow<'a, Edits>| match seen.config.update {
+                    Update::Records | Update::Full => {
                         JobContents::Update(edits, UpdateContents::Records)
                     }
-                    (Update::Cells, _) => JobContents::Update(edits, UpdateContents::Cells),
+                    Update::Cells => JobContents::Update(edits, UpdateContents::Cells),
                 };
                 jobs.push(job(file(""), None, contents(edits)));
                 if let Some(new) = new {

@@ -181,7 +181,6 @@ pub fn decide<'w>(
     in_flight::hear_own_cells(world, &mut decided, &mut notes.problems)?;
     own_cells::follow_names(world, &renamed, &mut decided)?;
     own_cells::write_arranged(world, &statuses(world)?, &mut decided)?;
-    in_flight::carry(world, &mut decided)?;
     births::finish(world, &mut decided, &mut notes.problems);
     decided.plan.duplicates = duplicates::of_pass(world, &decided);
     left_out(world, sight.is_some(), &mut notes);
@@ -200,6 +199,8 @@ pub fn decide<'w>(
     keep_troubled(world, &mut decided);
     decide_removals(world, &mut decided)?;
     reassert(world, &mut decided);
+    in_flight::complete(world, &mut decided);
+    in_flight::carry(world, &mut decided)?;
     stamp(world, &mut decided)?;
     note_gone(world, store, &mut decided)?;
     note_arranged(world, &mut decided);

@@ -3,18 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::Update;
+use crate::exports::{NewRow, UnlistedRow};
 use crate::merge::deliver::Route;
 use crate::merge::listen::{FieldSide, listen};
 use crate::merge::{Flight, Says, Sent, status};
 use crate::model::{Direction, FieldId, Problem, Row, Side, Table};
 use crate::state::StateError;
-use crate::state::memory::AnswerRow;
+use crate::state::memory::{AnswerRow, CreatedRow, Mark};
 use crate::state::queries::SentValue;
 
 use super::couple::STATUS;
 use super::decide::Decided;
 use super::observe::Seen;
+use super::relations::relation_name;
 use super::seat::{capacity, direction, said};
 use super::world::World;
 
@@ -156,6 +157,65 @@ pub(super) fn not_imported(exports: u32) -> String {
     format!("what was written for it is still not shown after {exports} newer exports")
 }
 
+/// An update that is the whole table lists what was created and is in flight, too: its system has nothing but what the newest one
+/// lists. Relations that wait for their number, or are to be replaced, have what is in flight towards them.
+pub(super) fn complete(world: &World<'_>, decided: &mut Decided) {
+    let created = world.marks.iter().filter(|row| row.mark == Mark::Created);
+    let created: Vec<CreatedRow> = created
+        .filter_map(|row| serde_json::from_str(&row.body).ok())
+        .collect();
+    for seen in world.tables.iter().flatten() {
+        let edits = decided.edits.get_mut(&seen.table);
+        let edits = edits.filter(|edits| seen.is_updated_whole() && edits.updates());
+        let (Some(edits), Some(export)) = (edits, &seen.export) else {
+            continue;
+        };
+        for (at, relation) in &seen.created.filling {
+            let is_edited = edits.cells.contains_key(at);
+            if is_edited || edits.remove.contains(at) || edits.leaving.contains(at) {
+                continue;
+            }
+            let cells = edits.cells.entry(*at).or_default();
+            cells.extend(relation.link.iter().map(|link| (2, link.clone())));
+            cells.push((3, relation.no.clone()));
+        }
+        let key_columns = seen.table.key_columns();
+        let in_flight = created.iter().filter(|row| {
+            row.table == seen.table.name() && seen.created.carried.contains_key(&row.no)
+        });
+        for row in in_flight {
+            let cells: Vec<(usize, String)> = row
+                .cells
+                .iter()
+                .filter_map(|(name, value)| Some((seen.table.column(name)?, value.clone())))
+                .filter(|(column, _)| export.columns.has(*column))
+                .collect();
+            let is_key = |key: &[(usize, String)]| {
+                key.iter()
+                    .filter(|(at, _)| *at < key_columns)
+                    .all(|cell| cells.contains(cell))
+            };
+            let goes = edits.unlisted_remove.iter().any(|key| is_key(key));
+            let is_listed = edits.append.iter().any(|new| is_key(&new.cells))
+                || seen.created.filling.values().any(|relation| {
+                    seen.table == Table::Relations && relation_name(relation) == row.no
+                });
+            if goes || is_listed || edits.unlisted.contains_key(&row.no) {
+                continue;
+            }
+            let new = UnlistedRow {
+                row: NewRow {
+                    cells,
+                    carried: row.carried.clone(),
+                },
+                edited: BTreeSet::new(),
+                is_whole: true,
+            };
+            edits.unlisted.insert(row.no.clone(), new);
+        }
+    }
+}
+
 /// An update of a record carries what is in flight towards it as well, in case its system skips the earlier update or imports it
 /// first; but never over a value that somebody typed there, which waits for a decision. One that is the whole table carries all
 /// that is in flight.
@@ -178,7 +238,7 @@ pub(super) fn carry(world: &World<'_>, decided: &mut Decided) -> Result<(), Stat
         let no = seen.now_called(no);
         let key = world.key(no);
         let at = seen.position(key).filter(|at| !seen.is_double(*at));
-        let is_whole = seen.config.update == Update::Full && seen.is_full() && edits.updates();
+        let is_whole = seen.is_updated_whole() && edits.updates();
         let is_written = match at {
             Some(at) => is_whole || edits.cells.contains_key(&at),
             None => edits.unlisted.contains_key(no),

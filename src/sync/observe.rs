@@ -7,7 +7,7 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use tracing::{debug, info};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::config::{Config, Contents, TableConfig, WriteBack, without_detours};
+use crate::config::{Config, Contents, TableConfig, Update, WriteBack, without_detours};
 use crate::disk::{Disk, Identity};
 use crate::exports::{Encoding, Export, Last, Refusal, Settings};
 use crate::merge::deliver::Route;
@@ -133,6 +133,11 @@ impl Seen<'_> {
     /// Whether an export lists every record.
     pub fn is_full(&self) -> bool {
         self.config.contents == Contents::Full && !self.is_part
+    }
+
+    /// Whether its system imports whole tables, so that an update lists all that is to be there.
+    pub(super) fn is_updated_whole(&self) -> bool {
+        self.config.update == Update::Full && self.is_full() && self.route() == Route::Folder
     }
 
     /// Whether who is not among its records is gone: it lists every record, and says of each whose it is.

@@ -153,7 +153,11 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
                 continue;
             }
             // Asked for already: its system has not imported it yet.
-            Route::Folder if asked.contains(&name) => continue,
+            Route::Folder if asked.contains(&name) => {
+                let edits = decided.edits.entry(Table::Relations).or_default();
+                edits.leaving.extend((*at < listed).then_some(*at));
+                continue;
+            }
             // The row that comes in its place has the same key, and takes it over; until then this one may be shown.
             Route::Folder if comes_again.contains(&relation_name(relation)) => {
                 decided.plan.uncouplings.push(uncoupling);
@@ -166,10 +170,14 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
                             .marked
                             .push(asked_for(relation, seen.exports));
                     }
-                    None => decided.memory.gone.push(GoneRow {
-                        table: "relations".to_owned(),
-                        no: name,
-                    }),
+                    None => {
+                        let edits = decided.edits.entry(Table::Relations).or_default();
+                        edits.leaving.insert(*at);
+                        decided.memory.gone.push(GoneRow {
+                            table: "relations".to_owned(),
+                            no: name,
+                        });
+                    }
                 }
                 continue;
             }

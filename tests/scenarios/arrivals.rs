@@ -363,6 +363,88 @@ fn who_is_renumbered_as_its_contact_goes_is_coupled_again_once_that_returns() {
     }
 }
 
+/// A system that imports whole tables has nothing but what the newest one lists.
+#[test]
+fn an_update_that_is_the_whole_table_has_all_that_was_created_and_nothing_that_was_taken_out() {
+    let contacts = "No.,Name,City,Type,Company No.,External ID\nC1,Acme,Rome,Company,C1,\nC2,Beta,Kiel,Company,C2,\nC3,Gamma,Bern,Company,C3,\nC4,Delta,Graz,Company,C4,\n";
+    for kind in &KINDS {
+        let counterparts = "No.,Name,City,Note\n9,Nine,Bonn,n\n";
+        let whole = "updates\"\nupdate = \"full";
+        let exchange = office_to(kind, SERIES, contacts, counterparts, whole);
+        exchange.put("relations.csv", format!("{RELATION_COLUMNS}{PROSPECT}"));
+        clean(&exchange);
+        let made = |contact: &str| {
+            let ran = create(&exchange, kind, contact, &[]);
+            assert_eq!(ran.code, 0, "{ran:?}");
+            ran.out.trim().to_owned()
+        };
+        let update =
+            |table: &str, pass: u64| exchange.text(&format!("updates/{table}_{pass:06}.csv"));
+        let one = made("C1");
+        edit(&exchange, "contacts", "C1", "City", "Pisa");
+        exchange.summary();
+        let two = made("C2");
+        assert_eq!(
+            update(kind.table, 4),
+            format!("{counterparts}{two},Beta,Kiel,\n{one},Acme,Pisa,\n")
+        );
+        let listed = format!("{RELATION_COLUMNS}{PROSPECT}");
+        let (of_one, of_two) = (kind.relation_of("C1", &one), kind.relation_of("C2", &two));
+        assert_eq!(update("relations", 4), format!("{listed}{of_two}{of_one}"));
+        // One is taken out before it was imported.
+        let ran = exchange.run(&["links", "remove", "C1", kind.noun()]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let three = made("C3");
+        let of_three = kind.relation_of("C3", &three);
+        assert_eq!(
+            update("relations", 6),
+            format!("{listed}{of_three}{of_two}")
+        );
+        // All is imported, and one is taken out that everybody shows.
+        exchange.put(&format!("{}.csv", kind.table), update(kind.table, 6));
+        exchange.put("relations.csv", update("relations", 6));
+        exchange.summary();
+        let ran = exchange.run(&["links", "remove", "C2", kind.noun()]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let four = made("C4");
+        let newest = std::fs::read_dir(exchange.path("updates")).expect("updates");
+        let names = newest
+            .flatten()
+            .map(|entry| entry.file_name().into_string());
+        let names = names.filter_map(Result::ok);
+        let newest = names.filter(|name| name.starts_with("relations_0")).max();
+        assert_eq!(
+            exchange.text(&format!("updates/{}", newest.expect("an update"))),
+            format!("{listed}{of_three}{}", kind.relation_of("C4", &four))
+        );
+    }
+}
+
+#[test]
+fn an_update_that_is_the_whole_table_has_the_numbers_that_relations_wait_for() {
+    let contacts = format!("{CONTACTS}C2,Beta,Kiel,Company,C2,\n");
+    for kind in &KINDS {
+        let whole = "updates\"\nupdate = \"full";
+        let exchange = office_to(kind, SERIES, &contacts, COUNTERPARTS, whole);
+        let waiting = kind.relation_of("C1", "");
+        exchange.put("relations.csv", format!("{RELATION_COLUMNS}{waiting}"));
+        clean(&exchange);
+        let [one, two] = ["C1", "C2"].map(|contact| {
+            let ran = create(&exchange, kind, contact, &[]);
+            assert_eq!(ran.code, 0, "{ran:?}");
+            ran.out.trim().to_owned()
+        });
+        assert_eq!(
+            exchange.text("updates/relations_000003.csv"),
+            format!(
+                "{RELATION_COLUMNS}{}{}",
+                kind.relation_of("C1", &one),
+                kind.relation_of("C2", &two)
+            )
+        );
+    }
+}
+
 const MEMO: &str = "[tables.interaction_templates]\nexport = \"templates.csv\"\n";
 
 /// Person S1, of whom a memo is logged, became the primary contact of a customer without a contact; the company CT1 that was made

@@ -94,8 +94,8 @@ pub const EXHIBITS: &[Exhibit] = &[
     Exhibit {
         name: "the whole record is copied where one field changed (ALAppExt 11723)",
         file: "sync/apply.rs",
-        right: "(Update::Cells, _) => JobContents::Update(edits, UpdateContents::Cells),",
-        wrong: "(Update::Cells, _) if !BUG => JobContents::Update(edits, UpdateContents::Cells),\n                    (Update::Cells, _) => JobContents::Update(edits, UpdateContents::Records),",
+        right: "Update::Cells => JobContents::Update(edits, UpdateContents::Cells),",
+        wrong: "Update::Cells if !BUG => JobContents::Update(edits, UpdateContents::Cells),\n                    Update::Cells => JobContents::Update(edits, UpdateContents::Records),",
         layer: "histories",
         budget: "400",
     },
