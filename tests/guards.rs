@@ -417,6 +417,41 @@ fn json_lines_that_had_a_last_line_end_are_cut_without_one() {
     assert_eq!(kinds_after(file, &whole, cut.trim_end()), ["cut-export"]);
 }
 
+/// A JSON record says itself where it ends, so that only the line end speaks against the file; the last cell of a CSV may be cut.
+#[test]
+fn json_lines_without_a_last_line_end_are_whole_once_the_same_bytes_stand_there_again() {
+    let line = |no| {
+        format!(
+            "{{\"No\":\"K{no}\",\"Name\":\"Name {no}\",\"City\":\"Rome\",\"Phone_No\":\"{no}\"}}\n"
+        )
+    };
+    let lines = |count: usize| -> String { (0..count).map(line).collect() };
+    let csv = |count: usize| format!("{HEAD}{}", rows("K", count, same));
+    for (file, whole, cuts) in [
+        ("customers.jsonl", lines(20), [lines(18), lines(19)]),
+        ("customers.csv", csv(20), [csv(18), csv(19)]),
+    ] {
+        let config = CONFIG.replace("customers.csv", file);
+        let exchange = in_step_with(&config, file, &whole);
+        let is_cut = |bytes: &str| {
+            exchange.put(file, bytes);
+            let problems = exchange.summary().plan.problems;
+            problems.iter().any(|problem| problem.kind == "cut-export")
+        };
+        let [less, more] = cuts.each_ref().map(|cut| cut.trim_end());
+        assert!(is_cut(less) && is_cut(more) && is_cut(less), "{file}");
+        let has_last = || exchange.text("relations.csv").contains("K18");
+        assert!(has_last(), "{file}");
+        let is_json = file == "customers.jsonl";
+        assert_eq!(is_cut(less), !is_json, "{file}");
+        assert_eq!(has_last(), !is_json, "{file}");
+        // From now on its system leaves the last line end out.
+        assert_eq!(is_cut(more), !is_json, "{file}");
+        assert!(!is_cut(&whole));
+        assert!(is_cut(more));
+    }
+}
+
 #[test]
 fn a_dry_run_writes_nothing_at_all_and_a_saved_plan_is_carried_out_exactly_or_refused() {
     let exchange = Exchange::new(CONFIG);

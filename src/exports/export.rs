@@ -404,6 +404,11 @@ impl Export {
         }
     }
 
+    /// Whether the last record says itself where it ends, so that nothing of it can be cut off.
+    pub fn ends_with_a_closed_record(&self) -> bool {
+        matches!(self.dialect.grammar, Grammar::Json(_))
+    }
+
     /// Whether the last record has not as many cells as there are columns; without its line end it is cut there. (JSON that is
     /// cut in a record is refused.)
     pub fn ends_with_a_ragged_row(&self) -> bool {

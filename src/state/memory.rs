@@ -104,7 +104,7 @@ pub struct GoneRow {
     pub no: String,
 }
 
-/// What the state notes of a record that is not as its export lists it.
+/// What the state notes of a record that is not as its export lists it, or of an export that was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
@@ -124,6 +124,8 @@ pub enum Mark {
     Asked,
     /// It came back under another number, its body, while relations said nothing: they may still name it as we did.
     Renamed,
+    /// An export, of no record in particular, that lacked nothing but its last line end. Its body is the hash of its bytes.
+    Cut,
 }
 
 impl Mark {
@@ -138,6 +140,7 @@ impl Mark {
             Mark::Owed => "owed",
             Mark::Asked => "asked",
             Mark::Renamed => "renamed",
+            Mark::Cut => "cut",
         }
     }
 
@@ -152,6 +155,7 @@ impl Mark {
             Mark::Owed,
             Mark::Asked,
             Mark::Renamed,
+            Mark::Cut,
         ]
         .into_iter()
         .find(|mark| mark.word() == word)

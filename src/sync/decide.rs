@@ -343,6 +343,14 @@ fn note_arranged(world: &World<'_>, decided: &mut Decided) {
             no: no.clone(),
             body: String::new(),
         };
+        memory.marked.extend(seen.cut.as_ref().map(|cut| MarkRow {
+            body: cut.clone(),
+            ..mark(Mark::Cut, &String::new())
+        }));
+        let is_cut = |row: &&MarkRow| row.mark == Mark::Cut && row.table == table;
+        let is_over = |_: &&MarkRow| seen.export.is_some();
+        let over = world.marks.iter().filter(is_cut).filter(is_over);
+        memory.unmarked.extend(over.cloned());
         let arrived = seen
             .created
             .arrived

@@ -12,7 +12,7 @@ use crate::disk::{Disk, Identity};
 use crate::exports::{Encoding, Export, Last, Refusal, Settings};
 use crate::merge::deliver::Route;
 use crate::model::{Place, Problem, Row, Table};
-use crate::state::memory::MarkRow;
+use crate::state::memory::{Mark, MarkRow};
 use crate::state::rows::rows_path;
 use crate::state::{Index, Rows, StateError, TableMemory};
 
@@ -76,6 +76,8 @@ pub struct Seen<'c> {
     pub reconfigured: bool,
     /// Hash of what its records are read with: another one means that all are read anew.
     pub shape: u64,
+    /// Hash of the bytes that were not read because only their last line end is lacking: should they stand there again, they are.
+    pub cut: Option<String>,
     /// What is known of records that we created.
     pub created: Arrivals,
     /// What became of what was written in place.
@@ -353,6 +355,7 @@ pub fn observe<'c>(
         index,
         rows,
         shape: 0,
+        cut: None,
         created: Arrivals::default(),
         returned: Returned::default(),
         diff: Diff::default(),
@@ -568,6 +571,8 @@ fn read(
     }
     let digest = format!("{:032x}", export.digest);
     let is_news = memory.is_none_or(|memory| memory.digest != digest);
+    let stood_there =
+        |row: &MarkRow| row.mark == Mark::Cut && row.table == table.name() && row.body == digest;
     let cut = |how: &str| {
         let reason = format!("its last record lacks {how}: it is cut short or still being written");
         let advice = "the next pass reads it again";
@@ -575,7 +580,12 @@ fn read(
     };
     let has_open_end = is_news && !export.ends_with_newline();
     if has_open_end && memory.is_some_and(|memory| memory.ends_with_newline) {
-        return cut("the line end that it had before");
+        // Nothing is cut off a record that says itself where it ends, and what should follow it would have come by now.
+        let is_closed = export.ends_with_a_closed_record();
+        if !is_closed || !known.marks.iter().any(stood_there) {
+            seen.cut = is_closed.then_some(digest);
+            return cut("the line end that it had before");
+        }
     }
     if has_open_end && export.ends_with_a_ragged_row() {
         return cut("cells and its line end");
