@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::exports::key_print;
+use crate::exports::{Export, key_print};
 use crate::merge::Rule;
 use crate::merge::coupling::{Relation, kind_of};
 use crate::merge::deliver::Route;
@@ -31,7 +31,8 @@ pub(super) fn statuses(world: &World<'_>) -> Result<Vec<OwnCell>, StateError> {
     let (Some(seen), Some(column)) = (seen, Table::Contacts.column(STATUS)) else {
         return Ok(cells);
     };
-    if !world.couplings.were_read() {
+    let shows_none = |export: &Export| !export.columns.has(column);
+    if !world.couplings.were_read() || seen.export.as_ref().is_some_and(shows_none) {
         return Ok(cells);
     }
     let company_column = Table::Contacts.column("Company No.").unwrap_or(0);
@@ -70,25 +71,35 @@ pub(super) fn statuses(world: &World<'_>) -> Result<Vec<OwnCell>, StateError> {
             || (company != 0 && changed.contains(&company))
     };
     let company_before = |old: usize| seen.index.links.at(old)[0];
+    let mut unlisted = seen.unlisted();
+    if seen.export.is_none() {
+        unlisted.extend(0..seen.index.len());
+    }
     if let Some(export) = &seen.export {
+        let mut reader = export.reader();
+        let mut row = Row::unknown(Table::Contacts);
         let mut touched = seen.diff.touched.iter().peekable();
         for at in 0..export.records.len() {
             let is_touched = touched.next_if(|next| **next as usize == at).is_some();
             let key = seen.diff.keys[at];
             let old = (seen.diff.olds[at] as usize).checked_sub(1);
             let is_due = is_touched || is_due(key, old.map_or(0, company_before));
-            if let (true, false, Ok(record)) = (is_due, seen.is_double(at), export.record(at)) {
-                note(key, record.row());
+            if is_due
+                && !seen.is_double(at)
+                && let Ok(view) = reader.read(at)
+                && view.fill(&mut row, &mut Vec::new()).is_ok()
+            {
+                note(key, &row);
             }
         }
     }
-    for (old, key) in seen.index.keys.iter().enumerate() {
-        if *key != 0
-            && is_due(*key, company_before(old))
-            && seen.is_unlisted(*key)
-            && let Some(row) = seen.row(*key)?
+    for old in unlisted {
+        let key = seen.index.keys[old];
+        if is_due(key, company_before(old))
+            && seen.is_unlisted(key)
+            && let Some(row) = seen.row(key)?
         {
-            note(*key, &row);
+            note(key, &row);
         }
     }
     for birth in &world.arranged.births {
