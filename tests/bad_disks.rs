@@ -239,6 +239,51 @@ fn a_folder_that_cannot_be_looked_into_or_renamed_in_holds_up_nobody_else() {
     assert!(!claimed.exists());
 }
 
+/// The kinds of the problems that a round told.
+fn told(round: &Round) -> Vec<&str> {
+    let (Outcome::Done(summary) | Outcome::InStep(summary)) = &round.outcome else {
+        panic!("{round:#?}");
+    };
+    let problems = summary.plan.problems.iter();
+    problems.map(|problem| problem.kind.as_str()).collect()
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_a_problem_and_is_written_once_it_can_be() {
+    let exchange = exchange(&format!("{CONFIG}[exchange]\nrequests = \"requests\"\n"));
+    made(&exchange, &RealDisk).expect("made");
+    exchange
+        .put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Bern"))
+        .put(
+            "requests/1.csv",
+            "Action,Table,Contact No.\nunlink,customer,C9\n",
+        );
+    let full = Meddled {
+        renaming: Some(Box::new(|path| {
+            match path.ends_with(".couplet-contacts_2.csv.answer.json.tmp") {
+                true => Err(std::io::ErrorKind::StorageFull.into()),
+                false => Ok(()),
+            }
+        })),
+        ..Meddled::default()
+    };
+    let round = made(&exchange, &full).expect("made");
+    assert!(
+        exchange.text("erp/customers.csv").contains("Bern"),
+        "what the drop says counts"
+    );
+    assert!(exchange.path("requests/answers/1.csv.answer.json").exists());
+    assert!(round.is_more, "the next pass tells what became of this one");
+    let round = made(&exchange, &full).expect("made");
+    assert_eq!(told(&round), ["unanswered-drop"]);
+    assert!(!round.is_more && round.wait.is_some(), "{round:#?}");
+    let round = made(&exchange, &RealDisk).expect("made");
+    assert!(told(&round).is_empty(), "{round:#?}");
+    let answer = exchange.text("crm/answers/contacts_2.csv.answer.json");
+    assert!(answer.contains("\"accepted\""), "{answer}");
+    assert_eq!(round.wait, None);
+}
+
 /// Nobody listens.
 struct Deaf;
 

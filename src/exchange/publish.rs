@@ -1,6 +1,6 @@
 //! Publishing what became of drops: archived or set apart, and answered. Whatever a crash leaves is done again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,50 +8,75 @@ use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::disk::{Disk, Entry, ReadAt};
-use crate::model::Excerpt;
+use crate::model::{Excerpt, Place, Problem};
 use crate::state::drops::{DropRow, Receipt, Standing};
 use crate::state::{StateError, Store};
 use crate::sync::apply::ApplyError;
 use crate::sync::inbox;
+use crate::sync::observe::shown_path;
 
 use super::answer;
 use super::folder::can_tell;
 
-/// Archives and answers every drop of which it is known what became of it. Returns them.
+/// What was published, and what could not be.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// Drops that were archived and answered.
+    pub answered: Vec<DropRow>,
+    /// What is to be said of the others, which are tried again in the next round.
+    pub problems: Vec<Problem>,
+}
+
+/// Archives and answers every drop of which it is known what became of it. One for which that cannot be done holds up no other.
 ///
 /// # Errors
-/// Those of the state and of writing.
+/// Those of the state.
 pub fn publish(
     config: &Config,
     disk: &dyn Disk,
     store: &mut Store,
-) -> Result<Vec<DropRow>, ApplyError> {
-    let open = store.open_drops()?;
-    let known: Vec<DropRow> = open
-        .into_iter()
-        .filter(|row| row.receipt.is_some() && can_tell(row, &config.run, disk))
-        .collect();
-    if known.is_empty() {
-        return Ok(known);
-    }
-    let mut folders = BTreeSet::new();
-    for row in &known {
-        let Some(receipt) = &row.receipt else {
+) -> Result<Published, ApplyError> {
+    let open = store.open_drops()?.into_iter();
+    let known = open.filter(|row| row.receipt.is_some() && can_tell(row, &config.run, disk));
+    let mut problems = Vec::new();
+    let (mut written, mut held): (Vec<(DropRow, BTreeSet<PathBuf>)>, Vec<DropRow>) =
+        Default::default();
+    for row in known {
+        // An answer is not overtaken by that of an earlier drop of its name.
+        let precedes =
+            |earlier: &DropRow| (&earlier.inbox, &earlier.name) == (&row.inbox, &row.name);
+        if held.iter().any(precedes) {
             continue;
-        };
-        set_apart(row, receipt, disk, &mut folders)?;
-        move_away(row, disk, &mut folders)?;
-        let path = inbox::answer(row, config.exchange.answers);
-        let text = answer::answer(row, receipt, config.exchange.answers);
-        write(disk, &path, None, &mut folders, |out| out.write_all(&text))?;
+        }
+        let mut folders = BTreeSet::new();
+        match settle(&row, config, disk, &mut folders) {
+            Ok(()) => written.push((row, folders)),
+            Err(ApplyError::Write { path, source }) => {
+                problems.push(unanswered(&row, &path, &source));
+                held.push(row);
+            }
+            Err(error) => return Err(error),
+        }
     }
-    for folder in &folders {
-        disk.sync_folder(folder).map_err(write_error(folder))?;
+    let folders: BTreeSet<&PathBuf> = written.iter().flat_map(|(_, folders)| folders).collect();
+    let failed = |folder: &PathBuf| Some((folder.clone(), disk.sync_folder(folder).err()?));
+    let unsynced: BTreeMap<PathBuf, io::Error> = folders.into_iter().filter_map(failed).collect();
+    let mut answered = Vec::new();
+    for (row, folders) in written {
+        let lost = folders
+            .iter()
+            .find_map(|folder| unsynced.get_key_value(folder));
+        match lost {
+            Some((folder, error)) => problems.push(unanswered(&row, folder, error)),
+            None => answered.push(row),
+        }
     }
-    disk.commit_point()
-        .map_err(StateError::file("couplet.db"))?;
-    store.drops_published(&known)?;
-    for row in &known {
+    if !answered.is_empty() {
+        disk.commit_point()
+            .map_err(StateError::file("couplet.db"))?;
+        store.drops_published(&answered)?;
+    }
+    for row in &answered {
         if let Some(receipt) = &row.receipt {
             info!(
                 drop = row.id,
@@ -62,7 +87,40 @@ pub fn publish(
             );
         }
     }
-    Ok(known)
+    Ok(Published { answered, problems })
+}
+
+/// Moves a drop to where it is kept, and writes what is to be said of it.
+fn settle(
+    row: &DropRow,
+    config: &Config,
+    disk: &dyn Disk,
+    folders: &mut BTreeSet<PathBuf>,
+) -> Result<(), ApplyError> {
+    let Some(receipt) = &row.receipt else {
+        return Ok(());
+    };
+    set_apart(row, receipt, disk, folders)?;
+    move_away(row, disk, folders)?;
+    let path = inbox::answer(row, config.exchange.answers);
+    let text = answer::answer(row, receipt, config.exchange.answers);
+    write(disk, &path, None, folders, |out| out.write_all(&text))
+}
+
+/// A drop that could not be archived or answered.
+fn unanswered(row: &DropRow, path: &Path, error: &io::Error) -> Problem {
+    let place = Place {
+        table: row.table.clone(),
+        file: Some(shown_path(&inbox::dropped(row))),
+        key: Some(row.name.clone()),
+        ..Place::default()
+    };
+    let reason = format!(
+        "it cannot be answered: {} cannot be written: {error}",
+        shown_path(path)
+    );
+    let advice = "what it says counts; see to that folder, and it is answered in the next round";
+    Problem::new(place, "unanswered-drop", reason, advice)
 }
 
 /// Writes the rows that were left out, in their own bytes, and why.

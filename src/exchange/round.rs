@@ -57,13 +57,15 @@ pub fn round(
     finish_last(config, effects, store)?;
     settle_claims(config, store, disk)?;
     // What a crash left unanswered comes first: whoever waits for it has waited longest.
-    let mut answered = publish::publish(config, disk, store)?;
+    let mut answered = publish::publish(config, disk, store)?.answered;
     let at = stamp(effects);
     let mut taken = Taken::default();
     take_tables(config, disk, store, looks, &at, &mut taken)?;
     let rows = take_requests(config, disk, store, looks, &at, &mut taken)?;
     mail::take(config, disk, looks, &mut taken.intake, &mut taken.unready);
-    answered.extend(publish::publish(config, disk, store)?);
+    let published = publish::publish(config, disk, store)?;
+    answered.extend(published.answered);
+    taken.intake.problems.extend(published.problems);
     let Taken {
         intake,
         is_more,
@@ -79,11 +81,13 @@ pub fn round(
     let mails = request.intake.mails.clone();
     let outcome = reconcile_with(config, effects, &request, store)?;
     supersede_halted(&request.intake, &outcome, store)?;
-    let by_pass = publish::publish(config, disk, store)?;
+    let published = publish::publish(config, disk, store)?;
+    let by_pass = published.answered;
     let is_halted = matches!(outcome, Outcome::Halted { .. });
     // What a halt leaves waits for a person; what waits for anything else is looked at again.
-    let unread = |row: &DropRow| row.receipt.is_none() && can_tell(row, &config.run, disk);
-    let is_left = !is_halted && (is_more || store.open_drops()?.iter().any(unread));
+    let goes_on = |row: &DropRow| !is_halted || row.receipt.is_some();
+    let is_open = |row: &DropRow| goes_on(row) && can_tell(row, &config.run, disk);
+    let is_left = (is_more && !is_halted) || store.open_drops()?.iter().any(is_open);
     let wait = wait.into_iter().chain(is_left.then_some(config.run.scan));
     let wait = wait.min();
     let is_more = is_more && !is_halted;
@@ -95,6 +99,12 @@ pub fn round(
     let is_more = is_more || by_pass.iter().any(is_silenced);
     // Only a round that got something done is followed by another at once.
     let is_more = is_more && (!by_pass.is_empty() || !answered.is_empty());
+    // What could not be answered after the pass is told by the next one.
+    let is_told = |problem: &Problem| {
+        let mut told = request.intake.problems.iter();
+        told.any(|told| told.place == problem.place)
+    };
+    let is_more = is_more || !published.problems.iter().all(is_told);
     answered.extend(by_pass);
     mail::archive(&mails, disk, store, &at)?;
     if let Some(path) = &config.exchange.conflicts {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::config::Config;
-use crate::disk::Identity;
+use crate::disk::{Disk, Identity};
 use crate::model::{Excerpt, Problem, Table};
 use crate::state::drops::{ReceiptRow, Standing};
 use crate::state::{StateError, Store};
@@ -77,6 +77,7 @@ impl Intake {
 pub(super) fn files(
     config: &Config,
     store: &Store,
+    disk: &dyn Disk,
     intake: &Intake,
 ) -> Result<BTreeMap<Table, Incoming>, StateError> {
     let mut files = intake.drops.clone();
@@ -97,10 +98,13 @@ pub(super) fn files(
         if is_remembered.is_none_or(|(memory, receipt)| memory.digest != receipt.digest) {
             continue;
         }
+        // Its answer may still be owed, and it archived already.
+        let claimed = inbox::claimed(&last);
+        let is_claimed = disk.identity(&claimed).is_ok_and(|found| found.is_some());
         let incoming = Incoming {
-            path: match last.published {
-                true => inbox::archived(&last),
-                false => inbox::claimed(&last),
+            path: match is_claimed {
+                true => claimed,
+                false => inbox::archived(&last),
             },
             shown: inbox::dropped(&last),
             // A duplicate that came later may have had a newer number.

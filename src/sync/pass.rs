@@ -348,7 +348,7 @@ pub(super) fn look<'c>(
         seed,
         removals: removed.map(|row| row.no).chain(asked).collect(),
         marks,
-        files: intake::files(config, store, intake)?,
+        files: intake::files(config, store, disk, intake)?,
         unready: intake.unready.clone(),
         waiting: intake.waiting.clone(),
         complete: intake.complete.clone(),
