@@ -22,7 +22,7 @@ use crate::model::{FieldId, KINDS, Lookup, Side, Table};
 pub use exchange::{Announce, AnswerFormat, Arrival, Exchange, LogFile, OnGap, Ready, Run};
 use paths::check_paths;
 pub use paths::without_detours;
-pub use reader::ConfigError;
+pub use reader::{ConfigError, instead_of};
 use reader::{Reader, Source, listed};
 pub use setup::{CreateContacts, SearchFor, Setup};
 pub use table::{Contents, Empty, TableConfig, Update, WriteBack};

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::config::instead_of;
 use crate::disk::RealDisk;
+use crate::exports::fold;
 use crate::model::document::DocumentKind;
+use crate::model::{Lookup, Table};
 use crate::sync::arrange::Answer as Did;
 use crate::sync::orders::{DocumentOrder, Order, TemplateChoice};
 use crate::sync::requests::read_lines;
@@ -102,11 +105,11 @@ pub struct Rest {
     #[arg(long, value_name = "NO")]
     external_no: Option<String>,
 
-    /// A line, as "Type=Item,No.=1000,Quantity=5"
+    /// A line, as "Type=Item,No.=1000,Quantity=5"; also Description, Unit of Measure Code, Unit Price
     #[arg(long = "line", value_name = "FIELD=VALUE,…")]
     lines: Vec<String>,
 
-    /// Lines from a CSV or JSON file, with columns such as Type, No., Description, Quantity, Unit Price
+    /// Lines from a CSV or JSON file, with these columns; others are taken over as they are
     #[arg(long = "lines", value_name = "FILE")]
     lines_file: Option<PathBuf>,
 
@@ -176,9 +179,20 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
 }
 
 fn fields(line: &str) -> Result<Vec<(String, String)>, Failure> {
-    let fields = line.split(',').map(|field| match field.split_once('=') {
-        Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        None => Err(Failure::Usage(format!("{field:?} is no FIELD=VALUE"))),
+    let columns = Table::Lookup(Lookup::DocumentLines).columns();
+    let fields = line.split(',').map(|field| {
+        let Some((name, value)) = field.split_once('=') else {
+            return Err(Failure::Usage(format!("{field:?} is no FIELD=VALUE")));
+        };
+        let name = name.trim();
+        let mut known = columns.iter().map(|column| column.name);
+        let Some(column) = known.find(|column| fold(column) == fold(name)) else {
+            let known: Vec<&str> = columns.iter().map(|column| column.name).collect();
+            let instead = instead_of(name, &known);
+            let reason = format!("{name:?} is no field of a document line; {instead}");
+            return Err(Failure::Usage(reason));
+        };
+        Ok((column.to_owned(), value.trim().to_owned()))
     });
     fields.collect()
 }

@@ -293,13 +293,18 @@ impl<'s, 't> Reader<'s, 't> {
         let asked = self.asked.borrow();
         for key in self.keys().into_iter().filter(|key| !asked.contains(key)) {
             let known: Vec<&str> = asked.iter().map(String::as_str).collect();
-            let message = match nearest(&key, &known) {
-                Some(near) => format!("unknown key; did you mean {near:?}?"),
-                None => format!("unknown key; known here: {}", known.join(", ")),
-            };
+            let message = format!("unknown key; {}", instead_of(&key, &known));
             self.source
                 .error(self.key_position(&key), self.path(&key), message);
         }
+    }
+}
+
+/// What to say instead of a wrong name: the known one that is nearest, else all that are known.
+pub fn instead_of(wrong: &str, known: &[&str]) -> String {
+    match nearest(wrong, known) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("known here: {}", known.join(", ")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Config, TableConfig};
+use crate::config::{Config, TableConfig, instead_of};
 use crate::disk::{Disk, ReadAt};
 use crate::exports::{Export, Record};
 use crate::merge::interaction::{DOCUMENT_TYPES, InteractionTemplate, InteractionTemplates};
@@ -122,6 +122,23 @@ impl LogLookups {
             templates: templates(config, disk, seed),
             salespeople: salespeople(config, disk, seed),
             other_addresses: other_addresses(config, disk, seed),
+        }
+    }
+
+    /// Whether a salesperson or purchaser is one of ours, where these are configured. Nobody need be named.
+    ///
+    /// # Errors
+    /// That nobody has this code, or that it cannot be known, as a sentence.
+    pub fn knows_salesperson(&self, code: &str) -> Result<(), String> {
+        match &self.salespeople {
+            _ if code.is_empty() => Ok(()),
+            Err(reason) => Err(reason.clone()),
+            Ok(Some(known)) if !known.codes.contains(code) => {
+                let known: Vec<&str> = known.codes.iter().map(String::as_str).collect();
+                let instead = instead_of(code, &known);
+                Err(format!("there is no salesperson {code}; {instead}"))
+            }
+            Ok(_) => Ok(()),
         }
     }
 }

@@ -851,3 +851,44 @@ fn a_document_shows_a_contact_name_that_is_on_its_way() {
     let quote = written(&exchange, &["sales-quote", "--contact", "C1"]);
     says(&quote, &[("Sell-to Contact", "Ann Jones")]);
 }
+
+#[test]
+fn what_a_document_names_and_nobody_knows_is_refused_with_what_is_known() {
+    let exchange = office();
+    let quote = |contact: &'static str, more: [&'static str; 2]| {
+        [&["sales-quote", "--contact", contact], &more[..]].concat()
+    };
+    // Nobody can say who is a salesperson where none are configured.
+    written(&exchange, &quote("C1", ["--salesperson", "ZZ"]));
+    let salespeople = "[tables.salespeople]\nexport = \"salespeople.csv\"\n";
+    let config = format!("{}{salespeople}", exchange.config());
+    let exchange = exchange.configured(&config);
+    exchange.put("salespeople.csv", "Code,Name\nJO,Jo\nLTX,Lea\n");
+    for (contact, more, why) in [
+        (
+            "C1",
+            ["--salesperson", "ZZ"],
+            "there is no salesperson ZZ; known here: JO, LTX",
+        ),
+        ("C2", ["--salesperson", "ltz"], "did you mean \"LTX\"?"),
+        // C1 is a customer, whose quotes need no template.
+        (
+            "C1",
+            ["--template", "CTX"],
+            "there is no customer template CTX; did you mean \"CT",
+        ),
+        (
+            "C2",
+            ["--template", "NOPE"],
+            "known here: CT, CTP, CTF, CT9",
+        ),
+    ] {
+        refused(&exchange, &quote(contact, more), why);
+    }
+    let ran = run(&exchange, &quote("C1", ["--line", "Type=Item,Qantity=1"]));
+    assert_eq!(ran.code, 64, "{ran:?}");
+    let why = "\"Qantity\" is no field of a document line; did you mean \"Quantity\"?";
+    assert!(ran.err.contains(why), "{ran:?}");
+    let quote = written(&exchange, &quote("C1", ["--line", "type=Item,no=1000"]));
+    assert_eq!(quote["Lines"][0]["No."], "1000");
+}

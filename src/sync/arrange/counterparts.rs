@@ -6,8 +6,8 @@ use crate::model::{CONTACT_TYPE, Form, Kind, Table, form};
 
 use super::super::orders::TemplateChoice;
 use super::links::already_has;
-use super::templates::Template;
-use super::{Answer, Arrangement, Arranger, Birth, canonical, cell, is_person};
+use super::templates::{self, Template};
+use super::{Answer, Arrangement, Arranger, Birth, cell, is_person};
 
 impl Arranger<'_, '_, '_> {
     /// A counterpart that takes everything from its contact; a person stands for its company.
@@ -165,14 +165,13 @@ impl Arranger<'_, '_, '_> {
         match choice {
             TemplateChoice::Without => Ok(None),
             TemplateChoice::Named(code) => {
-                let code = canonical(code);
-                match templates.iter().find(|template| template.code == code) {
-                    Some(template) if fits(&template) => Ok(Some(template.clone())),
-                    Some(template) => Err(format!(
-                        "template {code} is for contacts of type {}, and this one is a {of_type}",
-                        template.contact_type
+                let template = templates::named(templates, kind, code)?;
+                match fits(&template) {
+                    true => Ok(Some(template.clone())),
+                    false => Err(format!(
+                        "template {} is for contacts of type {}, and this one is a {of_type}",
+                        template.code, template.contact_type
                     )),
-                    None => Err(format!("there is no {} template {code}", def.noun)),
                 }
             }
             TemplateChoice::ByType => {

@@ -14,7 +14,7 @@ use super::super::couple::PRIMARY_CONTACT;
 use super::super::lookups;
 use super::super::orders::{DocumentOrder, TemplateChoice};
 use super::interactions::card;
-use super::templates::Template;
+use super::templates::{self, Template};
 use super::{Answer, Arrangement, Arranger, canonical, cell, is_person, says_yes};
 
 /// A document that the pass makes, as far as it is known before the parties are merged.
@@ -64,6 +64,9 @@ impl Arranger<'_, '_, '_> {
         }
         if self.scene.config.documents.folder.is_none() {
             return Ok(Err("`folder` is not set under [documents]".to_owned()));
+        }
+        if let Err(refusal) = self.knows_what_is_named(order) {
+            return Ok(Err(refusal));
         }
         let quote = match self.quote_of(order)? {
             Ok(quote) => quote,
@@ -146,6 +149,22 @@ impl Arranger<'_, '_, '_> {
             quote,
         });
         Ok(Ok(()))
+    }
+
+    /// Refuses codes that an order names and nobody knows, whether or not the document comes to need them.
+    fn knows_what_is_named(&self, order: &DocumentOrder) -> Result<(), String> {
+        let kind = counterparts(order.kind);
+        match (&order.template, self.scene.templates.get(&kind)) {
+            (TemplateChoice::Named(_), Some(Err(refusal))) => return Err(refusal.clone()),
+            (TemplateChoice::Named(code), Some(Ok(known))) => {
+                templates::named(known, kind, code)?;
+            }
+            _ => {}
+        }
+        match self.scene.lookups {
+            Some(lookups) => lookups.knows_salesperson(&canonical(&order.operator)),
+            None => Ok(()),
+        }
     }
 
     /// The quote that an order is to be made from.
@@ -431,24 +450,16 @@ impl Arranger<'_, '_, '_> {
         let currency = canonical(cell(Table::Contacts, &company, "Currency Code"));
         let chosen = match choice {
             TemplateChoice::Without => None,
-            TemplateChoice::Named(code) => {
-                let code = canonical(code);
-                match templates.iter().find(|template| template.code == code) {
-                    None => {
-                        return Ok(Err(format!(
-                            "there is no {} template {code}",
-                            kind.def().noun
-                        )));
-                    }
-                    Some(template) if template.contact_type != of_type => {
-                        return Ok(Err(format!(
-                            "template {code} is for contacts of type {}, and this one is a {of_type}",
-                            template.contact_type
-                        )));
-                    }
-                    Some(template) => Some(template),
+            TemplateChoice::Named(code) => match templates::named(templates, kind, code) {
+                Err(refusal) => return Ok(Err(refusal)),
+                Ok(template) if template.contact_type != of_type => {
+                    return Ok(Err(format!(
+                        "template {} is for contacts of type {}, and this one is a {of_type}",
+                        template.code, template.contact_type
+                    )));
                 }
-            }
+                Ok(template) => Some(template),
+            },
             TemplateChoice::ByType => {
                 let fits = |template: &&Template| {
                     template.contact_type == of_type

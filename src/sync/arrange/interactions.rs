@@ -307,17 +307,8 @@ impl Arranger<'_, '_, '_> {
                 false => of_user.clone(),
             };
         }
-        match &lookups.salespeople {
-            Ok(Some(known)) if !entry.salesperson.is_empty() => {
-                if !known.codes.contains(&entry.salesperson) {
-                    return Ok(Err(format!(
-                        "there is no salesperson {}",
-                        entry.salesperson
-                    )));
-                }
-            }
-            Ok(_) => {}
-            Err(reason) => return Ok(Err(reason.clone())),
+        if let Err(refusal) = lookups.knows_salesperson(&entry.salesperson) {
+            return Ok(Err(refusal));
         }
         if manual.is_call && form::is_blank(&entry.contact_via) {
             cell(Table::Contacts, &row, "Phone No.").clone_into(&mut entry.contact_via);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::Config;
+use crate::config::{Config, instead_of};
 use crate::disk::Disk;
 use crate::exports::Export;
 use crate::model::{CONTACT_TYPE, Form, Kind, Table, form};
@@ -23,6 +23,27 @@ pub struct Template {
     pub cells: Vec<(usize, String)>,
     /// Values of columns that the model does not know, by name.
     pub carried: Vec<(String, String)>,
+}
+
+/// The template of this code.
+///
+/// # Errors
+/// That there is none, as a sentence.
+pub fn named<'t>(
+    templates: &'t [Template],
+    kind: Kind,
+    code: &str,
+) -> Result<&'t Template, String> {
+    let code = form::canonical(Form::Code, code);
+    let mut of_code = templates.iter().filter(|template| template.code == code);
+    of_code.next().ok_or_else(|| {
+        let known: Vec<&str> = templates.iter().map(|known| known.code.as_str()).collect();
+        let noun = kind.def().noun;
+        format!(
+            "there is no {noun} template {code}; {}",
+            instead_of(&code, &known)
+        )
+    })
 }
 
 /// Reads the templates of these kinds; a kind without configured templates is left out, and a file that cannot be read is
