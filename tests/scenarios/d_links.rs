@@ -796,6 +796,42 @@ fn d20_a_link_whose_removal_is_not_imported_yet_comes_back_and_another_one_has_t
     }
 }
 
+#[test]
+fn d20_a_link_is_removed_once_however_often_that_is_asked() {
+    for kind in KINDS {
+        let noun = kind.noun();
+        let exchange = ledger(&kind, &kind.relation(), "updates");
+        import(&exchange, 1);
+        reconciled(&exchange);
+        let header = "Action,Table,Contact No.,No.\n";
+        exchange.put(
+            "requests.csv",
+            format!("{header}unlink,{noun},C1,\nunlink,{noun},C1,\n"),
+        );
+        let no = kind.no;
+        let gone = format!(
+            "contact C1 has no {noun} any more: its relation with {noun} {no} was taken out already"
+        );
+        let ran = exchange.run(&["request", "requests.csv"]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let answers = format!(
+            "line 2: done: contact C1 is no longer coupled with {noun} {no}\nline 3: refused: {gone}\n"
+        );
+        assert_eq!(ran.out, answers);
+        // Its system has not imported that yet, and its export still lists the relation.
+        let why = refused(&exchange, &["links", "remove", "C1", noun]);
+        assert!(why.contains(&gone), "{why}");
+        done(&exchange, &["links", "add", "C1", noun, no]);
+        done(&exchange, &["links", "remove", "C1", noun]);
+        // Each row sees what those before it did.
+        let again = format!("{header}link,{noun},C1,{no}\nunlink,{noun},C1,\nunlink,{noun},C1,\n");
+        exchange.put("requests.csv", again);
+        let ran = exchange.run(&["request", "requests.csv"]);
+        assert_eq!(ran.out.matches(": done: ").count(), 2, "{ran:?}");
+        assert_eq!(reconciled(&exchange).couplings, 0);
+    }
+}
+
 /// Both in one pass, as rows of one file of requests.
 #[test]
 fn d20_a_link_that_is_removed_and_made_again_at_once_stays() {

@@ -228,16 +228,21 @@ impl Arranger<'_, '_, '_> {
             return Ok(Err(refusal));
         }
         let codes = &self.scene.config.setup.codes;
-        let rows: Vec<Relation> = self
-            .rows_of(contact)?
-            .into_iter()
-            .map(|(_, row)| row)
-            .filter(|row| kind_of(row, codes) == Ok(Some(kind)))
-            .collect();
+        let rows = self.rows_of(contact)?.into_iter().map(|(_, row)| row);
+        let of_kind = rows.filter(|row| kind_of(row, codes) == Ok(Some(kind)));
+        let (taken_out, rows): (Vec<Relation>, Vec<Relation>) =
+            of_kind.partition(|row| self.is_taken_out(row));
         if rows.is_empty() {
-            return Ok(Err(match self.row(Table::Contacts, contact)? {
-                None => format!("there is no contact {contact}, and no relation of it"),
-                Some(_) => format!("contact {contact} has no {}", kind.def().noun),
+            let noun = kind.def().noun;
+            return Ok(Err(match taken_out.first() {
+                Some(row) => format!(
+                    "contact {contact} has no {noun} any more: its relation with {noun} {} was taken out already",
+                    row.no
+                ),
+                None if self.row(Table::Contacts, contact)?.is_none() => {
+                    format!("there is no contact {contact}, and no relation of it")
+                }
+                None => format!("contact {contact} has no {noun}"),
             }));
         }
         for row in rows {
@@ -252,14 +257,24 @@ impl Arranger<'_, '_, '_> {
         Ok(Ok(()))
     }
 
+    /// Whether a relation was taken out before, in this pass or an earlier one, and not made again since.
+    fn is_taken_out(&self, relation: &Relation) -> bool {
+        let name = (relation.contact.clone(), relation.code.clone());
+        let is_asked_away =
+            || self.is_asked_away(relation) && !self.out.reasserted.contains(relation);
+        self.out.unlinked.contains(&name) || is_asked_away()
+    }
+
     /// Takes one relation out.
     pub(super) fn part(&mut self, relation: &Relation, kind: Kind) {
         let table = Table::Counterparts(kind);
         let (contact, key) = (self.key(&relation.contact), self.key(&relation.no));
         let counterpart = tagged(key, table);
-        self.out
-            .unlinked
-            .insert((relation.contact.clone(), relation.code.clone()));
+        // What was to stay after all goes as an earlier pass asked.
+        if !self.out.reasserted.remove(relation) {
+            let name = (relation.contact.clone(), relation.code.clone());
+            self.out.unlinked.insert(name);
+        }
         if let Some(known) = self.of_contact.get_mut(&contact) {
             known.retain(|tagged| *tagged != counterpart);
         }
