@@ -267,6 +267,35 @@ fn a_decision_is_refused_when_the_same_pass_sees_that_a_side_has_changed_or_join
 }
 
 #[test]
+fn of_several_decisions_on_one_conflict_the_last_counts_and_the_others_are_told_so() {
+    let exchange = in_conflict();
+    let id = &inbox(&exchange)[0]["Conflict"];
+    let rows = ["contact", "customer", "the other one"]
+        .map(|decision| format!("resolve,{id},{decision}\n"));
+    let rows = rows.concat();
+    exchange.put(
+        "exchange/requests/several.csv",
+        format!("Action,Conflict,Decision\n{rows}"),
+    );
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert_eq!(phones(&exchange), [true, true]);
+    let answer = exchange.text("exchange/requests/answers/several.csv.answer.csv");
+    let first = format!(
+        "refused,,2,,\"refused: line 3 decides conflict {id} as well, and the last row counts\""
+    );
+    assert!(answer.contains(&first), "{answer}");
+    assert!(
+        answer.contains(&format!("done,,3,,done: conflict {id}")),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("the decision is not understood"),
+        "{answer}"
+    );
+}
+
+#[test]
 fn a_file_without_decisions_decides_nothing_and_words_that_nobody_understands_are_answered() {
     let exchange = in_conflict();
     exchange.put(

@@ -1,6 +1,6 @@
 //! A requests file: rows of CSV or JSON that ask for what the commands do (`product.md` §3).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
@@ -155,7 +155,7 @@ pub fn orders(rows: &[RequestRow]) -> Vec<Order> {
 }
 
 /// Keeps the decisions among the rows for the pass that carries them out, unless it is a `dry_run`. Doing so twice is doing so
-/// once. `at` is the time, ISO 8601.
+/// once. What became of each row is given in their order. `at` is the time, ISO 8601.
 ///
 /// # Errors
 /// Those of the state.
@@ -167,21 +167,32 @@ pub fn decide(
     dry_run: bool,
 ) -> Result<Vec<Result<OpenConflict, String>>, StateError> {
     let resolutions = rows.iter().filter_map(|row| match &row.asked {
-        Ok(Asked::Resolve(resolution)) => Some(resolution),
+        Ok(Asked::Resolve(resolution)) => Some((row.line, resolution)),
         _ => None,
     });
-    let decided = resolutions.map(|resolution| {
-        Ok(match decisions::decision(config, store, resolution)? {
+    let mut decided = Vec::new();
+    // Of several rows on one conflict the last counts, as if each had come in a file of its own.
+    let mut lines: BTreeMap<String, u64> = BTreeMap::new();
+    for (line, resolution) in resolutions.rev() {
+        decided.push(match decisions::decision(config, store, resolution)? {
             Err(reason) => Err(reason),
-            Ok((open, value)) => {
-                if !dry_run {
-                    store.decide(&open, &value, at)?;
+            Ok((open, value)) => match lines.get(&open.id) {
+                Some(later) => Err(format!(
+                    "line {later} decides conflict {} as well, and the last row counts",
+                    open.id
+                )),
+                None => {
+                    if !dry_run {
+                        store.decide(&open, &value, at)?;
+                    }
+                    lines.insert(open.id.clone(), line);
+                    Ok(open)
                 }
-                Ok(open)
-            }
-        })
-    });
-    decided.collect()
+            },
+        });
+    }
+    decided.reverse();
+    Ok(decided)
 }
 
 /// What became of each row, given what became of its decisions and of its orders. The pass found those decisions `stale`, by contact
