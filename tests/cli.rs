@@ -432,6 +432,15 @@ fn a_command_line_that_is_advised_names_the_configuration_that_was_given() {
     );
     let ran = exchange.run(&["status"]);
     assert!(ran.out.contains("(`couplet conflicts list`)"), "{ran:?}");
+    // Programs pass on to people what they are told.
+    let ask = ["problems", "accept", "P1", "--format", "json"];
+    let ran = exchange.run(&[&ask[..], &["--config", "other.toml"]].concat());
+    assert!(
+        ran.out
+            .contains("`couplet --config other.toml problems list` has them all"),
+        "{ran:?}"
+    );
+    assert!(!exchange.run(&ask).out.contains("--config"));
 }
 
 #[test]

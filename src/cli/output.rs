@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory as _};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::exit::Exit;
 use crate::model::printable::in_lines;
@@ -14,6 +15,9 @@ use crate::state::StateError;
 use crate::sync::PassError;
 
 use super::{Cli, Failure, Format};
+
+/// What stands before a command line in a text for people.
+const BEFORE_COMMANDS: [char; 2] = ['`', ' '];
 
 /// Standard output and error of a command.
 pub struct Output {
@@ -68,7 +72,7 @@ impl Output {
 
     /// Says something on standard error.
     pub fn note(&self, line: &str) {
-        let line = self.configured(line);
+        let line = self.configured(line, &BEFORE_COMMANDS);
         let line = &*in_lines(&line);
         match &self.captured {
             _ if line.is_empty() => {}
@@ -81,8 +85,9 @@ impl Output {
         }
     }
 
-    /// A text in which each command line names the configuration, lest whoever types it after us has another one read.
-    fn configured<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    /// A text in which each command line after one of these characters names the configuration, lest whoever types it after us has
+    /// another one read.
+    fn configured<'t>(&self, text: &'t str, marks: &[char]) -> Cow<'t, str> {
         const PROGRAM: &str = "couplet ";
         let Some(config) = &self.config else {
             return Cow::Borrowed(text);
@@ -94,7 +99,7 @@ impl Output {
         while let Some((before, after)) = rest.split_once(PROGRAM) {
             out.push_str(before);
             out.push_str(PROGRAM);
-            let is_apart = before.ends_with(['`', ' ']);
+            let is_apart = before.ends_with(marks);
             let word = after.split(|c: char| !c.is_alphanumeric()).next();
             if is_apart && word.is_some_and(|word| commands.contains(&word)) {
                 let path = config.display().to_string();
@@ -132,7 +137,7 @@ impl Output {
     /// Prints text for people; nothing when programs read, or nothing is wanted.
     pub fn text(&self, text: &str) {
         if !self.is_json() && !self.quiet {
-            self.put(in_lines(&self.configured(text)).as_bytes());
+            self.put(in_lines(&self.configured(text, &BEFORE_COMMANDS)).as_bytes());
         }
     }
 
@@ -147,13 +152,33 @@ impl Output {
         }
     }
 
-    /// Prints a value for programs.
+    /// Prints a value for programs. What they pass on to people names the configuration, too.
     pub fn json(&self, value: &impl Serialize) {
         if self.is_json()
-            && let Ok(mut text) = serde_json::to_vec_pretty(value)
+            && let Ok(mut value) = serde_json::to_value(value)
         {
-            text.push(b'\n');
-            self.put(&text);
+            if self.config.is_some() {
+                self.configure(&mut value);
+            }
+            if let Ok(mut text) = serde_json::to_vec_pretty(&value) {
+                text.push(b'\n');
+                self.put(&text);
+            }
+        }
+    }
+
+    /// Has the command lines in the texts of a value name the configuration. Beside what we say, a value holds what exports say, and
+    /// only we put them between backticks.
+    fn configure(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(configured) = self.configured(text, &['`']) {
+                    *text = configured;
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| self.configure(value)),
+            Value::Object(members) => members.values_mut().for_each(|value| self.configure(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
