@@ -444,6 +444,17 @@ fn a_command_line_that_is_advised_names_the_configuration_that_was_given() {
 }
 
 #[test]
+fn what_each_stage_took_stands_in_one_column() {
+    let exchange = three_in_step();
+    says(&exchange, "contacts", "C1,Acme,Oslo,1");
+    let ran = exchange.run(&["reconcile", "--timings"]);
+    assert!(ran.err.contains("writing files and bases"), "{ran:?}");
+    let mut ends = ran.err.lines().map(str::len);
+    let end = ends.next().expect("a line");
+    assert!(ends.all(|other| other == end), "{}", ran.err);
+}
+
+#[test]
 fn help_is_given_to_whoever_asks_the_command_help_for_help() {
     let exchange = Exchange::new("");
     for arguments in [&["help"][..], &["help", "--help"], &["help", "-h"]] {

@@ -85,18 +85,13 @@ impl Timings {
                 None => stages.push((stage, took)),
             }
         }
-        let mut text = String::new();
-        for (stage, took) in &stages {
-            let _ = writeln!(text, "{stage:<18} {:>10.1} ms", took.as_secs_f64() * 1e3);
-        }
-        let all: Duration = stages.iter().map(|(_, took)| *took).sum();
-        let _ = write!(
-            text,
-            "{:<18} {:>10.1} ms",
-            "in all",
-            all.as_secs_f64() * 1e3
-        );
-        text
+        stages.push(("in all", stages.iter().map(|(_, took)| *took).sum()));
+        let width = stages.iter().map(|(stage, _)| stage.len()).max();
+        let width = width.unwrap_or_default();
+        let lines = stages
+            .iter()
+            .map(|(stage, took)| format!("{stage:<width$} {:>10.1} ms", took.as_secs_f64() * 1e3));
+        lines.collect::<Vec<String>>().join("\n")
     }
 }
 
