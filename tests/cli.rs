@@ -504,3 +504,35 @@ fn bad_rows_are_told_apart_although_nobody_knows_whose_they_are() {
     };
     assert_eq!(accepted(&other), 0);
 }
+
+#[test]
+fn bad_rows_that_are_alike_are_told_apart_wherever_they_stand() {
+    let exchange = Exchange::new("[tables.contacts]\nexport = \"contacts.csv\"\n");
+    let listed = |rows: &str| -> Vec<(String, bool)> {
+        exchange.put("contacts.csv", format!("No.,Name\nC1,Acme\n{rows}"));
+        exchange.run(&["reconcile"]);
+        let ran = exchange.run(&["problems", "list", "--format", "json"]);
+        let listed: Value = serde_json::from_str(&ran.out).expect("JSON");
+        let problems = listed["problems"].as_array().expect("problems").iter();
+        // Such rows have the same number besides.
+        let ragged = problems.filter(|known| known["kind"] != "duplicate-key");
+        let named = ragged.map(|known| {
+            let id = known["id"].as_str().expect("an id").to_owned();
+            (id, known["accepted"] == true)
+        });
+        named.collect()
+    };
+    let one = listed("C2;Beta\n");
+    let both = listed("C2;Beta\nC2;Beta\n");
+    assert_eq!(both.len(), 2, "{both:#?}");
+    assert!(both.contains(&one[0]), "{both:#?}");
+    for (id, _) in &both {
+        assert_eq!(exchange.run(&["problems", "accept", id]).code, 0);
+    }
+    let moved = listed("C2;Beta\nC3,Core\nC4,Dodo\nC2;Beta\n");
+    assert_eq!(moved.len(), 2, "{moved:#?}");
+    assert!(moved.iter().all(|(_, is_accepted)| *is_accepted));
+    // The third is news.
+    let third = listed(&"C2;Beta\n".repeat(3));
+    assert_eq!(third.iter().filter(|(_, accepted)| !accepted).count(), 1);
+}

@@ -419,6 +419,12 @@ impl Export {
         })
     }
 
+    /// What tells a record by its bytes, for the place of one that is left out.
+    pub fn print_at(&self, at: usize) -> Option<String> {
+        let record = self.records.get(at)?;
+        Some(format!("{:016x}", record.print))
+    }
+
     /// The place of a record, for problems.
     pub fn place(&self, at: usize) -> Place {
         Place {

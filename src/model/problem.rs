@@ -1,5 +1,6 @@
 //! A problem: a file, record, row or value left out of the pass, with its place and reason; the rest goes on.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,8 @@ pub struct Place {
     /// The record's number, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// A hash of the record's bytes, where it is one record that is left out: no number need be known of it.
+    /// A hash of the record's bytes, where it is one record that is left out: no number need be known of it. Those that are alike are
+    /// numbered from the second on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub print: Option<String>,
     /// The column, where it is one cell.
@@ -100,6 +102,21 @@ impl Problem {
             text.push_str(print);
         }
         format!("P{:016X}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
+    }
+}
+
+/// Tells problems from each other whose records are alike, byte for byte, by which of them each is. They stand in order.
+pub fn number_alike(problems: &mut [Problem]) {
+    let mut known: BTreeMap<String, u64> = BTreeMap::new();
+    for problem in problems.iter_mut() {
+        let id = problem.id();
+        if let Some(print) = &mut problem.place.print {
+            let number = known.entry(id).or_default();
+            *number += 1;
+            if *number > 1 {
+                *print = format!("{print}-{number}");
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::exports::{Edits, NewRow};
 use crate::merge::guard;
 use crate::merge::plan::{Input, PLAN_VERSION, Plan};
+use crate::model::problem::number_alike;
 use crate::model::{Problem, Row, Table};
 use crate::state::memory::{HistoryRow, Mark, MarkRow, Memory, OwedCell, RenamedRow};
 use crate::state::{StateError, Store};
@@ -218,6 +219,7 @@ pub fn decide<'w>(
         .sort_by(|a, b| (&a.contact, &a.field).cmp(&(&b.contact, &b.field)));
     plan.debts.sort();
     unsaid.say(&mut problems, world.config.most_problems);
+    number_alike(&mut problems);
     plan.problems = problems;
     decided.unsaid = unsaid;
     plan.interactions = interactions::of_plan(world, plan)?;

@@ -335,6 +335,7 @@ impl Events {
                 if read.drop.is_none() {
                     let mut place = read.export.place(at);
                     place.file = Some(read.file.clone());
+                    place.print = read.export.print_at(at);
                     let kind = "unlogged-event";
                     problems.push(Problem::new(place, kind, reason.clone(), advice.clone()));
                 }

@@ -269,9 +269,8 @@ impl Seen<'_> {
     /// The place of a record of the export that is left out: its bytes tell it from others, whether or not its number is known.
     pub fn place_left_out(&self, at: usize) -> Place {
         let export = self.export.as_ref();
-        let record = export.and_then(|export| export.records.get(at));
         Place {
-            print: record.map(|record| format!("{:016x}", record.print)),
+            print: export.and_then(|export| export.print_at(at)),
             ..self.place(at)
         }
     }
