@@ -417,6 +417,26 @@ fn rows_of_a_requests_file_that_were_not_done_stand_apart_and_no_row_is_done_twi
 }
 
 #[test]
+fn a_requests_file_of_which_nothing_was_done_says_so() {
+    let exchange = exchange();
+    let header = "Action,Table,Contact No.,No.\n";
+    exchange.put(
+        "exchange/requests/r.csv",
+        format!("{header}link,customer,C9,20\ndance,,,\n"),
+    );
+    exchange.run(&["reconcile"]);
+    let answer = exchange.text("exchange/requests/answers/r.csv.answer.csv");
+    let why = "nothing that it asks for was done; each row says why";
+    assert!(
+        answer.contains("rejected,2,,,") && answer.contains(why),
+        "{answer}"
+    );
+    let reason = exchange.text("exchange/requests/failed/000001-r.csv.reason.txt");
+    let read = format!("It was read, and {why}.\n\n2 of its 2 rows were left out:");
+    assert!(reason.contains(&read), "{reason}");
+}
+
+#[test]
 fn several_requests_files_are_read_in_the_order_of_their_names() {
     let exchange = exchange();
     let unlink = "Action,Table,Contact No.\nunlink,customer,C2\n";

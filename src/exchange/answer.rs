@@ -95,12 +95,11 @@ pub fn reason(row: &DropRow, receipt: &Receipt, rows_apart: Option<&str>) -> Str
         "{} was dropped into {} ({}).\n\n",
         row.name, row.inbox, row.claimed_at
     );
-    match receipt.reason.as_str() {
-        "" => {}
-        reason => {
-            let _ = writeln!(text, "It was not read: {reason}.\n");
-        }
-    }
+    let _ = match (receipt.reason.as_str(), receipt.rows) {
+        ("", _) => Ok(()),
+        (reason, 0) => writeln!(text, "It was not read: {reason}.\n"),
+        (reason, _) => writeln!(text, "It was read, and {reason}.\n"),
+    };
     let failed: Vec<_> = receipt
         .notes
         .iter()

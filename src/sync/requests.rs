@@ -269,6 +269,10 @@ pub fn receipt(answers: &[RowAnswer], apart: Option<&Excerpt>) -> Receipt {
         (0, _) => Standing::Rejected,
         (_, _) => Standing::Partly,
     };
+    let reason = match standing {
+        Standing::Rejected => "nothing that it asks for was done; each row says why",
+        _ => "",
+    };
     let classes = [RowClass::Done, RowClass::Refused, RowClass::Blank];
     let notes = answers.iter().filter(|row| row.class != RowClass::Blank);
     Receipt {
@@ -289,7 +293,7 @@ pub fn receipt(answers: &[RowAnswer], apart: Option<&Excerpt>) -> Receipt {
         mend: apart
             .filter(|_| standing == Standing::Partly)
             .map(|all| all.only(|at| answers[at].class == RowClass::Refused)),
-        ..Receipt::whole(standing, "")
+        ..Receipt::whole(standing, reason)
     }
 }
 
