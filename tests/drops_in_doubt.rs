@@ -486,3 +486,53 @@ fn a_delta_that_waits_for_one_that_is_still_written_is_looked_at_again_though_no
     made();
     assert!(!exchange.path("crm/contacts_3.csv").exists());
 }
+
+/// Somebody who has known of every file for so long.
+struct Known(Duration);
+
+impl Looks for Known {
+    fn is_settled(&self, _path: &Path, _identity: &Identity) -> bool {
+        true
+    }
+
+    fn age(&self, _path: &Path) -> Duration {
+        self.0
+    }
+}
+
+#[test]
+fn a_drop_that_waits_for_too_long_is_a_problem_although_its_table_was_read_before() {
+    let config = with_contacts("ready = \"marker\"") + "[run]\ntogether_within = \"1h\"\n";
+    let exchange = Exchange::new(&config);
+    exchange
+        .put("crm/contacts_1.csv", rows('C', 20, "Rome"))
+        .put("crm/contacts_1.csv.done", "")
+        .put("erp/customers.csv", rows('K', 20, "Rome"))
+        .put("relations.csv", relations(20));
+    let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
+    fs::create_dir_all(&config.state).expect("a folder");
+    let _lock = Lock::take(&config.state).expect("free");
+    let mut store = Store::open(&config.state).expect("a state");
+    let effects = Effects {
+        disk: &RealDisk,
+        clock: &StillClock,
+        stage: &|_| {},
+    };
+    let mut told = |minutes: u64| {
+        let looks = Known(Duration::from_secs(60 * minutes));
+        let request = Request::default();
+        let round = round(&config, &effects, &mut store, request, &looks).expect("a round");
+        let problems = store.problems().expect("problems").into_iter();
+        let reasons: Vec<String> = problems.map(|known| known.problem.reason).collect();
+        (reasons, round.wait)
+    };
+    assert_eq!(told(0), (vec![], None));
+    exchange.put("crm/contacts_2.csv", rows('C', 21, "Rome"));
+    let half_an_hour = Duration::from_secs(30 * 60);
+    assert_eq!(told(30), (vec![], Some(half_an_hour)));
+    let waits = "contacts_2.csv waits for its marker contacts_2.csv.done".to_owned();
+    assert_eq!(told(60), (vec![waits], None));
+    exchange.put("crm/contacts_2.csv.done", "");
+    assert_eq!(told(61), (vec![], None));
+    assert!(!exchange.path("crm/contacts_2.csv").exists());
+}

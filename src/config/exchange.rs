@@ -24,7 +24,7 @@ pub struct Run {
     pub online_marker: Option<String>,
     /// Tables whose files belong together: none is read before all have come.
     pub together: Vec<Vec<Table>>,
-    /// How long an incomplete set is waited for, from its first file on.
+    /// How long an incomplete set is waited for, from its first file on, and a drop that is not complete before it is a problem.
     pub together_within: Duration,
     /// After so long without a look, or within one pass, the daemon says that it is stalled.
     pub stall: Duration,

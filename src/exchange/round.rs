@@ -19,8 +19,8 @@ use crate::sync::{inbox, requests};
 use super::arrival::{Fate, fates};
 use super::claims::{claim_or_tell, settle_claims};
 use super::folder::{
-    Announcement, AsItStands, Inbox, Listing, Looks, announces, can_tell, is_online, rules,
-    tables_with_drops, waits_for_marker,
+    Announcement, AsItStands, Inbox, Listing, Looks, Unready, announces, can_tell, is_online,
+    rules, tables_with_drops, waits_for_marker,
 };
 use super::{conflicts, mail, publish, retention};
 
@@ -158,6 +158,8 @@ pub fn preview(
         let inbox = Inbox::of_table(table, table_config);
         let listing = inbox.list(config, disk, store, looks)?;
         let choice = choose(table, &inbox, table_config, &listing, store)?;
+        let (overdue, _) = overdue(&inbox, &listing, config, store, looks)?;
+        intake.problems.extend(overdue);
         intake.waiting.extend(first_waiting(table, &listing));
         intake.problems.extend(listing.problems);
         intake.problems.extend(choice.problems);
@@ -194,6 +196,34 @@ impl Taken {
         let unready = listing.unready.drain(..);
         self.unready.extend(unready.map(|unready| unready.path));
     }
+}
+
+/// What is to be said of files that are not complete for as long as an incomplete set is waited for, and how long the next of them
+/// still has. Of a table that was never read it is said already why it cannot be.
+fn overdue(
+    inbox: &Inbox<'_>,
+    listing: &Listing,
+    config: &Config,
+    store: &Store,
+    looks: &dyn Looks,
+) -> Result<(Vec<Problem>, Option<Duration>), StateError> {
+    let is_told = listing.unready.is_empty() || store.last_read_drop(inbox.table)?.is_none();
+    let unready = listing.unready.iter().filter(|_| !is_told);
+    let left = unready.map(|unready| {
+        let age = looks.age(&unready.path);
+        (unready, config.run.together_within.saturating_sub(age))
+    });
+    let (overdue, early): (Vec<_>, Vec<_>) = left.partition(|(_, left)| left.is_zero());
+    let advice = "have its system send what it lacks, or take the file away";
+    let tell = |unready: &Unready| {
+        let reason = unready.waits.clone();
+        inbox.problem(&unready.path, "unready-drop", reason, advice)
+    };
+    let problems = overdue.iter().map(|(unready, _)| tell(unready));
+    Ok((
+        problems.collect(),
+        early.iter().map(|(_, left)| *left).min(),
+    ))
 }
 
 fn first_waiting(table: Table, listing: &Listing) -> Option<(Table, String)> {
@@ -332,13 +362,16 @@ fn take_tables(
             taken.offline.push(inbox.folder.clone());
             listing.problems.push(offline(&inbox));
         }
+        let (overdue, left) = overdue(&inbox, &listing, config, store, looks)?;
+        taken.intake.problems.extend(overdue);
+        taken.wait = taken.wait.into_iter().chain(left).min();
         taken.intake.waiting.extend(first_waiting(table, &listing));
         taken.intake.problems.append(&mut listing.problems);
         taken.note_unready(&mut listing);
         inboxes.push((table, table_config, inbox, listing));
     }
     let (waiting, wait) = waiting_for_others(config, looks, &inboxes);
-    taken.wait = wait;
+    taken.wait = taken.wait.into_iter().chain(wait).min();
     for (table, table_config, inbox, listing) in &inboxes {
         let mut choice = choose(*table, inbox, table_config, listing, store)?;
         taken.intake.problems.append(&mut choice.problems);
