@@ -284,6 +284,54 @@ fn an_answer_that_cannot_be_written_is_a_problem_and_is_written_once_it_can_be()
     assert_eq!(round.wait, None);
 }
 
+#[test]
+fn what_is_saved_into_the_conflict_inbox_while_it_is_written_anew_is_read_next() {
+    let exchange = exchange(&format!(
+        "{CONFIG}[exchange]\nconflicts = \"inbox/conflicts.csv\"\n"
+    ));
+    made(&exchange, &RealDisk).expect("made");
+    let disagree = |file: &str, contact: &str, customer: &str| {
+        exchange
+            .put(file, format!("No.,Name,City\nC1,Acme,{contact}\n"))
+            .put(
+                "erp/customers.csv",
+                format!("No.,Name,City\n10,Acme,{customer}\n"),
+            );
+    };
+    let inbox = exchange.path("inbox/conflicts.csv");
+    let edit = "Action,Conflict,Decision\nresolve,K1,base\n";
+    let saves = |was_there: bool| {
+        let inbox = inbox.clone();
+        let save = move |path: &Path| match path.ends_with("inbox/.couplet-conflicts.csv.tmp") {
+            true => fs::write(&inbox, edit),
+            false => Ok(()),
+        };
+        match was_there {
+            true => Meddled {
+                creating: Some(Box::new(save)),
+                ..Meddled::default()
+            },
+            false => Meddled {
+                renaming: Some(Box::new(save)),
+                ..Meddled::default()
+            },
+        }
+    };
+    let numbered = ["crm/contacts_2.csv", "crm/contacts_3.csv"];
+    for (file, was_there) in numbered.into_iter().zip([true, false]) {
+        disagree(file, file, "Kiel");
+        if !was_there {
+            fs::remove_file(&inbox).expect("removed");
+        }
+        made(&exchange, &saves(was_there)).expect("made");
+        assert_eq!(exchange.text("inbox/conflicts.csv"), edit);
+        made(&exchange, &RealDisk).expect("made");
+        let answer = exchange.text("inbox/answers/conflicts.csv.answer.json");
+        assert!(answer.contains("conflict K1 is not open"), "{answer}");
+        assert!(exchange.text("inbox/conflicts.csv").contains("City"));
+    }
+}
+
 /// Nobody listens.
 struct Deaf;
 

@@ -1,7 +1,7 @@
 //! The conflict inbox as a file: one row per field that waits, with an empty column for the decision. It is a requests file,
 //! so what a person fills in is dropped back like one, or simply saved.
 
-use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 
 use crate::disk::Disk;
@@ -10,8 +10,9 @@ use crate::state::queries::OpenConflict;
 use crate::state::{StateError, Store};
 use crate::sync::apply::{ApplyError, digest_of};
 use crate::sync::decisions::{FORMULAS, choices, version};
+use crate::sync::inbox::folder_and_name;
 
-use super::publish::write;
+use super::publish::{draft, write_error};
 
 /// Where the state keeps the content hashes of the file as we wrote it last, and before.
 const WRITTEN: &str = "conflicts_file";
@@ -148,15 +149,23 @@ pub fn renew(store: &Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyErr
     if is_theirs || stands.as_ref() == Some(&digest) {
         return Ok(());
     }
-    let before = stands.unwrap_or_default();
+    let before = stands.clone().unwrap_or_default();
     store.set_meta(WRITTEN, format!("{digest} {before}").trim())?;
-    let mut folders = BTreeSet::new();
-    write(disk, path, Some(path), &mut folders, |out| {
-        out.write_all(&bytes)
-    })?;
-    for folder in folders {
-        disk.sync_folder(&folder)
-            .map_err(StateError::file(&folder))?;
+    let temporary = draft(disk, path, Some(path), |out| out.write_all(&bytes))?;
+    // What somebody saved meanwhile stays, and is read in the next round.
+    let is_saved = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+    // RACE: what is saved between this look and the rename is lost; no file API closes that window where a file is replaced.
+    let renamed = match digest_of(disk, path)? == stands {
+        true => disk.rename(&temporary, path, stands.is_some()),
+        false => Err(io::ErrorKind::AlreadyExists.into()),
+    };
+    match renamed {
+        Err(error) if is_saved(&error) => disk.remove(&temporary),
+        renamed => renamed,
     }
+    .map_err(write_error(path))?;
+    let (folder, _) = folder_and_name(path);
+    disk.sync_folder(&folder)
+        .map_err(StateError::file(&folder))?;
     Ok(())
 }

@@ -178,13 +178,27 @@ fn move_away(
 }
 
 /// Writes a file as a whole: under a temporary name, durably, then under its own. Whoever may read `like` may read it.
-pub(super) fn write(
+fn write(
     disk: &dyn Disk,
     path: &Path,
     like: Option<&Path>,
     folders: &mut BTreeSet<PathBuf>,
     fill: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
 ) -> Result<(), ApplyError> {
+    let temporary = draft(disk, path, like, fill)?;
+    disk.rename(&temporary, path, true)
+        .map_err(write_error(path))?;
+    folders.extend(path.parent().map(Path::to_owned));
+    Ok(())
+}
+
+/// Writes what a file is to be under a temporary name beside it, durably, and returns that name.
+pub(super) fn draft(
+    disk: &dyn Disk,
+    path: &Path,
+    like: Option<&Path>,
+    fill: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<PathBuf, ApplyError> {
     create_parent(disk, path)?;
     let (_, name) = inbox::folder_and_name(path);
     let temporary = path.with_file_name(format!(".couplet-{name}.tmp"));
@@ -193,12 +207,10 @@ pub(super) fn write(
         disk.remove(&temporary)?;
         let mut draft = disk.create(&temporary, like)?;
         fill(&mut draft)?;
-        draft.finish()?;
-        disk.rename(&temporary, path, true)
+        draft.finish()
     };
     written().map_err(write_error(path))?;
-    folders.extend(path.parent().map(Path::to_owned));
-    Ok(())
+    Ok(temporary)
 }
 
 fn create_parent(disk: &dyn Disk, path: &Path) -> Result<(), ApplyError> {

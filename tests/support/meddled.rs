@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use couplet::disk::{Disk, Draft, Entry, Identity, ReadAt, RealDisk};
 
-/// What somebody does to a file that is about to get another name.
-type Renaming = Box<dyn Fn(&Path) -> io::Result<()> + Sync>;
+/// What somebody does to a file that is about to be written, or to get another name.
+type Meanwhile = Box<dyn Fn(&Path) -> io::Result<()> + Sync>;
 
 /// The disk.
 #[derive(Default)]
@@ -17,7 +17,9 @@ pub struct Meddled {
     /// What happens before a file is opened.
     pub opening: Option<fn(&Path)>,
     /// What happens before a file gets another name.
-    pub renaming: Option<Renaming>,
+    pub renaming: Option<Meanwhile>,
+    /// What happens before a file is written.
+    pub creating: Option<Meanwhile>,
 }
 
 impl Meddled {
@@ -47,6 +49,9 @@ impl Disk for Meddled {
         self.free.or_else(|| RealDisk.free(folder))
     }
     fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
+        if let Some(creating) = &self.creating {
+            creating(path)?;
+        }
         RealDisk.create(path, like)
     }
     fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn Draft>> {
