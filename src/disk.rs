@@ -195,6 +195,15 @@ pub trait Disk: Sync {
     /// Bytes that can still be written to the disk of a folder; `None` where nobody can say.
     fn free(&self, folder: &Path) -> Option<u64>;
 
+    /// Looks whether files can be created in a folder. Nothing is written, so a disk may still refuse it.
+    ///
+    /// # Errors
+    /// Why they cannot.
+    fn may_write(&self, folder: &Path) -> io::Result<()> {
+        let _ = folder;
+        Ok(())
+    }
+
     /// Creates a file that does not exist yet, with mode and owner of `like` where that exists: at no moment may more people read
     /// it than those who may read `like`.
     fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>>;
@@ -397,6 +406,10 @@ impl Disk for RealDisk {
     #[cfg(not(unix))]
     fn free(&self, _folder: &Path) -> Option<u64> {
         None
+    }
+
+    fn may_write(&self, folder: &Path) -> io::Result<()> {
+        may_write(folder)
     }
 
     fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
@@ -605,6 +618,17 @@ pub fn is_root() -> bool {
     return rustix::process::geteuid().is_root();
     #[cfg(not(unix))]
     return false;
+}
+
+/// Looks whether we may create files in a folder.
+fn may_write(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::Access;
+        rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)?;
+    }
+    let _ = folder;
+    Ok(())
 }
 
 /// Looks whether we may read a file. It is not opened: closing it would take a lock on it from this process.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use couplet::config;
 use couplet::disk::{Disk, Identity, RealDisk};
 use couplet::exchange::daemon::{self, Asked, Observer};
+use couplet::exchange::fitness::findings;
 use couplet::exchange::{AsItStands, Looks, Round, round};
 use couplet::state::{Lock, Store};
 use couplet::sync::{Effects, Outcome, Request};
@@ -329,6 +330,52 @@ fn what_is_saved_into_the_conflict_inbox_while_it_is_written_anew_is_read_next()
         let answer = exchange.text("inbox/answers/conflicts.csv.answer.json");
         assert!(answer.contains("conflict K1 is not open"), "{answer}");
         assert!(exchange.text("inbox/conflicts.csv").contains("City"));
+    }
+}
+
+#[test]
+fn check_names_folders_in_which_nothing_can_be_written() {
+    let exchange = exchange(CONFIG);
+    made(&exchange, &RealDisk).expect("made");
+    let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
+    let told = |forbidden: &str| -> Vec<(String, bool)> {
+        let disk = Meddled {
+            forbidden: Some(exchange.path(forbidden)),
+            ..Meddled::default()
+        };
+        let findings = findings(&config, &disk).into_iter();
+        let told = findings.map(|finding| (finding.to_string(), finding.is_fatal));
+        told.collect()
+    };
+    assert!(told("nowhere").is_empty());
+    for (folder, of, said, is_fatal) in [
+        (
+            "erp",
+            "erp",
+            "tables.customers.write_back: nothing can be written there: permission denied",
+            true,
+        ),
+        // It is made once something is written to it.
+        (
+            "crm",
+            "crm/updates",
+            "tables.contacts.write_back: it does not exist and cannot be made, since nothing can be written to",
+            true,
+        ),
+        (
+            "crm",
+            "crm",
+            "tables.contacts.export: nothing can be written there: permission denied",
+            false,
+        ),
+    ] {
+        let told = told(folder);
+        let said = format!("{}: {said}", exchange.path(of).display());
+        let mut of_it = told.iter().filter(|(text, _)| text.starts_with(&said));
+        let found = of_it
+            .next()
+            .unwrap_or_else(|| panic!("{said} in {told:#?}"));
+        assert_eq!(found.1, is_fatal, "{told:#?}");
     }
 }
 

@@ -65,18 +65,75 @@ pub fn findings(config: &Config, disk: &dyn Disk) -> Vec<Finding> {
                 .filter_map(|name| elsewhere(disk, key, folder, name)),
         );
     }
-    let all = inboxes.into_iter().chain(updates);
+    let is_no_folder = |folder: &Path| folder.exists() && !folder.is_dir();
+    let all = inboxes.iter().cloned().chain(updates);
     found.extend(
-        all.filter(|(_, folder)| folder.exists() && !folder.is_dir())
+        all.filter(|(_, folder)| is_no_folder(folder))
             .map(|(key, folder)| Finding {
                 reason: format!("{key}: it is no folder"),
                 folder,
                 is_fatal: true,
             }),
     );
-    found.sort_by(|a, b| (&a.folder, &a.reason).cmp(&(&b.folder, &b.reason)));
-    found.dedup();
+    let written = written(config).map(|written| (written, true));
+    let claimed = inboxes.into_iter().map(|claimed| (claimed, false));
+    for ((key, folder), is_fatal) in written.chain(claimed) {
+        if let Some(reason) = unwritable(disk, &folder).filter(|_| !is_no_folder(&folder)) {
+            found.push(Finding {
+                reason: format!("{key}: {reason}"),
+                folder,
+                is_fatal,
+            });
+        }
+    }
+    let order = |finding: &Finding| (finding.folder.clone(), finding.reason.clone());
+    found.sort_by_key(|finding| (order(finding), !finding.is_fatal));
+    found.dedup_by_key(|finding| order(finding));
     found
+}
+
+/// The folders in which a pass writes, with the keys that name them: without one of them it fails.
+fn written(config: &Config) -> impl Iterator<Item = (String, PathBuf)> {
+    let tables = Table::all().filter_map(|table| {
+        let of_table = config.table(table)?;
+        let folder = match &of_table.write_back {
+            WriteBack::Folder(folder) => folder.clone(),
+            WriteBack::InPlace => inbox::inbox(of_table),
+            WriteBack::None => return None,
+        };
+        Some((format!("tables.{table}.write_back"), folder))
+    });
+    let of_file = |key: &str, path: &Option<PathBuf>| {
+        let folder = path.as_ref().map(|path| inbox::folder_and_name(path).0);
+        folder.map(|folder| (key.to_owned(), folder))
+    };
+    let documents = config.documents.folder.clone();
+    let others = [
+        Some(("state".to_owned(), config.state.clone())),
+        of_file("interactions.export", &config.interactions.export),
+        of_file("exchange.conflicts", &config.exchange.conflicts),
+        documents.map(|folder| ("documents.folder".to_owned(), folder)),
+    ];
+    tables.chain(others.into_iter().flatten())
+}
+
+/// Why nothing can be written into a folder, or it cannot be made.
+fn unwritable(disk: &dyn Disk, folder: &Path) -> Option<String> {
+    let mut above = folder
+        .ancestors()
+        .map(|above| match above.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => above,
+        });
+    let there = above.find(|above| above.exists())?;
+    let error = disk.may_write(there).err()?;
+    Some(match there == folder {
+        true => format!("nothing can be written there: {error}; see to its permissions"),
+        false => format!(
+            "it does not exist and cannot be made, since nothing can be written to {}: {error}",
+            there.display()
+        ),
+    })
 }
 
 /// A folder within an inbox that lies on another file system: a file cannot be renamed into it.

@@ -20,6 +20,8 @@ pub struct Meddled {
     pub renaming: Option<Meanwhile>,
     /// What happens before a file is written.
     pub creating: Option<Meanwhile>,
+    /// Where nothing may be written.
+    pub forbidden: Option<PathBuf>,
 }
 
 impl Meddled {
@@ -47,6 +49,12 @@ impl Disk for Meddled {
     }
     fn free(&self, folder: &Path) -> Option<u64> {
         self.free.or_else(|| RealDisk.free(folder))
+    }
+    fn may_write(&self, folder: &Path) -> io::Result<()> {
+        match self.forbidden.as_deref() == Some(folder) {
+            true => Err(io::ErrorKind::PermissionDenied.into()),
+            false => RealDisk.may_write(folder),
+        }
     }
     fn create(&self, path: &Path, like: Option<&Path>) -> io::Result<Box<dyn Draft>> {
         if let Some(creating) = &self.creating {
