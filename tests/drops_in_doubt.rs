@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use couplet::config;
-use couplet::disk::{Identity, RealDisk};
+use couplet::disk::{Disk as _, Identity, RealDisk};
 use couplet::exchange::{Looks, round};
 use couplet::state::{Lock, Store};
 use couplet::sync::{Effects, Request};
-use support::{Exchange, StillClock};
+use support::{Exchange, Ran, StillClock};
 
 /// Contacts and customers are dropped; a record that is missing from them takes its relation along.
 const CONFIG: &str = r#"
@@ -130,6 +130,66 @@ fn an_answer_that_could_not_be_written_is_owed_wherever_its_drop_is_by_now() {
     exchange.run(&["reconcile"]);
     let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
     assert_eq!(answer["classes"]["new"], 1, "{answer}");
+}
+
+/// Runs the program from a folder of the exchange, with its configuration named so.
+fn run_from(exchange: &Exchange, folder: &str, config: &str, arguments: &[&str]) -> Ran {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_couplet"))
+        .args(["--config", config])
+        .args(arguments)
+        .current_dir(exchange.path(folder))
+        .output()
+        .expect("couplet runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    Ran {
+        code: output.status.code().expect("an exit code"),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+#[test]
+fn a_claim_is_known_from_wherever_and_however_the_configuration_is_named() {
+    let exchange = exchange(&with_contacts("ready = \"manifest\""));
+    let manifest = "{\"files\":[{\"name\":\"contacts_2.csv\"},{\"name\":\"contacts_3.csv\"}]}";
+    exchange
+        .put("crm/contacts_2.csv", rows('C', 20, "Oslo"))
+        .put("crm/contacts_3.csv", rows('C', 20, "Oslo"))
+        .put("crm/2.manifest.json", manifest);
+    // A halted drop stays claimed.
+    assert_eq!(exchange.run(&["reconcile"]).code, 4);
+    let whole = exchange.path("config.toml").display().to_string();
+    let elsewhere = exchange.path("").parent().expect("a folder").to_owned();
+    let name = exchange.path("").file_name().expect("a name").to_owned();
+    let from_outside = format!("{}/config.toml", name.to_string_lossy());
+    let elsewhere = elsewhere.display().to_string();
+    for (folder, config) in [
+        ("", whole.as_str()),
+        ("crm", "../config.toml"),
+        (elsewhere.as_str(), from_outside.as_str()),
+    ] {
+        let ran = run_from(&exchange, folder, config, &["reconcile"]);
+        assert_eq!(ran.code, 4, "{config}: {ran:?}");
+    }
+    let halted = run_from(&exchange, "", &whole, &["reconcile", "--format", "json"]);
+    let halted: serde_json::Value = serde_json::from_str(&halted.out).expect("JSON");
+    let halt = halted["halt"].as_str().expect("a halt");
+    let approved = run_from(&exchange, "crm", "../config.toml", &["approve", halt]);
+    assert_eq!(approved.code, 0, "{approved:?}");
+    let ran = run_from(&exchange, "", &whole, &["reconcile"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for name in ["contacts_2", "contacts_3"] {
+        let path = format!("crm/answers/{name}.csv.answer.json");
+        assert!(exchange.path(&path).exists(), "{path}");
+    }
+    let kept = RealDisk.list(&exchange.path("crm/work")).expect("listed");
+    assert!(kept.is_empty(), "{kept:?}");
+    // What was read last is found as well.
+    for (folder, config) in [("", whole.as_str()), ("crm", "../config.toml")] {
+        let ran = run_from(&exchange, folder, config, &["reconcile"]);
+        assert!(ran.out.contains("All in step"), "{ran:?}");
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
 }
 
 #[test]

@@ -256,8 +256,9 @@ impl<'c> Inbox<'c> {
         store: &Store,
         listing: &mut Listing,
     ) -> Result<(), ApplyError> {
-        let folder = self.folder.display().to_string();
-        let own = |row: &DropRow| row.table == self.table && row.inbox == folder;
+        let folder = store.name_of(&self.folder);
+        let is_here = |row: &DropRow| store.name_of(row.inbox.as_ref()) == folder;
+        let own = |row: &DropRow| row.table == self.table && is_here(row);
         let open = store.open_drops()?.into_iter();
         for row in open.filter(|row| own(row) && row.receipt.is_none()) {
             let path = inbox::claimed(&row);
@@ -366,7 +367,7 @@ impl<'c> Inbox<'c> {
             }
             match read_manifest(path, longest, disk) {
                 Ok((manifest, identity)) => {
-                    let version = version(path, &identity);
+                    let version = version(&store.name_of(path), &identity);
                     manifests.push(Announcement {
                         path: path.clone(),
                         manifest,
@@ -455,9 +456,9 @@ pub fn announces(marker: Option<Identity>, file: &Identity) -> bool {
 
 /// What tells a version of a manifest from others: not its device, which is another each time that its share is mounted, nor when
 /// something else than its content was changed.
-fn version(path: &Path, identity: &Identity) -> String {
+fn version(name: &str, identity: &Identity) -> String {
     let Identity { size, modified, .. } = identity;
-    format!("{} {size} {modified}", path.display())
+    format!("{name} {size} {modified}")
 }
 
 /// Whether a folder is there: not an empty mount point whose share has gone away.

@@ -179,14 +179,18 @@ impl Store {
         rows: &mut [DropRow],
         is_free: &dyn Fn(&DropRow) -> bool,
     ) -> Result<(), StateError> {
+        let names: Vec<String> = rows
+            .iter()
+            .map(|row| self.name_of(row.inbox.as_ref()))
+            .collect();
         let transaction = self.db.transaction()?;
-        for row in rows {
+        for (row, inbox) in rows.iter_mut().zip(&names) {
             loop {
                 let claim = "INSERT INTO drops(table_name, inbox, name, sequence, is_part, records, manifest, claimed_at, pass, receipt, published) \
                          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9, 0)";
                 transaction.prepare_cached(claim)?.execute(params![
                     row.table,
-                    row.inbox,
+                    inbox,
                     row.name,
                     row.sequence.map(|sequence| sequence as i64),
                     row.is_part,
@@ -243,7 +247,8 @@ impl Store {
     /// Whether a file of the same name was dropped into the same folder later.
     pub fn has_newer_drop(&self, row: &DropRow) -> Result<bool, StateError> {
         let condition = "inbox = ?1 AND name = ?2 AND id > CAST(?3 AS INTEGER) LIMIT 1";
-        let newer = self.drops_where(condition, &[&row.inbox, &row.name, &row.id.to_string()])?;
+        let inbox = self.name_of(row.inbox.as_ref());
+        let newer = self.drops_where(condition, &[&inbox, &row.name, &row.id.to_string()])?;
         Ok(!newer.is_empty())
     }
 
@@ -254,6 +259,7 @@ impl Store {
         let mut drops = Vec::new();
         for row in rows {
             let (mut drop, receipt) = row?;
+            drop.inbox = self.path_of(&drop.inbox);
             drop.receipt = receipt
                 .map(|text| serde_json::from_str(&text))
                 .transpose()?;

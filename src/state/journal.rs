@@ -1,6 +1,7 @@
 //! The journal of a pass: intent, commit, done. All files of a pass are published behind it together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -13,6 +14,7 @@ use super::decisions;
 use super::drops::receive;
 use super::error::StateError;
 use super::memory::{Kept, Mark, Memory, RenamedRow, SentRow, Target};
+use super::names::name_of;
 use super::store::Store;
 
 /// What a pass that did not finish left behind.
@@ -25,7 +27,10 @@ pub enum Unfinished {
 }
 
 /// A commit of the journal that has begun.
-pub struct Commit<'s>(Transaction<'s>);
+pub struct Commit<'s> {
+    transaction: Transaction<'s>,
+    state: PathBuf,
+}
 
 impl Commit<'_> {
     /// From here on the pass will be finished, whatever happens.
@@ -39,8 +44,9 @@ impl Commit<'_> {
             .map_err(StateError::file("couplet.db"))?;
         memory.kept = Kept::All;
         let body = serde_json::to_vec(memory)?;
-        journal(&self.0, "commit", targets, Some(body))?;
-        self.0.commit()?;
+        let targets = named(&self.state, targets);
+        journal(&self.transaction, "commit", &targets, Some(body))?;
+        self.transaction.commit()?;
         Ok(())
     }
 }
@@ -54,15 +60,16 @@ impl Store {
     ) -> Result<(), StateError> {
         disk.commit_point()
             .map_err(StateError::file("couplet.db"))?;
-        journal(&self.db, "intent", targets, None)
+        journal(&self.db, "intent", &named(self.folder(), targets), None)
     }
 
     /// Begins a commit with the decisions and interactions of a pass, which are kept in their places already, so that they are written
     /// once. Nothing stays of it before it is finished.
     pub fn journal_commit(&mut self, memory: &Memory<'_>) -> Result<Commit<'_>, StateError> {
+        let state = self.folder().to_owned();
         let transaction = self.db.transaction()?;
         keep(&transaction, memory)?;
-        Ok(Commit(transaction))
+        Ok(Commit { transaction, state })
     }
 
     /// Forgets an intent whose temporary files are gone.
@@ -83,7 +90,11 @@ impl Store {
         let Some((_, targets, memory)) = row else {
             return Ok(None);
         };
-        let targets = serde_json::from_str(&targets)?;
+        let mut targets: Vec<Target> = serde_json::from_str(&targets)?;
+        for target in &mut targets {
+            target.path = self.path_of(&target.path);
+            target.temporary = self.path_of(&target.temporary);
+        }
         let Some(memory) = memory else {
             return Ok(Some(Unfinished::Intent(targets)));
         };
@@ -151,6 +162,16 @@ impl Store {
 
 /// For how many newer exports an answered value may still come back through a late import.
 const ECHO_EXPORTS: u64 = 3;
+
+/// Targets with the names of their files in the state of this folder.
+fn named(state: &Path, targets: &[Target]) -> Vec<Target> {
+    let named = |target: &Target| Target {
+        path: name_of(state, target.path.as_ref()),
+        temporary: name_of(state, target.temporary.as_ref()),
+        ..target.clone()
+    };
+    targets.iter().map(named).collect()
+}
 
 fn journal(
     db: &Connection,
@@ -598,6 +619,34 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a state");
         (folder, store)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_pass_left_is_found_however_the_state_is_named() {
+        let (folder, mut store) = store();
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        let target = Target {
+            table: "contacts".to_owned(),
+            path: file("contacts.csv"),
+            temporary: file(".couplet-1-contacts.csv.tmp"),
+            before: None,
+            after: String::new(),
+        };
+        let intent = store.journal_intent(&RealDisk, &[target]);
+        intent.expect("an intent");
+        drop(store);
+        let here = std::env::current_dir().expect("a folder");
+        let mut named: PathBuf = here.components().skip(1).map(|_| "..").collect();
+        named.extend(folder.path().components().skip(1));
+        let store = Store::open(&named).expect("a state");
+        let Some(Unfinished::Intent(found)) = store.unfinished().expect("a journal") else {
+            panic!("an intent");
+        };
+        assert_eq!(
+            found[0].path,
+            named.join("contacts.csv").display().to_string()
+        );
     }
 
     fn change(table: &str) -> Change {

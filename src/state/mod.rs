@@ -10,6 +10,7 @@ pub mod journal;
 pub mod links;
 pub mod lock;
 pub mod memory;
+mod names;
 pub mod queries;
 pub mod rows;
 pub mod store;

@@ -14,6 +14,7 @@ use crate::model::Problem;
 use super::decisions;
 use super::error::StateError;
 use super::index::Index;
+use super::names::{name_of, path_of};
 use super::rows::rows_path;
 
 /// The state of one configuration.
@@ -240,6 +241,21 @@ impl Store {
     /// The database of the state in a folder.
     pub fn path(folder: &Path) -> PathBuf {
         folder.join("couplet.db")
+    }
+
+    /// The folder that it lies in.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What a file or folder of others is called in the state, the same however the configuration was named.
+    pub fn name_of(&self, path: &Path) -> String {
+        name_of(&self.folder, path)
+    }
+
+    /// The path that such a name leads to.
+    pub(super) fn path_of(&self, name: &str) -> String {
+        path_of(&self.folder, name)
     }
 
     /// The folder of index and rows files.
