@@ -21,7 +21,7 @@ pub struct Layer {
     pub parallel: bool,
     /// Cases that once failed; they are tried first.
     pub regressions: Regressions,
-    /// Classes of cases, and how many of a hundred cases must be of each, lest it test nothing.
+    /// Classes of cases, or kinds, and how many of a hundred cases must be of each, or of the kind do well, lest it test nothing.
     pub floors: &'static [(&'static str, f64)],
     /// Tries one case: the number of the case where all are known, else its seed.
     pub case: fn(u64, &mut Tally) -> Result<(), String>,
@@ -82,7 +82,7 @@ impl Tally {
         }
     }
 
-    /// This case is of a kind of which not all need do well; whether it did.
+    /// This case, or a part of it, is of a kind of which not all need do well; whether it did.
     pub fn of(&mut self, kind: &'static str, did_well: bool) {
         let [all, well] = self.kinds.entry(kind).or_default();
         *all += 1;
@@ -323,15 +323,20 @@ impl Report {
         const ENOUGH: u64 = 100;
         let floors = self.layer.floors.iter().filter_map(|(class, floor)| {
             let share = self.share(class);
+            let of_kind = self.tally.kinds.get(class);
+            let whole = of_kind.map_or("the cases had".to_owned(), |[all, _]| all.to_string());
             (self.cases >= ENOUGH && share < *floor)
-                .then(|| format!("only {share:.1}% of the cases had {class}, less than {floor}%"))
+                .then(|| format!("only {share:.1}% of {whole} {class}, less than {floor}%"))
         });
         floors.collect()
     }
 
     fn share(&self, class: &str) -> f64 {
-        let many = self.tally.classes.get(class).copied().unwrap_or_default();
-        percent(many, self.cases)
+        let of_cases = self.tally.classes.get(class).copied().unwrap_or_default();
+        let of_kind = self.tally.kinds.get(class);
+        of_kind.map_or(percent(of_cases, self.cases), |[all, well]| {
+            percent(*well, *all)
+        })
     }
 
     /// Says what was tried, and what was found.
@@ -358,8 +363,8 @@ impl Report {
         for class in self.tally.classes.keys() {
             println!("  {:5.1}% had {class}", self.share(class));
         }
-        for (kind, [all, well]) in &self.tally.kinds {
-            println!("  {:5.1}% of {all} {kind}", percent(*well, *all));
+        for (kind, [all, _]) in &self.tally.kinds {
+            println!("  {:5.1}% of {all} {kind}", self.share(kind));
         }
         let mut remarks: Vec<&String> = self.tally.remarks.iter().collect();
         remarks.sort();
