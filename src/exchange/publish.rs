@@ -209,7 +209,11 @@ pub(super) fn draft(
         fill(&mut draft)?;
         draft.finish()
     };
-    written().map_err(write_error(path))?;
+    written().map_err(|error| {
+        // What is given up takes no room from others.
+        let _ = disk.remove(&temporary);
+        write_error(path)(error)
+    })?;
     Ok(temporary)
 }
 

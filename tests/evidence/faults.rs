@@ -283,9 +283,22 @@ impl Trial {
 /// Whether every file that was put in its place was complete by then.
 fn is_whole(disk: &MemoryDisk) -> bool {
     let mut written = std::collections::BTreeSet::new();
+    let mut named = std::collections::BTreeMap::new();
     disk.recorded().iter().all(|effect| match effect {
-        Effect::Created { node, .. } | Effect::Written { node, .. } => {
+        Effect::Created { node, path } => {
+            named.insert(path.clone(), *node);
             written.insert(*node);
+            true
+        }
+        Effect::Written { node, .. } => {
+            written.insert(*node);
+            true
+        }
+        // A draft that was given up is put in no place.
+        Effect::Removed { path } => {
+            if let Some(node) = named.remove(path) {
+                written.remove(&node);
+            }
             true
         }
         Effect::Synced { node } => {
