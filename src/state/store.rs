@@ -129,6 +129,8 @@ CREATE INDEX drops_manifest ON drops(manifest) WHERE manifest IS NOT NULL;
 DROP INDEX drops_table;
 CREATE INDEX drops_table ON drops(table_name, pass, id);
 "),
+    Migration::Sql("-- Files of others are named from the state's folder from here on. Those that were named before stay paths.
+"),
 ];
 
 /// Names of conflicts and problems had 32 bits, so that two of many thousands could be taken for one; the last of them had its place.
