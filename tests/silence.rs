@@ -531,6 +531,20 @@ fn pass_without_customers(exchange: &Exchange) {
 }
 
 #[test]
+fn nothing_waits_for_a_counterpart_whose_contact_went_while_its_table_was_not_configured() {
+    let exchange = in_step(&through_a_folder(IN_PLACE, "customers.csv", ""));
+    put_contact(&exchange, "Oslo", "1");
+    exchange.summary();
+    assert_eq!(store(&exchange).in_flight().expect("counted").len(), 1);
+    let other = "C2,Beta,Kiel,7,b@x.example,hub\r\n";
+    exchange.put("contacts.csv", format!("{CONTACT}{other}"));
+    pass_without_customers(&exchange);
+    assert_eq!(exchange.text("relations.csv").lines().count(), 1);
+    exchange.summary();
+    assert!(store(&exchange).in_flight().expect("counted").is_empty());
+}
+
+#[test]
 fn a_table_that_is_not_configured_for_a_while_is_told_what_changed() {
     let exchange = in_step(IN_PLACE);
     put_contact(&exchange, "Oslo", "1");

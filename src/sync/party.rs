@@ -338,6 +338,13 @@ fn part<'w>(
         note_carried_away(contact, seat, decided);
         let table = seat.side.table();
         decided.memory.parted.push(parted(table, seat.no.clone()));
+    } else {
+        // The records of a table that is not configured have no seats, and are known by what is in flight towards them.
+        let waiting = world.pending.records();
+        let waiting = waiting
+            .filter(|(table, no, _)| *table == Table::Counterparts(kind) && world.key(no) == key);
+        let waiting = waiting.map(|(table, no, _)| parted(table, no.to_owned()));
+        decided.memory.parted.extend(waiting);
     }
     Ok(left)
 }
