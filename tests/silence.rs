@@ -525,9 +525,48 @@ fn what_a_record_said_in_a_conflict_outlasts_its_column_although_no_delta_lists_
 
 /// A pass without the table of customers.
 fn pass_without_customers(exchange: &Exchange) {
+    pass_of_config_without_customers(exchange, IN_PLACE);
+}
+
+fn pass_of_config_without_customers(exchange: &Exchange, config: &str) {
     let table = "[tables.customers]\nexport = \"customers.csv\"\nwrite_back = \"in-place\"\n";
-    assert!(IN_PLACE.contains(table));
-    exchange.summary_of(&format!("{SETUP}{}", IN_PLACE.replace(table, "")));
+    assert!(config.contains(table));
+    exchange.summary_of(&format!("{SETUP}{}", config.replace(table, "")));
+}
+
+/// The contact without its city, so that its customer is the first that says what is agreed on it.
+fn put_contact_without_city(exchange: &Exchange) {
+    let header = CONTACT.replace("City,", "");
+    let row = "C1,Acme,1,a@x.example,hub\r\n";
+    exchange.put("contacts.csv", format!("{header}{row}"));
+    exchange.summary();
+}
+
+#[test]
+fn what_was_agreed_without_a_table_is_agreed_once_it_is_configured_again() {
+    let exchange = in_step(IN_PLACE);
+    put_contact_without_city(&exchange);
+    put_city(&exchange, "vendors.csv", "20", "Bari");
+    pass_without_customers(&exchange);
+    assert!(row(&exchange, "banks.csv").contains("Bari"));
+    exchange.summary();
+    for file in ["customers.csv", "vendors.csv", "banks.csv"] {
+        assert!(row(&exchange, file).contains("Bari"), "{file}");
+    }
+}
+
+#[test]
+fn what_was_agreed_with_a_table_is_agreed_once_it_is_not_configured_any_more() {
+    let config = through_a_folder(IN_PLACE, "vendors.csv", "");
+    let exchange = in_step(&config);
+    put_contact_without_city(&exchange);
+    put_city(&exchange, "customers.csv", "10", "Oslo");
+    exchange.summary();
+    pass_of_config_without_customers(&exchange, &config);
+    put_city(&exchange, "vendors.csv", "20", "Oslo");
+    pass_of_config_without_customers(&exchange, &config);
+    assert!(row(&exchange, "banks.csv").contains("Oslo"));
+    assert!(exchange.summary().plan.changes.is_empty());
 }
 
 #[test]

@@ -15,9 +15,11 @@ use super::in_flight::not_imported;
 use super::observe::Seen;
 use super::seat::Seat;
 
-/// Turns what the merge of a party says into changes, conflicts, debts and what will be remembered.
+/// Turns what the merge of a party says into changes, conflicts, debts and what will be remembered. It `is_whole` where the tables of
+/// all its records are configured.
 pub(super) fn record_party(
     seats: &[Seat<'_>],
+    is_whole: bool,
     party: &Party<'_>,
     merged: &Merged,
     exceptions: &BTreeMap<FieldId, String>,
@@ -27,10 +29,11 @@ pub(super) fn record_party(
     let contact = &seats[0].no;
     let mut bases: Vec<Vec<(usize, Option<String>)>> = vec![Vec::new(); seats.len()];
     for field in &merged.fields {
-        let mut said: Option<(&str, bool)> = None;
+        let mut bases_after = Vec::with_capacity(seats.len());
         for (slot, (seat, delivery)) in seats.iter().zip(&field.deliveries).enumerate() {
             let base = base_after(seat, field.field, delivery.as_ref());
-            said = said.or(base.map(|base| (base, may_stay(seat, delivery.as_ref()))));
+            bases_after
+                .extend(base.map(|base| (seat.side, base, may_stay(seat, delivery.as_ref()))));
             let Some(delivery) = delivery else { continue };
             let Some(column) = seat.side.table().column_of(field.field) else {
                 continue;
@@ -39,10 +42,8 @@ pub(super) fn record_party(
             record_delivery(seats, seat, column, field, delivery, decided, problems);
         }
         let stored = exceptions.get(&field.field);
-        let needed = field
-            .agreed
-            .as_deref()
-            .filter(|agreed| said != Some((*agreed, false)));
+        let agreed = field.agreed.as_deref();
+        let needed = agreed.filter(|agreed| !is_said(&bases_after, is_whole, agreed));
         if stored.map(String::as_str) != needed {
             decided.memory.agreed.push(AgreedRow {
                 contact: contact.clone(),
@@ -75,6 +76,17 @@ fn base_after<'s>(
         // A row that was read anew has lost what its export does not show any more.
         None if !seat.keeps_base() && seat.unlisted.is_none() => None,
         _ => seat.base_of(field),
+    }
+}
+
+/// Whether the next pass finds in the bases what is agreed: the contact's says it, or else those of all counterparts, so that it makes
+/// no difference whose table is configured then.
+fn is_said(bases: &[(Side, &str, bool)], is_whole: bool, agreed: &str) -> bool {
+    let says = |(_, base, may_stay): &(Side, &str, bool)| *base == agreed && !may_stay;
+    match bases.first() {
+        Some(first) if first.0 == Side::Contact => says(first),
+        Some(_) => is_whole && bases.iter().all(says),
+        None => false,
     }
 }
 

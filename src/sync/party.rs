@@ -193,8 +193,11 @@ pub(super) fn decide_party<'w>(
         }
     }
     let before = decided.plan.changes.len();
+    let has_seat = |kind: Kind| world.tables[Table::Counterparts(kind).index()].is_some();
+    let is_whole = Kind::all().all(|kind| now[kind.0 as usize].is_none() || has_seat(kind));
     record_party(
         &seats,
+        is_whole,
         &party,
         &merged,
         &exceptions,
