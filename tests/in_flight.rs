@@ -434,6 +434,23 @@ fn what_is_in_flight_is_written_once_its_table_is_edited_in_place() {
 }
 
 #[test]
+fn what_an_update_carried_is_no_news_when_it_is_imported_after_its_table_was_edited_in_place() {
+    let exchange = in_step(&through_a_folder(IN_PLACE, "customers.csv", ""));
+    put_city(&exchange, "contacts.csv", "C1", "Oslo");
+    exchange.summary();
+    let typed = "10,Acme,Rome,2,a@x.example,ledger";
+    exchange.put("customers.csv", format!("{CONTACT}{typed}\r\n"));
+    exchange.summary_of(&format!("{SETUP}{IN_PLACE}"));
+    assert!(row(&exchange, "contacts.csv").contains("Oslo,2"));
+    // Only now it imports the update, which carried the phone number of its time.
+    let imported = typed.replace("Rome,2", "Oslo,1");
+    exchange.put("customers.csv", format!("{CONTACT}{imported}\r\n"));
+    let plan = exchange.summary().plan;
+    assert_eq!(plan.conflicts.len(), 1, "{plan:#?}");
+    assert!(row(&exchange, "contacts.csv").contains("Oslo,2"));
+}
+
+#[test]
 fn update_files_of_a_lost_state_are_not_overwritten_and_do_not_stop_a_pass() {
     let config = IN_PLACE.replace("\"in-place\"", "\"updates\"");
     let exchange = in_step(&config);

@@ -99,7 +99,8 @@ fn may_stay(seat: &Seat<'_>, delivery: Option<&Delivery>) -> bool {
 
 /// An update of a record carries its other shared values too, as the export showed them. When one of them changes before
 /// the update is imported, or its column is gone for a while, the import brings the old one back; noted here, it is not
-/// taken for somebody's new word. What the record says in a conflict is its word for as long as it says so.
+/// taken for somebody's new word, also when the table is edited in place meanwhile. What the record says in a conflict is its word for as
+/// long as it says so.
 fn note_carried(
     contact: &str,
     seat: &Seat<'_>,
@@ -107,20 +108,23 @@ fn note_carried(
     merged: &Merged,
     decided: &mut Decided,
 ) {
-    let (Route::Folder, Some(shown)) = (seat.seen.route(), &seat.shown) else {
+    let Some(shown) = &seat.shown else {
         return;
     };
+    let is_folder = seat.seen.route() == Route::Folder;
     for field in &merged.fields {
         let Some(column) = seat.side.table().column_of(field.field) else {
             continue;
         };
         let now = base_after(seat, field.field, field.delivery(slot));
-        // What earlier updates carried, also of a field that was held.
-        let was = |value: &&str| !seat.sent.is_empty() && now != Some(*value);
+        let name = field.field.def().name;
+        // What earlier updates carried, also of a field that was held. None has carried what a table that is edited in place has
+        // shown since.
+        let may_come = is_folder || seat.sent.iter().all(|value| value.field != name);
+        let was = |value: &&str| may_come && !seat.sent.is_empty() && now != Some(*value);
         let base = seat.base_of(field.field).filter(was);
         let word = seat.word(column).filter(was);
         let word = word.filter(|word| shown.get(column) != Some(*word));
-        let name = field.field.def().name;
         for value in base.into_iter().chain(word) {
             decided
                 .memory
