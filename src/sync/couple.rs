@@ -224,8 +224,12 @@ pub fn couple(
         return Ok(couplings);
     };
     let Some(export) = &relations.export else {
-        couplings.links = without_disputed(tables, arranged, relations, &couplings).map(Arc::new);
-        couplings.count = couplings.in_force(Some(relations)).count();
+        let absent = absent(tables, gone, seed);
+        let relations = tables[Table::Relations.index()].as_ref();
+        let links =
+            relations.and_then(|seen| in_silence(tables, arranged, seen, &absent, &couplings));
+        couplings.links = links.map(Arc::new);
+        couplings.count = couplings.in_force(relations).count();
         return Ok(couplings);
     };
     let rows = Rows::new(relations, export, arranged);
@@ -278,25 +282,46 @@ pub fn couple(
     Ok(couplings)
 }
 
-/// What silent relations refer to, where a number is disputed: whoever got it is coupled with nobody, whatever relations said
-/// before.
-fn without_disputed(
+/// The ends of pairs that are gone and did not come back.
+fn absent(
+    tables: &mut [Option<Seen<'_>>],
+    gone: &BTreeSet<(Table, String)>,
+    seed: u64,
+) -> PrintSet {
+    let gone = gone.iter().filter(|(table, _)| *table != Table::Relations);
+    let gone = gone.map(|(table, no)| (*table, plain(key_print(&[no], seed))));
+    let gone: Vec<(Table, u64)> = gone.collect();
+    find_keys(tables, &gone.iter().map(|(_, key)| *key).collect());
+    let is_back = |(table, key): &(Table, u64)| {
+        let seen = tables[table.index()].as_ref();
+        seen.is_some_and(|seen| seen.exists(*key))
+    };
+    let absent = gone.iter().filter(|record| !is_back(record));
+    absent.map(|(table, key)| end_key(*table, *key)).collect()
+}
+
+/// What silent relations refer to, where that is other than what they said: who is absent is coupled with nobody, and nor is
+/// whoever got a number that is disputed.
+fn in_silence(
     tables: &[Option<Seen<'_>>],
     arranged: &Arranged,
     relations: &Seen<'_>,
+    absent: &PrintSet,
     couplings: &Couplings,
 ) -> Option<Vec<[u64; 2]>> {
-    if !has_disputes(tables) {
+    if absent.is_empty() && !has_disputes(tables) {
         return None;
     }
-    let is_disputed = |[contact, counterpart]: [u64; 2]| {
-        let counterpart = untagged(counterpart);
-        let mut ends = [(Table::Contacts, contact)].into_iter().chain(counterpart);
-        ends.any(|(table, key)| is_disputed(tables, arranged, table, key))
+    let is_over = |[contact, counterpart]: [u64; 2]| {
+        let other = untagged(counterpart);
+        let mut ends = [(Table::Contacts, contact)].into_iter().chain(other);
+        absent.contains(&contact)
+            || absent.contains(&counterpart)
+            || ends.any(|(table, key)| is_disputed(tables, arranged, table, key))
     };
     let links = relations.index.links.iter();
     let links = links.map(|link| match couplings.now_called(link) {
-        coupled if coupled[1] != 0 && is_disputed(coupled) => [coupled[0], 0],
+        coupled if coupled[1] != 0 && is_over(coupled) => [coupled[0], 0],
         link => link,
     });
     Some(links.collect())

@@ -472,6 +472,60 @@ fn i19_what_returns_while_relations_say_nothing_regains_its_relation_once_they_s
     }
 }
 
+/// What `status` says of values in flight, and how many conflicts are open.
+fn waiting(exchange: &Exchange) -> (String, usize) {
+    let ran = exchange.run(&["status", "--format", "json"]);
+    let status: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    let open = status["conflicts"].as_array().expect("a list").len();
+    (status["in_flight"].to_string(), open)
+}
+
+#[test]
+fn nothing_waits_for_what_goes_while_relations_say_nothing() {
+    for kind in KINDS {
+        for table in ["contacts", kind.table] {
+            for is_conflict in [true, false] {
+                let exchange = family(&kind, "updates");
+                let no = if table == "contacts" { "C1" } else { kind.no };
+                let other = if table == "contacts" {
+                    (kind.table, kind.no)
+                } else {
+                    ("contacts", "C1")
+                };
+                edit(&exchange, other.0, other.1, "Name", "Acne");
+                if is_conflict {
+                    edit(&exchange, table, no, "Name", "Acre");
+                }
+                exchange.summary();
+                let before = waiting(&exchange);
+                assert_eq!(
+                    (before.0.contains(table), before.1 > 0),
+                    (!is_conflict, is_conflict)
+                );
+                let relations = hide(&exchange, "relations.csv");
+                delete(&exchange, table, no);
+                for _ in 0..2 {
+                    let summary = exchange.summary();
+                    assert!(summary.plan.conflicts.is_empty(), "{table} {summary:#?}");
+                    let (flying, open) = waiting(&exchange);
+                    assert!(
+                        !flying.contains(table) && open == 0,
+                        "{table} {flying} {open}"
+                    );
+                    assert_eq!(summary.couplings, 0, "{table}");
+                }
+                exchange.put("relations.csv", relations);
+                settled(&exchange, "updates");
+                let (flying, open) = waiting(&exchange);
+                assert!(
+                    !flying.contains(table) && open == 0,
+                    "{table} {flying} {open}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn i20_a_number_in_small_letters_is_the_same_number_when_it_returns() {
     for kind in KINDS {
