@@ -386,11 +386,9 @@ pub fn triggers(
             continue;
         }
         for at in seen.diff.touched.iter().map(|at| *at as usize) {
-            if seen.is_double(at) {
-                continue;
-            }
-            let is_new = seen.diff.olds[at] == 0;
-            if !is_new && !watches_primary && relation_columns.is_empty() {
+            let (is_new, is_double) = (seen.diff.olds[at] == 0, seen.is_double(at));
+            let is_watched = !is_double && (watches_primary || !relation_columns.is_empty());
+            if !is_new && !is_watched {
                 continue;
             }
             let Ok(record) = export.record(at) else {
@@ -405,7 +403,12 @@ pub fn triggers(
             let is_returned = is_new && gone.contains(&known) && !is_awaited;
             if is_returned {
                 triggers.returned.insert(known.clone());
-            } else if is_new && (creates || is_awaited) {
+            }
+            // Who stands twice is there, and nothing that it says is heard.
+            if is_double {
+                continue;
+            }
+            if !is_returned && is_new && (creates || is_awaited) {
                 triggers.newcomers.insert(known.clone());
             }
             let base = match (seen.diff.olds[at] as usize).checked_sub(1) {

@@ -282,7 +282,9 @@ fn read_anew(
     let without_entry = without_entry
         .filter(|(_, old)| **old == 0)
         .map(|(at, _)| at);
+    let doubles = seen.diff.doubles.iter().map(|at| *at as usize);
     let mut anew: Vec<usize> = touched
+        .chain(doubles)
         .chain(edited)
         .chain(rebased)
         .chain(without_entry)

@@ -133,7 +133,8 @@ impl Rebasing<'_> {
         {
             entry.row = rows.push(&row)?;
         }
-        let print = match is_touched {
+        // Whose number stands twice is looked at again, also as who is left of them.
+        let print = match is_touched || self.seen.is_double(at) {
             true => 0,
             false => self.export.records[at].print,
         };

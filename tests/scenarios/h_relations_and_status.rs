@@ -8,7 +8,7 @@ use couplet::model::KINDS;
 use couplet::sync::Outcome;
 
 use crate::support::{Exchange, SETUP};
-use crate::{BANK, CUSTOMER, Kind, RELATION_COLUMNS, VENDOR, exchange};
+use crate::{BANK, CUSTOMER, Kind, RELATION_COLUMNS, VENDOR, cell, edit, exchange};
 
 const CONTACTS: &str = "No.,Name,Contact Business Relation\n";
 
@@ -477,6 +477,36 @@ fn a_row_without_a_number_is_a_problem_from_the_first_pass_on() {
             (1, vec!["no-number"]),
             "{table}"
         );
+    }
+}
+
+#[test]
+fn a_relation_that_stands_twice_couples_again_once_it_stands_once() {
+    let row = CUSTOMER.relation();
+    let other = CUSTOMER.relation_of("C1", "11");
+    // The row that is left may be the first or the last of them, and has not changed.
+    for twice in [
+        row.repeat(2),
+        format!("{row}{other}"),
+        format!("{other}{row}"),
+    ] {
+        let exchange = one_party();
+        let relations = exchange.text("relations.csv");
+        exchange.put("relations.csv", relations.replace(&row, &twice));
+        for _ in 0..2 {
+            let summary = exchange.summary();
+            assert_eq!((summary.couplings, summary.plan.problems.len()), (0, 2));
+        }
+        exchange.put("relations.csv", relations);
+        let summary = exchange.summary();
+        assert_eq!(
+            (summary.couplings, summary.plan.problems.len()),
+            (1, 0),
+            "{twice}"
+        );
+        edit(&exchange, "customers", "10", "City", "Kiel");
+        exchange.summary();
+        assert_eq!(cell(&exchange, "contacts", "C1", "City"), "Kiel", "{twice}");
     }
 }
 

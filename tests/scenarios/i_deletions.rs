@@ -472,6 +472,28 @@ fn i19_what_returns_while_relations_say_nothing_regains_its_relation_once_they_s
     }
 }
 
+#[test]
+fn what_returns_as_two_rows_regains_its_relation_once_it_is_one() {
+    for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
+        for table in ["contacts", kind.table] {
+            let exchange = family(kind, way);
+            let no = if table == "contacts" { "C1" } else { kind.no };
+            let gone = delete(&exchange, table, no);
+            exchange.summary();
+            settled(&exchange, way);
+            add(&exchange, table, &gone);
+            add(&exchange, table, &gone);
+            exchange.summary();
+            let again = exchange.summary();
+            assert_eq!(again.pass, None, "{table} {way} {again:#?}");
+            delete(&exchange, table, no);
+            add(&exchange, table, &gone);
+            settled(&exchange, way);
+            assert_eq!(exchange.summary().couplings, 1, "{table} {way}");
+        }
+    }
+}
+
 /// What `status` says of values in flight, and how many conflicts are open.
 fn waiting(exchange: &Exchange) -> (String, usize) {
     let ran = exchange.run(&["status", "--format", "json"]);
