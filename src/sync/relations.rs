@@ -337,6 +337,13 @@ pub(super) fn note_gone(
             decided.memory.returned.extend(returned.copied().cloned());
         }
     }
+    // What is to stay after all is asked for no longer, whatever the export tells.
+    let reasserted = world.arranged.reasserted.iter();
+    let reasserted = reasserted.map(|relation| GoneRow {
+        table: "relations".to_owned(),
+        no: removal_name(relation),
+    });
+    decided.memory.returned.extend(reasserted);
     // A relation that we asked to remove and that is no longer there has been removed.
     if let Some(seen) = world.tables[Table::Relations.index()]
         .as_ref()
@@ -356,14 +363,6 @@ pub(super) fn note_gone(
                     .into_iter()
                     .filter(|row| row.table == "relations" && !still.contains(&row.no)),
             );
-            let reasserted = world.arranged.reasserted.iter();
-            decided
-                .memory
-                .returned
-                .extend(reasserted.map(|relation| GoneRow {
-                    table: "relations".to_owned(),
-                    no: removal_name(relation),
-                }));
         }
     }
     Ok(())

@@ -473,6 +473,32 @@ fn i19_what_returns_while_relations_say_nothing_regains_its_relation_once_they_s
 }
 
 #[test]
+fn what_returns_while_a_relation_does_not_say_whose_it_is_stays_coupled() {
+    for kind in KINDS {
+        for table in ["contacts", kind.table] {
+            let exchange = three_parties(&kind, "updates");
+            let no = if table == "contacts" { "C3" } else { "X3" };
+            let gone = delete(&exchange, table, no);
+            let first = exchange.summary();
+            assert_eq!(first.plan.uncouplings.len(), 1);
+            let relations = exchange.text("relations.csv");
+            spoil(&exchange, "relations", "C2", "C2;VEND;Vendor;X2\n");
+            add(&exchange, table, &gone);
+            let second = exchange.summary();
+            assert_eq!(second.couplings, 3, "{table}");
+            for _ in 0..2 {
+                is_in_step(&exchange);
+                assert_eq!(exchange.summary().couplings, 3, "{table}");
+            }
+            exchange.put("relations.csv", relations);
+            import(&exchange, first.pass.expect("a pass"));
+            import(&exchange, second.pass.expect("a pass"));
+            assert_eq!(exchange.summary().couplings, 3, "{table}");
+        }
+    }
+}
+
+#[test]
 fn what_returns_as_two_rows_regains_its_relation_once_it_is_one() {
     for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
         for table in ["contacts", kind.table] {
