@@ -358,7 +358,10 @@ pub fn triggers(
         let name = seen.table.name();
         let mut of_table = marks.iter().filter(|row| row.table == name);
         triggers.owed |= of_table.any(|row| row.mark == Mark::Owed);
-        triggers.gone |= !seen.diff.gone.is_empty() && seen.table != Table::Relations;
+        triggers.gone |= match seen.table {
+            Table::Relations => !gone.is_empty() && names_gone(seen, gone),
+            _ => !seen.diff.gone.is_empty(),
+        };
         let kind = match seen.table {
             Table::Counterparts(kind) => Some(kind),
             _ => None,
@@ -433,6 +436,28 @@ pub fn triggers(
         }
     }
     Ok(triggers)
+}
+
+/// Whether a relation of which nothing was known before names a record that is gone: that went while it could not be read.
+fn names_gone(relations: &Seen<'_>, gone: &BTreeSet<(Table, String)>) -> bool {
+    let Some(export) = &relations.export else {
+        return false;
+    };
+    let is_unknown = |at: &usize| {
+        let old = (relations.diff.olds[*at] as usize).checked_sub(1);
+        old.is_none_or(|old| relations.index.links.at(old)[0] == 0)
+    };
+    let touched = relations.diff.touched.iter().map(|at| *at as usize);
+    let mut unknown = touched.filter(is_unknown);
+    unknown.any(|at| {
+        let Ok(record) = export.record(at) else {
+            return false;
+        };
+        let Relation { contact, no, .. } = read_relation(&record);
+        let mut counterparts = Kind::all().map(Table::Counterparts);
+        gone.contains(&(Table::Contacts, contact))
+            || counterparts.any(|table| gone.contains(&(table, no.clone())))
+    })
 }
 
 /// Arranges what orders and rules ask for; each sees what was arranged before it. An order that is refused leaves nothing

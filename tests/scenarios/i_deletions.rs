@@ -499,6 +499,32 @@ fn what_returns_while_a_relation_does_not_say_whose_it_is_stays_coupled() {
 }
 
 #[test]
+fn what_goes_while_its_relation_cannot_be_read_regains_it_when_it_returns() {
+    for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
+        let row = kind.relation_of("C3", "X3");
+        let cut = format!("C3,{}\n", kind.code);
+        for (table, bad) in ["contacts", kind.table]
+            .into_iter()
+            .flat_map(|table| [row.repeat(2), cut.clone()].map(|bad| (table, bad)))
+        {
+            let exchange = three_parties(kind, way);
+            let no = if table == "contacts" { "C3" } else { "X3" };
+            let relations = exchange.text("relations.csv");
+            exchange.put("relations.csv", relations.replace(&row, &bad));
+            let gone = delete(&exchange, table, no);
+            exchange.summary();
+            exchange.put("relations.csv", relations);
+            settled(&exchange, way);
+            assert_eq!(exchange.summary().couplings, 2, "{table} {way} {bad}");
+            assert!(!exchange.text("relations.csv").contains("X3"));
+            add(&exchange, table, &gone);
+            settled(&exchange, way);
+            assert_eq!(exchange.summary().couplings, 3, "{table} {way} {bad}");
+        }
+    }
+}
+
+#[test]
 fn what_returns_as_two_rows_regains_its_relation_once_it_is_one() {
     for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
         for table in ["contacts", kind.table] {
