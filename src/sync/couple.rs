@@ -600,10 +600,9 @@ fn settle(
         .map(|(table, no)| tagged(plain(key_print(&[no], what.seed)), *table))
         .collect();
     let may_be_deleted = |table: Table, key: u64| gone.contains(&tagged(key, table));
-    let speaks = |table: Table| {
-        tables[table.index()]
-            .as_ref()
-            .is_some_and(|seen| seen.export.is_some())
+    let speaks = |table: Table, key: u64| {
+        let seen = tables[table.index()].as_ref();
+        seen.is_some_and(|seen| seen.speaks_of(key))
     };
     // Records meet when both speak: nobody knows what a silent one would say.
     let mut coupled_before: Option<Pairs> = None;
@@ -630,13 +629,13 @@ fn settle(
             Standing::Couples(kind) => {
                 let table = Table::Counterparts(kind);
                 let link = tagged(row.no, table);
-                let meet = speaks(Table::Contacts) && speaks(table);
+                let meet = || speaks(Table::Contacts, contact) && speaks(table, row.no);
                 let mut met = || {
                     let before = coupled_before
                         .get_or_insert_with(|| couplings.before(seen).collect::<Pairs>());
                     before.of_contact(contact).any(|known| known == link)
                 };
-                if meet || met() {
+                if meet() || met() {
                     links[at][1] = link;
                 } else {
                     couplings.troubled.insert(at);

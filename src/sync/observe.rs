@@ -179,6 +179,19 @@ impl Seen<'_> {
             && self.is_unlisted(key)
     }
 
+    /// Whether it is known what a record shows, so that others can meet it: its export speaks, and its row can be read. What was
+    /// never read has no base that could be taken for its word.
+    pub fn speaks_of(&self, key: u64) -> bool {
+        let Some(export) = &self.export else {
+            return false;
+        };
+        match self.position(key) {
+            _ if self.index.is_empty() => true,
+            Some(at) => !self.is_double(at) && export.record(at).is_ok(),
+            None => !self.is_illegible(key),
+        }
+    }
+
     /// Where the records that exist and are not listed stand in the index, ascending.
     pub fn unlisted(&self) -> Vec<usize> {
         if self.export.is_none() || (self.tells_who_is_gone() && self.created.in_flight.is_empty())

@@ -525,6 +525,38 @@ fn what_goes_while_its_relation_cannot_be_read_regains_it_when_it_returns() {
 }
 
 #[test]
+fn who_cannot_be_read_meets_nobody_before_it_can() {
+    for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
+        let rows = [
+            "X2;Beta;Kiel;2\n",
+            "X2,Beta\n",
+            &"X2,Beta,Kiel,2\n".repeat(2),
+        ];
+        for bad in rows {
+            let exchange = three_parties(kind, way);
+            let relations = exchange.text("relations.csv");
+            let apart = relations.replace(&kind.relation_of("C2", "X2"), "");
+            exchange.put("relations.csv", apart);
+            assert_eq!(exchange.summary().couplings, 2);
+            edit(&exchange, kind.table, "X2", "City", "Kiel");
+            exchange.summary();
+            let sound = exchange.text(&format!("{}.csv", kind.table));
+            spoil(&exchange, kind.table, "X2", bad);
+            exchange.put("relations.csv", relations);
+            for _ in 0..2 {
+                let summary = exchange.summary();
+                assert!(!summary.plan.writes(), "{way} {bad} {summary:#?}");
+            }
+            exchange.put(&format!("{}.csv", kind.table), sound);
+            let summary = exchange.summary();
+            assert_eq!(summary.couplings, 3, "{way} {bad}");
+            assert_eq!(summary.plan.conflicts.len(), 1, "{way} {bad}");
+            assert_eq!(cell(&exchange, kind.table, "X2", "City"), "Kiel");
+        }
+    }
+}
+
+#[test]
 fn what_returns_as_two_rows_regains_its_relation_once_it_is_one() {
     for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
         for table in ["contacts", kind.table] {
