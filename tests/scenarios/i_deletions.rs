@@ -499,6 +499,28 @@ fn what_returns_while_a_relation_does_not_say_whose_it_is_stays_coupled() {
 }
 
 #[test]
+fn what_returns_after_its_relation_was_taken_out_regains_it_although_another_one_is_illegible() {
+    for kind in KINDS {
+        for table in ["contacts", kind.table] {
+            let exchange = three_parties(&kind, "updates");
+            let no = if table == "contacts" { "C3" } else { "X3" };
+            let gone = delete(&exchange, table, no);
+            import(&exchange, exchange.summary().pass.expect("a pass"));
+            let sound = row(&exchange, "relations", "C2");
+            spoil(&exchange, "relations", "C2", "C2;VEND;Vendor;X2\n");
+            add(&exchange, table, &gone);
+            exchange.summary();
+            is_in_step(&exchange);
+            let text = exchange.text("relations.csv");
+            exchange.put("relations.csv", text.replace("C2;VEND;Vendor;X2", &sound));
+            settled(&exchange, "updates");
+            assert_eq!(exchange.summary().couplings, 3, "{table}");
+            assert!(exchange.text("relations.csv").contains("X3"), "{table}");
+        }
+    }
+}
+
+#[test]
 fn what_goes_while_its_relation_cannot_be_read_regains_it_when_it_returns() {
     for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
         let row = kind.relation_of("C3", "X3");

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::exports::key_print;
 use crate::merge::coupling::{Relation, kind_of};
 use crate::model::{Kind, Row, Table, form};
 use crate::state::StateError;
@@ -9,7 +10,7 @@ use crate::state::memory::{CreatedRow, Mark, OwedCell, Taken};
 
 use super::super::couple::{PRIMARY_CONTACT, Removal};
 use super::super::in_flight::hear;
-use super::super::observe::tagged;
+use super::super::observe::{plain, tagged};
 use super::{Arranger, Birth, NewRelation, OwnCell, canonical, cell, set};
 
 /// A relation that goes with one of its ends.
@@ -194,7 +195,9 @@ impl Arranger<'_, '_, '_> {
         }
         // What would come back into a table that says nothing waits until it speaks.
         let must_wait = |taken: &Taken| match taken {
-            Taken::Relation(_) => self.speaking(Table::Relations).is_err(),
+            Taken::Relation(relation) => {
+                self.speaking(Table::Relations).is_err() || self.may_be_out(relation)
+            }
             Taken::Cell(_) => false,
         };
         let taken = self.taken_by(table, no)?.into_iter();
@@ -272,6 +275,21 @@ impl Arranger<'_, '_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a relation was asked to be taken out and is not listed while another one does not say whose it is: nobody knows
+    /// whether it is out.
+    fn may_be_out(&self, [contact, code, link, no]: &[String; 4]) -> bool {
+        let key = plain(key_print(&[contact, code], self.scene.seed));
+        let relations = self.seen(Table::Relations);
+        let is_unlisted = relations.is_some_and(|seen| seen.is_illegible(key));
+        let relation = Relation {
+            contact: contact.clone(),
+            code: code.clone(),
+            link: Some(link.clone()),
+            no: no.clone(),
+        };
+        is_unlisted && self.is_asked_away(&relation)
     }
 
     fn relate_again(
