@@ -23,6 +23,8 @@ pub struct Field {
     agreed: Option<String>,
     /// What each side showed when it was last merged, in the order of sides.
     bases: Vec<Option<String>>,
+    /// What each side said last.
+    last: Vec<Option<String>>,
 }
 
 /// What must be after a pass.
@@ -40,16 +42,23 @@ impl Field {
         Field {
             agreed: None,
             bases: vec![None; sides],
+            last: vec![None; sides],
         }
     }
 
-    /// Predicts a pass. `sides` are the table and the value of each record, the contact's first.
+    /// Predicts a pass. `sides` are the table and the value of each record, the contact's first; one that says nothing stands by
+    /// what it said last.
     pub fn pass(
         &mut self,
-        sides: &[(&str, &str)],
+        sides: &[(&str, Option<&str>)],
         decided: Option<&str>,
         winner: Winner,
     ) -> Expected {
+        for (last, (_, says)) in self.last.iter_mut().zip(sides) {
+            *last = says.map(str::to_owned).or(last.take());
+        }
+        let says = self.last.iter().map(|last| last.as_deref().unwrap_or(""));
+        let sides: Vec<(&str, &str)> = sides.iter().map(|(table, _)| *table).zip(says).collect();
         let moved: Vec<(&str, &str)> = sides
             .iter()
             .zip(&self.bases)
@@ -72,6 +81,7 @@ impl Field {
             Some(value) => {
                 self.agreed = Some(value.clone());
                 self.bases.fill(Some(value.clone()));
+                self.last.fill(Some(value.clone()));
                 Expected::All(value)
             }
             None => Expected::Held,

@@ -52,6 +52,24 @@ pub struct SystemSetup {
     pub format: Format,
     /// Its records begin blank.
     pub blank: bool,
+    /// An emptied cell of its exports means no change.
+    #[serde(default)]
+    pub no_change: bool,
+    /// How many characters its first field holds; 0 where it holds as many as any.
+    #[serde(default)]
+    pub length: usize,
+    /// What is longer is cut for it, and else is owed to it.
+    #[serde(default)]
+    pub cuts: bool,
+    /// Its encoding lacks a letter.
+    #[serde(default)]
+    pub narrow: bool,
+    /// It fills up what is typed and imported with blanks.
+    #[serde(default)]
+    pub pads: bool,
+    /// Its last field has a header of its own, which only the configuration knows.
+    #[serde(default)]
+    pub foreign: bool,
 }
 
 /// How the files of a system are written.
@@ -138,6 +156,16 @@ pub enum Step {
     },
     /// A system leaves out the last field from now on, or shows it again.
     Column(usize),
+    /// `write_back` of a table becomes a folder, or in place.
+    WriteBack(usize),
+    /// `update` of a table becomes whole rows, or cells.
+    Rows(usize),
+    /// A table is taken out of the configuration, or put back.
+    Table(usize),
+    /// The header of a system's last field is taken out of the configuration, or put back.
+    Mapping(usize),
+    /// The names of a system's exports say from now on which is newer, or no longer do.
+    Sequence(usize),
 }
 
 /// A cell of a system.
@@ -210,13 +238,25 @@ fn system(dice: &mut Dice, table: &str) -> SystemSetup {
             _ => Format::Plain,
         },
         blank: dice.chance(15),
+        no_change: dice.chance(20),
+        length: if dice.chance(25) {
+            6 + dice.below(3)
+        } else {
+            0
+        },
+        cuts: dice.chance(60),
+        narrow: dice.chance(15),
+        pads: dice.chance(15),
+        foreign: dice.chance(25),
     }
 }
 
 /// What may happen, and how often it does. Not everything happens in every history: what is rare meets other rare things
 /// where the rest is silent.
 fn menu(dice: &mut Dice) -> Vec<(usize, usize)> {
-    let often = [8, 1, 1, 6, 2, 5, 6, 1, 9, 1, 1, 4, 1, 1, 2, 1, 1, 1];
+    let often = [
+        8, 1, 1, 6, 2, 5, 6, 1, 9, 1, 1, 4, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1,
+    ];
     let mut menu = Vec::new();
     for (kind, weight) in often.into_iter().enumerate() {
         let is_rare = weight == 1;
@@ -287,6 +327,11 @@ fn step(dice: &mut Dice, menu: &[(usize, usize)]) -> Step {
             field: any(),
             clears: dice.chance(40),
         },
-        _ => Step::Column(any()),
+        17 => Step::Column(any()),
+        18 => Step::WriteBack(any()),
+        19 => Step::Rows(any()),
+        20 => Step::Table(any()),
+        21 => Step::Mapping(any()),
+        _ => Step::Sequence(any()),
     }
 }

@@ -9,6 +9,15 @@ use super::steps::{Format, SystemSetup};
 /// The shared fields of histories.
 pub const FIELDS: [&str; 3] = ["City", "Phone No.", "Address"];
 
+/// The last of them.
+pub const LAST: usize = FIELDS.len() - 1;
+
+/// How a system calls its last field that has a name of its own for it.
+const FOREIGN: &str = "Location";
+
+/// A letter that not every encoding has, and what is typed instead of it.
+const LETTER: (char, char) = ('\u{142}', 'l');
+
 /// What a record says of each field.
 pub type Values = [String; FIELDS.len()];
 
@@ -45,6 +54,12 @@ pub struct System {
     pub updates: Vec<Update>,
     /// Passes whose update it has imported whole.
     pub imported: BTreeSet<u64>,
+    /// The configuration says how it calls its last field.
+    pub is_mapped: bool,
+    /// The configuration lacks its table.
+    pub is_away: bool,
+    /// The configuration of its table or columns has changed.
+    pub is_met_anew: bool,
 }
 
 /// An update file that Couplet wrote.
@@ -56,6 +71,16 @@ pub struct Update {
     pub exports_read: u64,
     /// Its rows: numbers, and what it says of each field.
     pub rows: Vec<UpdateRow>,
+}
+
+impl SystemSetup {
+    /// A value as it stores it.
+    pub fn stored(&self, value: &str) -> String {
+        match self.pads && !value.ends_with(' ') {
+            true => format!("{value}  "),
+            false => value.to_owned(),
+        }
+    }
 }
 
 impl System {
@@ -76,6 +101,9 @@ impl System {
             text_read: String::new(),
             updates: Vec::new(),
             imported: BTreeSet::new(),
+            is_mapped: true,
+            is_away: false,
+            is_met_anew: false,
         }
     }
 
@@ -87,8 +115,14 @@ impl System {
             delta,
             in_place,
             whole_rows,
+            no_change,
+            length,
+            cuts,
             ..
         } = &self.setup;
+        if self.is_away {
+            return String::new();
+        }
         let ending = self.ending();
         let mut text = format!("[tables.{table}]\n");
         text.push_str(&match numbered {
@@ -100,10 +134,91 @@ impl System {
         if *delta {
             text.push_str("contents = \"delta\"\n");
         }
-        if *whole_rows {
+        if *whole_rows && !in_place {
             text.push_str("update = \"records\"\n");
         }
+        if *no_change {
+            text.push_str("empty = \"no-change\"\n");
+        }
+        if self.is_narrow() {
+            text.push_str("encoding = \"windows-1252\"\n");
+        }
+        text.push_str(&format!("[tables.{table}.columns]\n"));
+        if *length > 0 {
+            let (field, too_long) = (FIELDS[0], if *cuts { "cut" } else { "problem" });
+            text.push_str(&format!(
+                "{field:?} = {{ length = {length}, too_long = \"{too_long}\" }}\n"
+            ));
+        }
+        if self.setup.foreign && self.is_mapped {
+            text.push_str(&format!("{:?} = {FOREIGN:?}\n", FIELDS[LAST]));
+        }
         text
+    }
+
+    /// Its files lack a letter; JSON has all of them.
+    fn is_narrow(&self) -> bool {
+        self.setup.narrow && self.setup.format != Format::Json
+    }
+
+    /// Whether it can hold less of a field than others.
+    pub fn is_limited(&self, field: usize) -> bool {
+        self.is_narrow() || (field == 0 && self.setup.length > 0)
+    }
+
+    /// Whether its exports say nothing of a field.
+    pub fn is_hidden(&self, field: usize) -> bool {
+        field == LAST && (self.hid || (self.setup.foreign && !self.is_mapped))
+    }
+
+    /// A value as it holds it; `None` where it cannot.
+    pub fn held(&self, field: usize, value: &str) -> Option<String> {
+        let SystemSetup { length, cuts, .. } = self.setup;
+        let value = value.trim();
+        let is_too_long = field == 0 && length > 0 && value.chars().count() > length;
+        let held: String = match is_too_long {
+            true if !cuts => return None,
+            true => value.chars().take(length).collect(),
+            false => value.to_owned(),
+        };
+        (!self.is_narrow() || !held.contains(LETTER.0)).then_some(held)
+    }
+
+    /// A value as its users can type it, and as it stores that.
+    pub fn typed(&self, field: usize, value: &str) -> String {
+        let mut typed = value.trim().to_owned();
+        if self.is_narrow() {
+            typed = typed.replace(LETTER.0, &LETTER.1.to_string());
+        }
+        if field == 0 && self.setup.length > 0 {
+            typed = typed.chars().take(self.setup.length).collect();
+        }
+        self.setup.stored(&typed)
+    }
+
+    /// A text in its encoding.
+    pub fn encoded(&self, text: &str) -> Vec<u8> {
+        match self.is_narrow() {
+            true => text.chars().map(|letter| letter as u8).collect(),
+            false => text.as_bytes().to_vec(),
+        }
+    }
+
+    /// The text of a file in its encoding.
+    pub fn decoded(&self, bytes: &[u8]) -> String {
+        match self.is_narrow() {
+            true => bytes.iter().copied().map(char::from).collect(),
+            false => String::from_utf8_lossy(bytes).into_owned(),
+        }
+    }
+
+    /// How its files call its fields.
+    fn headers(&self) -> Headers {
+        let mut headers = FIELDS;
+        if self.setup.foreign {
+            headers[LAST] = FOREIGN;
+        }
+        headers
     }
 
     fn ending(&self) -> &'static str {
@@ -156,7 +271,7 @@ impl System {
         let mut text = String::new();
         if self.setup.format != Format::Json {
             let mut header = vec!["No."];
-            header.extend(&FIELDS[..self.shown()]);
+            header.extend(&self.headers()[..self.shown()]);
             header.extend(["Note", "Export"]);
             self.line(&header, &mut text);
         }
@@ -179,7 +294,7 @@ impl System {
 
     /// Its last export as a program leaves it that broke off, or wrote something else.
     pub fn damaged(&self, how: usize) -> Vec<u8> {
-        let text = self.text.as_bytes();
+        let text = &self.encoded(&self.text)[..];
         let ends = text.trim_ascii_end();
         let last = ends
             .iter()
@@ -196,9 +311,10 @@ impl System {
     fn line(&self, cells: &[&str], text: &mut String) {
         match self.setup.format {
             Format::Json => {
+                let headers = self.headers();
                 let names = ["No."]
                     .into_iter()
-                    .chain(FIELDS[..self.shown()].iter().copied())
+                    .chain(headers[..self.shown()].iter().copied())
                     .chain(["Note", "Export"]);
                 let cells = cells.iter().map(|cell| Value::from(*cell));
                 let members: Map<String, Value> = names.map(str::to_owned).zip(cells).collect();
@@ -231,9 +347,9 @@ impl System {
         }
         let (pass, exports_read) = (pass, self.exports_read);
         let rows = match self.setup.format {
-            Format::Json => json_rows(text)?,
-            Format::Plain => csv_rows(text, b',')?,
-            Format::Quoted => csv_rows(text, b';')?,
+            Format::Json => json_rows(text, self.headers())?,
+            Format::Plain => csv_rows(text, b',', self.headers())?,
+            Format::Quoted => csv_rows(text, b';', self.headers())?,
         };
         self.updates.push(Update {
             pass,
@@ -256,19 +372,22 @@ type Cell<'c> = &'c dyn Fn(&str) -> Option<String>;
 /// Number and fields of a row of an update file; a field that it lacks is `None`.
 type UpdateRow = (String, [Option<String>; FIELDS.len()]);
 
-fn row(cell: Cell<'_>) -> Result<UpdateRow, String> {
+/// How a file calls the fields.
+type Headers = [&'static str; FIELDS.len()];
+
+fn row(headers: Headers, cell: Cell<'_>) -> Result<UpdateRow, String> {
     let no = cell("No.").ok_or("an update without numbers")?;
-    Ok((no, FIELDS.map(cell)))
+    Ok((no, headers.map(cell)))
 }
 
-fn csv_rows(text: &str, delimiter: u8) -> Result<Vec<UpdateRow>, String> {
+fn csv_rows(text: &str, delimiter: u8, names: Headers) -> Result<Vec<UpdateRow>, String> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|error| error.to_string())?.clone();
     let rows = reader.records().map(|record| {
         let record = record.map_err(|error| error.to_string())?;
-        row(&|name| {
+        row(names, &|name| {
             let at = headers.iter().position(|header| header == name)?;
             record.get(at).map(str::to_owned)
         })
@@ -276,11 +395,11 @@ fn csv_rows(text: &str, delimiter: u8) -> Result<Vec<UpdateRow>, String> {
     rows.collect()
 }
 
-fn json_rows(text: &str) -> Result<Vec<UpdateRow>, String> {
+fn json_rows(text: &str, names: Headers) -> Result<Vec<UpdateRow>, String> {
     let rows = text.lines().filter(|line| !line.is_empty()).map(|line| {
         let object: Map<String, Value> =
             serde_json::from_str(line).map_err(|error| error.to_string())?;
-        row(&|name| Some(object.get(name)?.as_str()?.to_owned()))
+        row(names, &|name| Some(object.get(name)?.as_str()?.to_owned()))
     });
     rows.collect()
 }

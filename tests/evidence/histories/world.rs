@@ -1,6 +1,7 @@
 //! The world of a history: systems, and the exchange between them.
 
 mod checks;
+mod configuration;
 mod passes;
 mod users;
 
@@ -11,8 +12,8 @@ use couplet::state::StateError;
 use super::oracle::{Cell, Oracle};
 use super::reference::Field;
 use super::steps::{History, POLICIES, Place, Step};
-use super::systems::{FIELDS, Records, System, Update};
-use crate::exchange::{Exchange, parse};
+use super::systems::{FIELDS, Records, System, Update, Values};
+use crate::exchange::Exchange;
 use crate::run::Tally;
 
 /// For how many newer exports of its table an update file may still be imported (`product.md` §5: late and twice).
@@ -88,12 +89,17 @@ impl<'t> World<'t> {
         let mut systems = Vec::new();
         for (at, system) in setup.systems.iter().enumerate() {
             let mut records = Records::new();
+            let is_like = System::new(system, Records::new());
             for (party, numbers) in parties.iter().enumerate() {
                 let Some(no) = &numbers[at] else { continue };
-                let values = FIELDS.map(|field| match system.blank {
-                    true => String::new(),
-                    false => format!("{field} of {party}"),
-                });
+                let mut values = Values::default();
+                for (field, value) in values.iter_mut().enumerate() {
+                    if !system.blank {
+                        let (name, letter) = (FIELDS[field], &FIELDS[field][..1]);
+                        let begins = format!("p{party}.{letter} {name}");
+                        *value = is_like.typed(field, &begins);
+                    }
+                }
                 for (field, value) in values.iter().enumerate() {
                     let cell = Cell {
                         system: at,
@@ -140,7 +146,7 @@ impl<'t> World<'t> {
         let count = self.systems.len();
         match *step {
             Step::Edit(place) => {
-                let value = format!("typed {}", self.now);
+                let value = typed(self.now, None);
                 self.edit(place, |_, _, _| Some(value));
             }
             Step::Clear(place) => self.edit(place, |_, _, _| Some(String::new())),
@@ -192,8 +198,7 @@ impl<'t> World<'t> {
             Step::Policy(policy) => {
                 self.policy = policy % POLICIES.len();
                 self.holds &= self.policy == 0;
-                let text = configuration(&self.systems, self.policy);
-                self.exchange.config = parse(&text);
+                self.reconfigure();
                 self.tally.is("a change of policy");
             }
             Step::Delete { system, record } => self.delete(system % count, record),
@@ -207,7 +212,7 @@ impl<'t> World<'t> {
                 for record in 0..self.systems[system % count].records.len() {
                     let value = match clears {
                         true => String::new(),
-                        false => format!("typed {}.{record}", self.now),
+                        false => typed(self.now, Some(record)),
                     };
                     let place = Place {
                         system,
@@ -222,11 +227,26 @@ impl<'t> World<'t> {
                 // The file of a system that is edited in place is its data.
                 if !system.setup.in_place && !system.setup.delta {
                     system.hides = !system.hides;
+                    self.oracle.met_anew(system);
                     self.tally.is("a change of columns");
                 }
             }
+            Step::WriteBack(system) => self.write_back(system % count),
+            Step::Rows(system) => self.rows(system % count),
+            Step::Table(system) => self.table(system % count),
+            Step::Mapping(system) => self.mapping(system % count),
+            Step::Sequence(system) => self.sequence(system % count),
         }
         Ok(())
+    }
+}
+
+/// What a user types for the first time: some of it is longer than other systems hold, some has a letter that they lack.
+fn typed(now: usize, record: Option<usize>) -> String {
+    let what = ["typed", "a", "typed \u{142}"][(now + record.unwrap_or(0)) % 3];
+    match record {
+        Some(record) => format!("{now}.{record} {what}"),
+        None => format!("{now} {what}"),
     }
 }
 

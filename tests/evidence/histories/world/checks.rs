@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use couplet::merge::plan::{Change, Debt};
 use couplet::sync::Summary;
 
 use super::super::oracle::Cell;
@@ -64,11 +65,16 @@ impl World<'_> {
             {
                 return Err(format!("a deletion reached {table}"));
             }
+            let mut changes = summary.plan.changes.iter();
+            if system.is_away && changes.any(|change| change.table == table) {
+                return Err(format!("{table} is not configured, and was written to"));
+            }
             if !system.setup.in_place {
                 for file in written.iter().filter(|file| file.starts_with(&table)) {
-                    let text = self.exchange.text(&format!("updates/{file}"));
+                    let bytes = self.exchange.disk.bytes(&path(&format!("updates/{file}")));
                     let pass = summary.pass.ok_or("a pass that wrote has no number")?;
-                    system.receive(pass, &text.ok_or("an update file is missing")?)?;
+                    let text = system.decoded(&bytes.ok_or("an update file is missing")?);
+                    system.receive(pass, &text)?;
                 }
                 continue;
             }
@@ -79,6 +85,7 @@ impl World<'_> {
                 .filter(|change| change.table == table)
             {
                 let field = FIELDS.iter().position(|field| *field == change.column);
+                let field = field.filter(|field| !system.is_hidden(*field));
                 let field = field.ok_or_else(|| format!("another cell was changed: {change:?}"))?;
                 let values = system.records.get_mut(&change.no);
                 let values = values.ok_or_else(|| format!("no such record: {change:?}"))?;
@@ -98,11 +105,15 @@ impl World<'_> {
                 }
             }
             // Every other byte is as it was.
-            let text = self.exchange.text(&system.file()).unwrap_or_default();
+            let bytes = self.exchange.disk.bytes(&path(&system.file()));
+            let text = system.decoded(&bytes.unwrap_or_default());
             system.exported.clone_from(&system.records);
             let right = system.rendered();
             if text != right {
                 return Err(format!("{table} should be\n{right}and is\n{text}"));
+            }
+            if system.is_away {
+                continue;
             }
             system.read.clone_from(&system.exported);
             system.text.clone_from(&text);
@@ -143,21 +154,23 @@ impl World<'_> {
                 continue;
             }
             for field in 0..FIELDS.len() {
-                let sides: Vec<(&str, &str)> = members()
-                    .map(|(system, no)| {
-                        (
-                            system.setup.table.as_str(),
-                            system.records[no][field].as_str(),
-                        )
-                    })
-                    .collect();
+                if members().any(|(system, _)| system.is_limited(field)) {
+                    continue;
+                }
+                let sides = members().map(|(system, no)| {
+                    let shown = system.records[no][field].trim();
+                    let says = Some(shown).filter(|_| !system.setup.no_change || !shown.is_empty());
+                    (system.setup.table.as_str(), says)
+                });
+                let sides: Vec<(&str, Option<&str>)> = sides.collect();
                 let decided = decided.get(&(party, field)).filter(|(_, on)| {
                     // Who says something else meanwhile has not been decided on.
-                    on.iter()
-                        .map(String::as_str)
-                        .eq(sides.iter().map(|(_, value)| *value))
+                    let says = sides.iter().map(|(_, says)| *says);
+                    let mut both = on.iter().map(|on| on.trim()).zip(says);
+                    on.len() == sides.len()
+                        && both.all(|(on, says)| says.is_none_or(|says| says == on))
                 });
-                let decided = decided.map(|(value, _)| value.as_str());
+                let decided = decided.map(|(value, _)| value.trim());
                 expected.insert(
                     (party, field),
                     self.fields[party][field].pass(&sides, decided, winner),
@@ -182,11 +195,14 @@ impl World<'_> {
             let is_right = match expected {
                 Expected::Held => open.contains(&(party, field)),
                 Expected::All(value) => {
-                    !open.contains(&(party, field)) && values.iter().all(|is| *is == value)
+                    !open.contains(&(party, field))
+                        && values.iter().all(|(system, is)| {
+                            is.trim() == value || (system.setup.no_change && is.trim().is_empty())
+                        })
                 }
             };
             if !is_right {
-                let name = FIELDS[field];
+                let (name, values) = (FIELDS[field], told(&values));
                 return Err(format!(
                     "{name} of party {party} should be {expected:?}, and is {values:?}"
                 ));
@@ -196,16 +212,56 @@ impl World<'_> {
     }
 
     /// What the records of a party say of a field.
-    pub(super) fn values(&self, party: usize, field: usize) -> Vec<&str> {
+    pub(super) fn values(&self, party: usize, field: usize) -> Vec<(&System, &str)> {
         let contact = self.parties[party][0].as_ref();
         if !contact.is_some_and(|no| self.systems[0].records.contains_key(no)) {
             // Without their contact they are nobody's.
             return Vec::new();
         }
         let members = self.systems.iter().zip(&self.parties[party]);
-        let values = members
-            .filter_map(|(system, no)| Some(system.records.get(no.as_ref()?)?[field].as_str()));
+        let values = members.filter_map(|(system, no)| {
+            Some((system, system.records.get(no.as_ref()?)?[field].as_str()))
+        });
         values.collect()
+    }
+
+    /// Whether the records of a party agree on a field, each as far as it can hold what is agreed.
+    pub(super) fn agree(&self, values: &[(&System, &str)], field: usize) -> bool {
+        let mut agreed = self.forms(values);
+        let is_agreed = agreed.any(|agreed| {
+            values.iter().all(|(system, is)| {
+                let stands_by = system.setup.no_change && is.trim().is_empty();
+                let held = system.held(field, agreed);
+                stands_by || held.is_none_or(|held| held.trim() == is.trim())
+            })
+        });
+        is_agreed || values.is_empty()
+    }
+
+    /// What may be agreed where records show these values, or cut forms of it.
+    fn forms<'v>(&'v self, values: &'v [(&System, &'v str)]) -> impl Iterator<Item = &'v str> {
+        let forms = values.iter().map(|(_, value)| self.oracle.forms(value));
+        // A policy may choose what came late or twice, as its side shows it.
+        let shown = values.iter().map(|(_, value)| *value);
+        let shown = shown.filter(|value| !self.holds || value.trim().is_empty());
+        forms.flatten().chain(shown)
+    }
+
+    /// Whether a side may lack something because it cannot hold it: somebody of its party has shown that once.
+    pub(super) fn cannot_hold(&self, debt: &Debt) -> bool {
+        let field = FIELDS.iter().position(|field| *field == debt.column);
+        let of_table = |system: &&System| system.setup.table == debt.table;
+        let (Some(field), Some(system)) = (field, self.systems.iter().find(of_table)) else {
+            return false;
+        };
+        let mut forms = self.oracle.forms_of_party(&debt.contact, field);
+        system.is_limited(field) && forms.any(|form| system.held(field, form).is_none())
+    }
+
+    /// Whether a system gets less than what was typed.
+    pub(super) fn is_cut(&self, change: &Change) -> bool {
+        let mut forms = self.oracle.forms(&change.to);
+        !forms.any(|form| form == change.to.trim())
     }
 
     /// Records for which values are in flight.
@@ -241,4 +297,12 @@ impl World<'_> {
             .then_some(())
             .ok_or_else(|| format!("relations should be {right:?} and are {rows:?}"))
     }
+}
+
+/// What records say, as a failure tells it.
+pub(super) fn told(values: &[(&System, &str)]) -> Vec<String> {
+    let told = values
+        .iter()
+        .map(|(system, is)| format!("{} {is:?}", system.setup.table));
+    told.collect()
 }

@@ -1,10 +1,10 @@
 //! What people and systems do: type, delete, export, import, and damage an export.
 
-use super::super::oracle::{Cell, Oracle};
+use super::super::oracle::{Cell, Oracle, token};
 use super::super::steps::Place;
 use super::super::systems::FIELDS;
 use super::{Check, LATEST_IMPORT, World, configuration};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, path};
 
 impl World<'_> {
     /// A user changes a cell to whatever `value` says.
@@ -15,9 +15,9 @@ impl World<'_> {
     ) {
         let system = place.system % self.systems.len();
         let field = place.field % FIELDS.len();
-        let records = &mut self.systems[system].records;
-        let count = records.len();
-        let Some((no, values)) = records.iter_mut().nth(place.record % count.max(1)) else {
+        let of = &self.systems[system];
+        let count = of.records.len();
+        let Some(no) = of.records.keys().nth(place.record % count.max(1)) else {
             return;
         };
         let cell = Cell {
@@ -28,17 +28,45 @@ impl World<'_> {
         let Some(value) = value(&self.oracle, &cell, place.field / FIELDS.len()) else {
             return;
         };
-        let before = std::mem::replace(&mut values[field], value.clone());
-        if before == value {
+        let value = of.typed(field, &value);
+        let Some(values) = self.systems[system].records.get_mut(&cell.no) else {
+            return;
+        };
+        if values[field].trim() == value.trim() {
             return;
         }
-        match value.starts_with(&format!("typed {}", self.now)) && self.oracle.is_new(&value) {
-            true => self.oracle.typed(&cell, &before, &value, self.now),
-            false => self.oracle.retyped(&cell, &before, &value, self.now),
+        let before = std::mem::replace(&mut values[field], value.clone());
+        let is_emptied = value.trim().is_empty() && self.systems[system].setup.no_change;
+        let is_of_now = |word: &str| word.split('.').next() == Some(&self.now.to_string());
+        if is_emptied {
+            let is_alone = self.is_alone(&cell, &before);
+            self.oracle.emptied(&cell, &before, is_alone);
+            self.tally.is("an emptied cell that means no change");
+        } else if is_of_now(token(&value)) && self.oracle.is_new(&value) {
+            self.oracle.typed(&cell, &before, &value, self.now);
+        } else {
+            self.oracle.retyped(&cell, &before, &value, self.now);
         }
         if self.systems[system].setup.in_place {
             self.export(system);
         }
+    }
+
+    /// Whether no other record of its party can be told what a cell says.
+    fn is_alone(&self, cell: &Cell, value: &str) -> bool {
+        let is_of =
+            |numbers: &&Vec<Option<String>>| numbers[cell.system].as_ref() == Some(&cell.no);
+        let party = self.parties.iter().find(is_of).into_iter().flatten();
+        let says = self.systems.iter().zip(party).map(|(system, no)| {
+            let is_there = no
+                .as_ref()
+                .is_some_and(|no| system.records.contains_key(no));
+            let is_heard = self.exchange.disk.exists(&path(&system.file()));
+            let holds = system.held(cell.field, value).is_some();
+            is_there && is_heard && holds && !system.is_away && !system.is_hidden(cell.field)
+        });
+        let says: Vec<bool> = says.collect();
+        !says[0] || says.iter().filter(|says| **says).count() < 2
     }
 
     /// A user deletes a record that a pass has read, unless it is the last one.
@@ -78,8 +106,12 @@ impl World<'_> {
         let of = &mut self.systems[system];
         if let Some((no, values)) = of.deleted.pop_first() {
             of.records.insert(no, values);
+            // With its contact, or with it, all of its party may meet anew.
+            self.systems
+                .iter()
+                .for_each(|system| self.oracle.met_anew(system));
             self.tally.is("a return");
-            if of.setup.in_place {
+            if self.systems[system].setup.in_place {
                 self.export(system);
             }
         }
@@ -87,7 +119,7 @@ impl World<'_> {
 
     /// A pass reads a damaged export, as if that system said nothing; then a whole one comes.
     pub(super) fn damage(&mut self, system: usize, how: usize) -> Check {
-        if self.systems[system].exports_read == 0 {
+        if self.systems[system].exports_read == 0 || self.systems[system].is_away {
             return Ok(());
         }
         self.export(system);
@@ -101,23 +133,25 @@ impl World<'_> {
         (self.silent, self.damaged) = (None, None);
         self.systems[system].text_read.clear();
         self.export(system);
-        let (file, text) = (
-            self.systems[system].file(),
-            self.systems[system].text.clone(),
-        );
-        self.exchange.put(&file, text);
+        let of = &self.systems[system];
+        self.exchange.put(&of.file(), of.encoded(&of.text));
         Ok(())
     }
 
     pub(super) fn export(&mut self, system: usize) {
         if let Some((file, text)) = self.systems[system].export() {
-            self.exchange.put(&file, text);
+            let bytes = self.systems[system].encoded(&text);
+            self.exchange.put(&file, bytes);
         }
     }
 
     /// Imports an update file as legacy systems do: every column that it has, into every row that it names.
     pub(super) fn import(&mut self, system: usize, update: usize, rows: u8) {
         let of = &mut self.systems[system];
+        if of.setup.in_place {
+            // What it has not imported is written into the file that is its data now.
+            return;
+        }
         let update = of.updates[update].clone();
         let is_stale = of
             .imported
@@ -135,10 +169,18 @@ impl World<'_> {
             let Some(record) = of.records.get_mut(&no) else {
                 continue;
             };
+            let is_blank = |(old, new): (&String, &Option<String>)| {
+                old.trim().is_empty() && new.as_ref().is_some_and(|new| new.trim().is_empty())
+            };
+            if of.setup.no_change && record.iter().zip(&values).any(is_blank) {
+                // Where empty cells say nothing, what was cleared is told by the record's being listed.
+                of.unread.insert(no.clone());
+            }
             for (field, (old, new)) in record.iter_mut().zip(values).enumerate() {
-                let Some(new) = new.filter(|new| new != old) else {
+                let Some(new) = new.filter(|new| new.trim() != old.trim()) else {
                     continue;
                 };
+                let new = of.setup.stored(&new);
                 if is_stale {
                     self.tally.is("a stale import");
                 }
