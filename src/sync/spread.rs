@@ -104,15 +104,16 @@ pub fn joined<T>(parts: Vec<Vec<T>>) -> Vec<T> {
     whole
 }
 
-/// Does two things at once, the first of them on this thread, where the size of the work, in bytes, pays for that, and otherwise one
-/// after the other.
+/// Does two things at once, the first of them on this thread, where the size of the work, in bytes, pays for that, and otherwise the
+/// second one first.
 pub fn together<A, B: Send>(
     size: u64,
     one: impl FnOnce() -> A,
     other: impl FnOnce() -> B + Send,
 ) -> (A, B) {
     if size < LARGE {
-        return (one(), other());
+        let other = other();
+        return (one(), other);
     }
     std::thread::scope(|scope| {
         let thread = scope.spawn(other);
