@@ -24,7 +24,7 @@ pub const CRASH_STATES: Layer = Layer {
     floors: &[
         (INTENT, 50.0),
         // By then everything is durable but names.
-        (COMMIT, 0.2),
+        (COMMIT, 0.1),
         (TORN, 25.0),
         (REORDERED, 40.0),
         (AGAIN, 5.0),
