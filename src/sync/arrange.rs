@@ -438,14 +438,17 @@ pub fn triggers(
     Ok(triggers)
 }
 
-/// Whether a relation of which nothing was known before names a record that is gone: that went while it could not be read.
+/// Whether a relation of which nothing was known before, or that was left open, names a record that is gone: that went while it
+/// could not be read.
 fn names_gone(relations: &Seen<'_>, gone: &BTreeSet<(Table, String)>) -> bool {
     let Some(export) = &relations.export else {
         return false;
     };
     let is_unknown = |at: &usize| {
         let old = (relations.diff.olds[*at] as usize).checked_sub(1);
-        old.is_none_or(|old| relations.index.links.at(old)[0] == 0)
+        old.is_none_or(|old| {
+            relations.index.prints[old] == 0 || relations.index.links.at(old)[0] == 0
+        })
     };
     let touched = relations.diff.touched.iter().map(|at| *at as usize);
     let mut unknown = touched.filter(is_unknown);

@@ -162,7 +162,11 @@ pub(super) fn remember_table(
         let old = unlisted[at];
         let mut entry = seen.index.entry(old);
         if let Some(links) = of_relations() {
-            entry.link = links[export.records.len() + at];
+            let at = export.records.len() + at;
+            entry.link = links[at];
+            if troubled.is_some_and(|troubled| troubled.contains(&at)) {
+                entry.print = 0;
+            }
         }
         let cells = moved.and_then(|moved| moved.get(&old));
         if (compacting || cells.is_some())

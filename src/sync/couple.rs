@@ -660,6 +660,9 @@ fn settle(
                     couplings.troubled.insert(at);
                 }
                 if let Some((table, no)) = missed {
+                    if rows.is_hidden(at) {
+                        continue;
+                    }
                     let reason = format!("{} {no} is gone", table.noun());
                     couplings.removals.push(Removal {
                         at,

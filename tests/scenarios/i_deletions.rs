@@ -547,6 +547,45 @@ fn what_goes_while_its_relation_cannot_be_read_regains_it_when_it_returns() {
 }
 
 #[test]
+fn what_goes_and_returns_while_its_relation_does_not_say_whose_it_is_has_one_relation_once_that_can_be_read()
+ {
+    for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
+        for (table, returns_first) in ["contacts", kind.table]
+            .into_iter()
+            .flat_map(|table| [true, false].map(|first| (table, first)))
+        {
+            let exchange = three_parties(kind, way);
+            let no = if table == "contacts" { "C3" } else { "X3" };
+            let row = kind.relation_of("C3", "X3");
+            let bad = row.replace(',', ";");
+            let relations = exchange.text("relations.csv");
+            exchange.put("relations.csv", relations.replace(&row, &bad));
+            let gone = delete(&exchange, table, no);
+            exchange.summary();
+            if returns_first {
+                add(&exchange, table, &gone);
+                exchange.summary();
+            }
+            let relations = exchange.text("relations.csv");
+            exchange.put("relations.csv", relations.replace(&bad, &row));
+            settled(&exchange, way);
+            if !returns_first {
+                assert_eq!(exchange.summary().couplings, 2, "{table} {way}");
+                add(&exchange, table, &gone);
+                settled(&exchange, way);
+            }
+            assert_eq!(
+                exchange.summary().couplings,
+                3,
+                "{table} {way} {returns_first}"
+            );
+            let relations = exchange.text("relations.csv");
+            assert_eq!(relations.matches(row.trim()).count(), 1, "{table} {way}");
+        }
+    }
+}
+
+#[test]
 fn who_cannot_be_read_meets_nobody_before_it_can() {
     for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
         let rows = [
