@@ -45,6 +45,8 @@ pub struct Couplings {
     pub links: Option<Arc<Vec<[u64; 2]>>>,
     /// Records that came back under another number: which end of a pair, and the old and the new key.
     renamed: Vec<(usize, u64, u64)>,
+    /// Ends of pairs that came back; while they were gone, nobody was coupled with them, whatever relations said.
+    returned: PrintSet,
     /// How many are in force.
     count: usize,
     /// Records of the relations export that are a problem.
@@ -122,12 +124,18 @@ impl Couplings {
     ) -> impl Iterator<Item = [u64; 2]> + 'a {
         let links = self.links.iter().flat_map(|links| links.iter()).copied();
         let unchanged = relations.filter(|_| self.links.is_none());
-        let unchanged = unchanged.into_iter().flat_map(|seen| self.before(seen));
+        let unchanged = unchanged.into_iter().flat_map(|seen| self.known(seen));
         links.filter(|link| link[1] != 0).chain(unchanged)
     }
 
     /// Contact and tagged counterpart in force at the last pass.
     fn before<'a>(&'a self, relations: &'a Seen<'_>) -> impl Iterator<Item = [u64; 2]> + 'a {
+        let was_over = |pair: &[u64; 2]| pair.iter().any(|end| self.returned.contains(end));
+        self.known(relations).filter(move |pair| !was_over(pair))
+    }
+
+    /// Contact and tagged counterpart of what relations said when they were last read.
+    fn known<'a>(&'a self, relations: &'a Seen<'_>) -> impl Iterator<Item = [u64; 2]> + 'a {
         let links = relations.index.links.iter().filter(|link| link[1] != 0);
         links.map(|link| self.now_called(link))
     }
@@ -156,7 +164,7 @@ impl Couplings {
             return Vec::new();
         };
         let now = self.links.as_ref().map(|_| self.in_force(Some(relations)));
-        let pairs = self.before(relations).chain(now.into_iter().flatten());
+        let pairs = self.known(relations).chain(now.into_iter().flatten());
         pairs
             .filter(|pair| counterparts.contains(pair[1]))
             .map(|pair| pair[0])
@@ -170,10 +178,11 @@ impl Couplings {
         };
         let known = |pair: &[u64; 2]| contacts.contains(pair[0]);
         self.before = self.before(relations).filter(known).collect();
-        self.now = self.links.as_ref().map(|links| match contacts.is_all() {
-            true => Pairs::of(Arc::clone(links), self.count),
-            false => self.in_force(None).filter(known).collect(),
-        });
+        self.now = match &self.links {
+            Some(links) if contacts.is_all() => Some(Pairs::of(Arc::clone(links), self.count)),
+            None if self.returned.is_empty() => None,
+            _ => Some(self.in_force(Some(relations)).filter(known).collect()),
+        };
     }
 
     /// The counterparts of a contact that is in focus.
@@ -220,16 +229,15 @@ pub fn couple(
         renamed: renamed(tables, seed),
         ..Couplings::default()
     };
+    let (absent, returned) = gone_ends(tables, gone, &couplings, seed);
+    couplings.returned = returned;
     let Some(relations) = tables[Table::Relations.index()].as_ref() else {
         return Ok(couplings);
     };
     let Some(export) = &relations.export else {
-        let absent = absent(tables, gone, seed);
-        let relations = tables[Table::Relations.index()].as_ref();
-        let links =
-            relations.and_then(|seen| in_silence(tables, arranged, seen, &absent, &couplings));
+        let links = in_silence(tables, arranged, relations, &absent, &couplings);
         couplings.links = links.map(Arc::new);
-        couplings.count = couplings.in_force(relations).count();
+        couplings.count = couplings.in_force(Some(relations)).count();
         return Ok(couplings);
     };
     let rows = Rows::new(relations, export, arranged);
@@ -282,22 +290,28 @@ pub fn couple(
     Ok(couplings)
 }
 
-/// The ends of pairs that are gone and did not come back.
-fn absent(
+/// The ends of pairs that are gone, and those that were and came back: relations name both for as long as they say nothing.
+fn gone_ends(
     tables: &mut [Option<Seen<'_>>],
     gone: &BTreeSet<(Table, String)>,
+    couplings: &Couplings,
     seed: u64,
-) -> PrintSet {
+) -> (PrintSet, PrintSet) {
     let gone = gone.iter().filter(|(table, _)| *table != Table::Relations);
-    let gone = gone.map(|(table, no)| (*table, plain(key_print(&[no], seed))));
-    let gone: Vec<(Table, u64)> = gone.collect();
-    find_keys(tables, &gone.iter().map(|(_, key)| *key).collect());
-    let is_back = |(table, key): &(Table, u64)| {
+    let gone = gone.map(|(table, no)| end_key(*table, plain(key_print(&[no], seed))));
+    let gone: Wanted = gone.collect();
+    let relations = tables[Table::Relations.index()].as_ref();
+    let known = relations.filter(|_| !gone.is_empty());
+    let known = known.into_iter().flat_map(|seen| couplings.known(seen));
+    let ends: PrintSet = known.flatten().filter(|end| gone.contains(*end)).collect();
+    let record = |end: u64| untagged(end).unwrap_or((Table::Contacts, end));
+    find_keys(tables, &ends.iter().map(|end| record(*end).1).collect());
+    let is_absent = |end: &u64| {
+        let (table, key) = record(*end);
         let seen = tables[table.index()].as_ref();
-        seen.is_some_and(|seen| seen.exists(*key))
+        !seen.is_some_and(|seen| seen.exists(key))
     };
-    let absent = gone.iter().filter(|record| !is_back(record));
-    absent.map(|(table, key)| end_key(*table, *key)).collect()
+    ends.into_iter().partition(is_absent)
 }
 
 /// What silent relations refer to, where that is other than what they said: who is absent is coupled with nobody, and nor is

@@ -694,6 +694,40 @@ fn nothing_waits_for_what_goes_while_relations_say_nothing() {
 }
 
 #[test]
+fn who_was_edited_while_its_contact_was_gone_meets_it_anew_although_relations_said_nothing() {
+    for (way, speak) in WAYS.iter().flat_map(|way| [(way, true), (way, false)]) {
+        let counterpart =
+            |kind: &Kind| format!("No.,Name,City\n{},Acme,Rome\n9,Other,Bern\n", kind.no);
+        let [customers, vendors] = [&CUSTOMER, &VENDOR].map(counterpart);
+        let relations = [CUSTOMER.relation(), VENDOR.relation()].concat();
+        let tables = [
+            ("contacts", "No.,Name,City\nC1,Acme,Rome\nC9,Nobody,Oslo\n"),
+            ("customers", &customers),
+            ("vendors", &vendors),
+            ("relations", &format!("{RELATION_COLUMNS}{relations}")),
+        ];
+        let exchange = exchange_through(way, &tables, "");
+        assert_eq!(reconciled(&exchange).couplings, 2);
+        let relations = hide(&exchange, "relations.csv");
+        let gone = delete(&exchange, "contacts", "C1");
+        edit(&exchange, "vendors", VENDOR.no, "City", "Kiel");
+        exchange.summary();
+        if speak {
+            exchange.put("relations.csv", relations.clone());
+        }
+        add(&exchange, "contacts", &gone);
+        let summary = exchange.summary();
+        assert!(summary.plan.changes.is_empty(), "{way} {summary:#?}");
+        assert_eq!(summary.couplings, 2, "{way} {speak}");
+        assert_eq!(waiting(&exchange).1, 1, "{way} {speak}");
+        exchange.put("relations.csv", relations);
+        let again = exchange.summary();
+        assert!(again.plan.changes.is_empty(), "{way} {again:#?}");
+        assert_eq!(waiting(&exchange).1, 1, "{way} {speak}");
+    }
+}
+
+#[test]
 fn i20_a_number_in_small_letters_is_the_same_number_when_it_returns() {
     for kind in KINDS {
         let relation = kind.relation_of("c1", "k1");
