@@ -22,6 +22,9 @@ pub struct Setup {
     pub parties: Vec<Vec<bool>>,
     /// Who wins a conflict, as a number of [`POLICIES`].
     pub policy: usize,
+    /// Relations are written into a folder, and not in place.
+    #[serde(default)]
+    pub relations_in_folder: bool,
 }
 
 /// What `on_conflict` may say.
@@ -70,6 +73,9 @@ pub struct SystemSetup {
     /// Its last field has a header of its own, which only the configuration knows.
     #[serde(default)]
     pub foreign: bool,
+    /// Its updates are the whole table, and nobody edits it between an export and the import of what answers that.
+    #[serde(default)]
+    pub whole_table: bool,
 }
 
 /// How the files of a system are written.
@@ -166,6 +172,33 @@ pub enum Step {
     Mapping(usize),
     /// The names of a system's exports say from now on which is newer, or no longer do.
     Sequence(usize),
+    /// A row of a system's exports is illegible, stands twice, or has no number from now on; or it is mended.
+    Spoil {
+        /// The system.
+        system: usize,
+        /// The record.
+        record: usize,
+        /// How.
+        how: usize,
+    },
+    /// The files of some systems are away or damaged from now on; of those that were, they are there again.
+    Hide {
+        /// Bits of the systems.
+        systems: u8,
+        /// How.
+        how: usize,
+    },
+    /// The relations are away or damaged from now on, or one row of theirs is; or they are there again.
+    HideRelations(usize),
+    /// A user takes a relation out, or enters it again.
+    Link {
+        /// The party.
+        party: usize,
+        /// The system of the counterpart.
+        system: usize,
+    },
+    /// The system of the relations imports the updates that it has not imported.
+    ImportRelations,
 }
 
 /// A cell of a system.
@@ -186,21 +219,50 @@ impl History {
     /// The history of a seed.
     pub fn of(seed: u64) -> History {
         let mut dice = Dice::new(seed);
-        let setup = setup(&mut dice);
-        let menu = menu(&mut dice);
+        let varied = Varied::drawn(&mut dice);
+        let setup = setup(&mut dice, varied);
+        let menu = menu(&mut dice, varied);
         let steps = (0..STEPS).map(|_| step(&mut dice, &menu)).collect();
         History { setup, steps }
     }
 }
 
-fn setup(dice: &mut Dice) -> Setup {
+/// What a history varies beside what people and systems always do. What is rare meets other rare things where the rest is silent;
+/// and one oracle need not know what an illegible row means while its column is taken out of the configuration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Varied {
+    /// What cells mean and hold, and what the configuration says between passes.
+    Cells,
+    /// Rows, tables and relations that say nothing, stand twice or go.
+    Rows,
+}
+
+impl Varied {
+    fn drawn(dice: &mut Dice) -> Varied {
+        match dice.chance(50) {
+            true => Varied::Cells,
+            false => Varied::Rows,
+        }
+    }
+
+    /// Whether its menu has a kind of step, as [`step`] numbers them.
+    fn has(self, kind: usize) -> bool {
+        match kind {
+            0..18 => true,
+            18..23 => self == Varied::Cells,
+            _ => self == Varied::Rows,
+        }
+    }
+}
+
+fn setup(dice: &mut Dice, varied: Varied) -> Setup {
     let mut counterparts = vec!["customers", "vendors", "bank_accounts"];
     let fewer = [0, 0, 1, 1, 2][dice.below(5)];
     for _ in 0..fewer {
         counterparts.remove(dice.below(counterparts.len()));
     }
     let tables = ["contacts"].into_iter().chain(counterparts);
-    let systems: Vec<SystemSetup> = tables.map(|table| system(dice, table)).collect();
+    let systems: Vec<SystemSetup> = tables.map(|table| system(dice, table, varied)).collect();
     let mut parties = Vec::new();
     // Guards look at tables of ten records and more.
     let count = if dice.chance(12) { 12 } else { 3 };
@@ -220,16 +282,19 @@ fn setup(dice: &mut Dice) -> Setup {
         systems,
         parties,
         policy,
+        relations_in_folder: varied == Varied::Rows && dice.chance(25),
     }
 }
 
-fn system(dice: &mut Dice, table: &str) -> SystemSetup {
+fn system(dice: &mut Dice, table: &str, varied: Varied) -> SystemSetup {
+    let of_cells = varied == Varied::Cells;
     let in_place = dice.chance(40);
+    let delta = !in_place && dice.chance(25);
     SystemSetup {
         table: table.to_owned(),
         in_place,
         numbered: !in_place && dice.chance(50),
-        delta: !in_place && dice.chance(25),
+        delta,
         counts: dice.chance(60),
         whole_rows: !in_place && dice.chance(20),
         format: match dice.below(5) {
@@ -238,27 +303,28 @@ fn system(dice: &mut Dice, table: &str) -> SystemSetup {
             _ => Format::Plain,
         },
         blank: dice.chance(15),
-        no_change: dice.chance(20),
-        length: if dice.chance(25) {
+        no_change: of_cells && dice.chance(20),
+        length: if of_cells && dice.chance(25) {
             6 + dice.below(3)
         } else {
             0
         },
-        cuts: dice.chance(60),
-        narrow: dice.chance(15),
-        pads: dice.chance(15),
-        foreign: dice.chance(25),
+        cuts: of_cells && dice.chance(60),
+        narrow: of_cells && dice.chance(15),
+        pads: of_cells && dice.chance(15),
+        foreign: of_cells && dice.chance(25),
+        whole_table: !of_cells && !in_place && !delta && dice.chance(20),
     }
 }
 
-/// What may happen, and how often it does. Not everything happens in every history: what is rare meets other rare things
-/// where the rest is silent.
-fn menu(dice: &mut Dice) -> Vec<(usize, usize)> {
+/// What may happen, and how often it does. Not everything happens in every history, as not everything is varied in it.
+fn menu(dice: &mut Dice, varied: Varied) -> Vec<(usize, usize)> {
     let often = [
-        8, 1, 1, 6, 2, 5, 6, 1, 9, 1, 1, 4, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1,
+        8, 1, 1, 6, 2, 5, 6, 1, 9, 1, 1, 4, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     ];
     let mut menu = Vec::new();
-    for (kind, weight) in often.into_iter().enumerate() {
+    let kinds = often.into_iter().enumerate();
+    for (kind, weight) in kinds.filter(|(kind, _)| varied.has(*kind)) {
         let is_rare = weight == 1;
         if !(is_rare && dice.chance(40)) {
             menu.push((kind, if is_rare { 1 + dice.below(2) } else { weight }));
@@ -332,6 +398,21 @@ fn step(dice: &mut Dice, menu: &[(usize, usize)]) -> Step {
         19 => Step::Rows(any()),
         20 => Step::Table(any()),
         21 => Step::Mapping(any()),
-        _ => Step::Sequence(any()),
+        22 => Step::Sequence(any()),
+        23 => Step::Spoil {
+            system: any(),
+            record: any(),
+            how: any(),
+        },
+        24 => Step::Hide {
+            how: any(),
+            systems: dice.next() as u8,
+        },
+        25 => Step::HideRelations(any()),
+        26 => Step::Link {
+            party: any(),
+            system: any(),
+        },
+        _ => Step::ImportRelations,
     }
 }

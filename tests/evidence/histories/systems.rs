@@ -36,6 +36,14 @@ pub struct System {
     pub read: Records,
     /// Records that exports listed which no pass has read: a newer one lists them again.
     pub unread: BTreeSet<String>,
+    /// The row that its exports spoil.
+    pub spoilt: Option<Spoilt>,
+    /// The row that its last export spoilt.
+    pub spoilt_in_export: Option<Spoilt>,
+    /// The row that was spoilt in the last export that a pass has read.
+    pub spoilt_as_read: Option<Spoilt>,
+    /// After how many exports a user edited it last.
+    pub edited_after: Option<u64>,
     /// Records that a user deleted, with what they said.
     pub deleted: Records,
     /// It leaves out the last field.
@@ -69,6 +77,8 @@ pub struct Update {
     pub pass: u64,
     /// How many exports of its table had been read when it was written.
     pub exports_read: u64,
+    /// How many exports its system had made then.
+    pub exports: u64,
     /// Its rows: numbers, and what it says of each field.
     pub rows: Vec<UpdateRow>,
 }
@@ -92,6 +102,10 @@ impl System {
             exported: Records::new(),
             read: Records::new(),
             unread: BTreeSet::new(),
+            spoilt: None,
+            spoilt_in_export: None,
+            spoilt_as_read: None,
+            edited_after: None,
             deleted: Records::new(),
             hides: false,
             hid: false,
@@ -118,6 +132,7 @@ impl System {
             no_change,
             length,
             cuts,
+            whole_table,
             ..
         } = &self.setup;
         if self.is_away {
@@ -134,7 +149,9 @@ impl System {
         if *delta {
             text.push_str("contents = \"delta\"\n");
         }
-        if *whole_rows && !in_place {
+        if *whole_table {
+            text.push_str("update = \"full\"\n");
+        } else if *whole_rows && !in_place {
             text.push_str("update = \"records\"\n");
         }
         if *no_change {
@@ -245,7 +262,7 @@ impl System {
             return None;
         }
         self.exports += 1;
-        self.exported.clone_from(&self.records);
+        self.show();
         self.hid = self.hides;
         self.text = self.rendered();
         Some((self.file(), self.text.clone()))
@@ -257,12 +274,67 @@ impl System {
         !self.setup.delta || self.exports_read == 0 || self.unread.contains(no) || is_new()
     }
 
+    /// Its last export shows its records, but for a row that it spoils.
+    pub fn show(&mut self) {
+        self.exported.clone_from(&self.records);
+        let is_there =
+            |spoilt: &Spoilt| self.records.contains_key(&spoilt.no) && self.lists(&spoilt.no);
+        self.spoilt_in_export = self.spoilt.clone().filter(is_there);
+        if let Some(no) = self.spoilt_in_export.as_ref().and_then(Spoilt::illegible) {
+            self.exported.remove(no);
+        }
+    }
+
     /// A pass reads its last export.
     pub fn be_read(&mut self) {
         self.exports_read += 1;
-        self.read.clone_from(&self.exported);
+        self.be_known();
         self.unread.clear();
         self.text_read.clone_from(&self.text);
+    }
+
+    /// What its last export shows is known to a pass; of a row that is illegible nothing new is, and while one does not say whose
+    /// it is, nobody is gone.
+    pub fn be_known(&mut self) {
+        let before = std::mem::replace(&mut self.read, self.exported.clone());
+        self.spoilt_as_read.clone_from(&self.spoilt_in_export);
+        let Some(spoilt) = &self.spoilt_as_read else {
+            return;
+        };
+        for (no, values) in before {
+            let is_kept = spoilt.illegible() == Some(&no) || spoilt.keeps_all(self.setup.format);
+            if is_kept {
+                self.read.entry(no).or_insert(values);
+            }
+        }
+    }
+
+    /// The record that a pass knows nothing new of, since its row is illegible; a delta need not list it.
+    pub fn illegible(&self) -> Option<&String> {
+        let spoilt = self.spoilt_as_read.as_ref()?;
+        let is_known = !self.setup.delta || spoilt.says_whose(self.setup.format);
+        spoilt.illegible().filter(|_| is_known)
+    }
+
+    /// Whether a pass may take a record for gone.
+    pub fn is_gone(&self, no: &str) -> bool {
+        !self.read.contains_key(no)
+    }
+
+    /// Whether a user may edit it: not while what answers its last export is on its way, where that is the whole table.
+    pub fn may_be_edited(&self) -> bool {
+        !self.setup.whole_table || self.oldest_left().is_none()
+    }
+
+    /// A user has edited it.
+    pub fn be_edited(&mut self) {
+        self.edited_after = Some(self.exports);
+    }
+
+    /// Whether it may import an update: one that is the whole table only while nobody has edited it since its export.
+    pub fn may_import(&self, update: &Update) -> bool {
+        let is_untouched = self.edited_after.is_none_or(|after| after < update.exports);
+        !self.setup.whole_table || is_untouched
     }
 
     /// The text of an export of what it has.
@@ -282,9 +354,63 @@ impl System {
             let mut cells = vec![no.as_str()];
             cells.extend(values[..self.shown()].iter().map(String::as_str));
             cells.extend([note.as_str(), &export]);
-            self.line(&cells, &mut text);
+            match &self.spoilt {
+                Some(spoilt) if spoilt.no == *no => self.spoilt_line(spoilt.how, &cells, &mut text),
+                _ => self.line(&cells, &mut text),
+            }
         }
         text
+    }
+
+    /// A row as a program writes it that has a fault.
+    fn spoilt_line(&self, how: usize, cells: &[&str], text: &mut String) {
+        let mut other = cells.to_vec();
+        match (how % Spoilt::WAYS, self.setup.format) {
+            (4, _) => {
+                self.line(cells, text);
+                self.line(cells, text);
+            }
+            (5, _) => {
+                self.line(cells, text);
+                other[1..=self.shown()].fill("of another row");
+                self.line(&other, text);
+            }
+            (7, _) => {
+                self.line(cells, text);
+                other[0] = "";
+                other[1..=self.shown()].fill("of nobody");
+                self.line(&other, text);
+            }
+            (3, _) => {
+                other[0] = "";
+                self.line(&other, text);
+            }
+            (how, Format::Json) => {
+                let mut row = String::new();
+                self.line(cells, &mut row);
+                let no = format!("\"No.\":\"{}\"", cells[0]);
+                let bad = match how {
+                    0 => format!("{no},\"Bad\":01"),
+                    1 => format!("{no},\"City\":\"of nobody\""),
+                    2 => "\"No.\":\" \"".to_owned(),
+                    _ => "\"No.\":null".to_owned(),
+                };
+                text.push_str(&row.replace(&no, &bad));
+            }
+            (0, _) => {
+                text.push_str(&cells.join("|"));
+                text.push('\n');
+            }
+            (1, _) => self.line(&cells[..2], text),
+            (2, _) => {
+                other.extend(["more", "cells"]);
+                self.line(&other, text);
+            }
+            _ => self.line(
+                &cells[..1].iter().map(|no| &no[..1]).collect::<Vec<_>>(),
+                text,
+            ),
+        }
     }
 
     /// How many fields it shows.
@@ -306,6 +432,14 @@ impl System {
             1 => text[..last + (ends.len() - last).div_ceil(2)].to_vec(),
             _ => [&text[..last], b"\"\xff\xfe,\"\"x"].concat(),
         }
+    }
+
+    /// Its last export with a quote in its first record that nobody closes.
+    pub fn with_bad_quote(&self) -> Vec<u8> {
+        let header = usize::from(self.setup.format != Format::Json);
+        let mut lines: Vec<&str> = self.text.split_inclusive('\n').collect();
+        lines.insert(header.min(lines.len()), "\"of nobody\n");
+        self.encoded(&lines.concat())
     }
 
     fn line(&self, cells: &[&str], text: &mut String) {
@@ -340,29 +474,87 @@ impl System {
 
     /// Takes in an update file that was written for it.
     pub fn receive(&mut self, pass: u64, text: &str) -> Result<(), String> {
-        if !self.setup.whole_rows && text.contains("Note") {
+        if !self.setup.whole_rows && !self.setup.whole_table && text.contains("Note") {
             return Err(format!(
                 "an update carries a column that is not shared: {text}"
             ));
         }
         let (pass, exports_read) = (pass, self.exports_read);
-        let rows = match self.setup.format {
-            Format::Json => json_rows(text, self.headers())?,
-            Format::Plain => csv_rows(text, b',', self.headers())?,
-            Format::Quoted => csv_rows(text, b';', self.headers())?,
+        let (headers, is_whole) = (self.headers(), self.setup.whole_table);
+        let mut rows = match self.setup.format {
+            Format::Json => json_rows(text, headers, is_whole)?,
+            Format::Plain => csv_rows(text, b',', headers, is_whole)?,
+            Format::Quoted => csv_rows(text, b';', headers, is_whole)?,
         };
+        if is_whole {
+            // Of a number that stands twice it takes neither.
+            let mut count: BTreeMap<String, usize> = BTreeMap::new();
+            for (no, _) in &rows {
+                *count.entry(no.clone()).or_default() += 1;
+            }
+            rows.retain(|(no, _)| count[no] == 1);
+        }
         self.updates.push(Update {
             pass,
             exports_read,
+            exports: self.exports,
             rows,
         });
         Ok(())
     }
 
-    /// The oldest update that it has not imported.
+    /// The oldest update that it has not imported, and may.
     pub fn oldest_left(&self) -> Option<usize> {
-        let is_left = |update: &Update| !self.imported.contains(&update.pass);
+        let is_left =
+            |update: &Update| !self.imported.contains(&update.pass) && self.may_import(update);
         self.updates.iter().position(is_left)
+    }
+}
+
+/// A row that has a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoilt {
+    /// Whose row it is.
+    pub no: String,
+    /// Which fault.
+    pub how: usize,
+}
+
+impl Spoilt {
+    /// How many faults there are.
+    const WAYS: usize = 8;
+
+    /// What a tally calls it.
+    pub fn class(&self) -> &'static str {
+        match self.how % Self::WAYS {
+            3 | 7 => "a row without a number",
+            4 | 5 => "a row that stands twice",
+            _ => "an illegible row",
+        }
+    }
+
+    /// The number of the record that cannot be read; beside another row it can.
+    pub fn illegible(&self) -> Option<&String> {
+        (self.how % Self::WAYS != 7).then_some(&self.no)
+    }
+
+    /// Whether it says whose it is.
+    fn says_whose(&self, format: Format) -> bool {
+        match self.how % Self::WAYS {
+            1 | 2 => format != Format::Json,
+            4 | 5 => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it does not say whose it is, so that nobody of its table counts as gone.
+    pub fn keeps_all(&self, format: Format) -> bool {
+        match self.how % Self::WAYS {
+            0 => format != Format::Json,
+            2 => format == Format::Json,
+            3 | 6 | 7 => true,
+            _ => false,
+        }
     }
 }
 
@@ -380,26 +572,42 @@ fn row(headers: Headers, cell: Cell<'_>) -> Result<UpdateRow, String> {
     Ok((no, headers.map(cell)))
 }
 
-fn csv_rows(text: &str, delimiter: u8, names: Headers) -> Result<Vec<UpdateRow>, String> {
+/// The rows of an update; of a whole table, those that a system can read.
+fn csv_rows(
+    text: &str,
+    delimiter: u8,
+    names: Headers,
+    is_whole: bool,
+) -> Result<Vec<UpdateRow>, String> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
+        .flexible(is_whole)
         .from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|error| error.to_string())?.clone();
-    let rows = reader.records().map(|record| {
+    let mut rows = Vec::new();
+    for record in reader.records() {
         let record = record.map_err(|error| error.to_string())?;
-        row(names, &|name| {
-            let at = headers.iter().position(|header| header == name)?;
-            record.get(at).map(str::to_owned)
-        })
-    });
-    rows.collect()
+        if record.len() == headers.len() {
+            rows.push(row(names, &|name| {
+                let at = headers.iter().position(|header| header == name)?;
+                record.get(at).map(str::to_owned)
+            })?);
+        }
+    }
+    Ok(rows)
 }
 
-fn json_rows(text: &str, names: Headers) -> Result<Vec<UpdateRow>, String> {
-    let rows = text.lines().filter(|line| !line.is_empty()).map(|line| {
-        let object: Map<String, Value> =
-            serde_json::from_str(line).map_err(|error| error.to_string())?;
-        row(names, &|name| Some(object.get(name)?.as_str()?.to_owned()))
-    });
-    rows.collect()
+fn json_rows(text: &str, names: Headers, is_whole: bool) -> Result<Vec<UpdateRow>, String> {
+    let mut rows = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let read = serde_json::from_str(line).map_err(|error| error.to_string());
+        let read = read.and_then(|object: Map<String, Value>| {
+            row(names, &|name| Some(object.get(name)?.as_str()?.to_owned()))
+        });
+        match read {
+            Err(_) if is_whole => {}
+            read => rows.push(read?),
+        }
+    }
+    Ok(rows)
 }

@@ -3,6 +3,7 @@
 mod checks;
 mod configuration;
 mod passes;
+mod relations;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,10 +12,11 @@ use couplet::state::StateError;
 
 use super::oracle::{Cell, Oracle};
 use super::reference::Field;
-use super::steps::{History, POLICIES, Place, Step};
+use super::steps::{History, POLICIES, Place, Setup, Step};
 use super::systems::{FIELDS, Records, System, Update, Values};
 use crate::exchange::Exchange;
 use crate::run::Tally;
+use relations::Relations;
 
 /// For how many newer exports of its table an update file may still be imported (`product.md` §5: late and twice).
 const LATEST_IMPORT: u64 = 3;
@@ -43,11 +45,13 @@ pub struct World<'t> {
     decided: BTreeMap<(usize, usize), (String, Vec<String>)>,
     /// Parties from which a record was deleted; the reference model does not follow them.
     disturbed: BTreeSet<usize>,
-    /// A system whose export is damaged, and what stands there.
-    silent: Option<usize>,
+    /// Systems whose files are away or damaged, and what stands there.
+    silent: BTreeMap<usize, Option<Vec<u8>>>,
+    /// The system of the relations.
+    relations: Relations,
     /// The plan that a dry run has just shown.
     foreseen: Option<Vec<String>>,
-    damaged: Option<Vec<u8>>,
+    setup: Setup,
     policy: usize,
     /// Conflicts were held from the beginning.
     holds: bool,
@@ -117,7 +121,7 @@ impl<'t> World<'t> {
             [(); FIELDS.len()].map(|()| Field::new(sides))
         };
         let fields = parties.iter().map(of_party).collect();
-        let exchange = Exchange::new(&configuration(&systems, setup.policy));
+        let exchange = Exchange::new(&configuration(&systems, setup, setup.policy));
         exchange.put("relations.csv", relations);
         let mut world = World {
             exchange,
@@ -127,9 +131,10 @@ impl<'t> World<'t> {
             fields,
             decided: BTreeMap::new(),
             disturbed: BTreeSet::new(),
-            silent: None,
+            silent: BTreeMap::new(),
+            relations: Relations::default(),
             foreseen: None,
-            damaged: None,
+            setup: setup.clone(),
             policy: setup.policy,
             holds: setup.policy == 0,
             now: 0,
@@ -236,6 +241,15 @@ impl<'t> World<'t> {
             Step::Table(system) => self.table(system % count),
             Step::Mapping(system) => self.mapping(system % count),
             Step::Sequence(system) => self.sequence(system % count),
+            Step::Spoil {
+                system,
+                record,
+                how,
+            } => self.spoil(system % count, record, how),
+            Step::Hide { systems, how } => self.hide(systems, how),
+            Step::HideRelations(how) => self.hide_relations(how),
+            Step::Link { party, system } => self.link(party, system),
+            Step::ImportRelations => self.import_relations(),
         }
         Ok(())
     }
@@ -251,7 +265,7 @@ fn typed(now: usize, record: Option<usize>) -> String {
 }
 
 /// The configuration of an exchange between these systems.
-fn configuration(systems: &[System], policy: usize) -> String {
+fn configuration(systems: &[System], setup: &Setup, policy: usize) -> String {
     let mut text = "state = \"state\"\n[setup]\n".to_owned();
     for (kind, key) in [
         ("customers", "customers"),
@@ -268,8 +282,12 @@ fn configuration(systems: &[System], policy: usize) -> String {
         }
     }
     let policy = POLICIES[policy];
+    let write_back = match setup.relations_in_folder {
+        true => "updates",
+        false => "in-place",
+    };
     text.push_str(&format!(
-        "[merge]\non_conflict = {policy}\n[tables.relations]\nexport = \"relations.csv\"\nwrite_back = \"in-place\"\n"
+        "[merge]\non_conflict = {policy}\n[tables.relations]\nexport = \"relations.csv\"\nwrite_back = \"{write_back}\"\n"
     ));
     text.extend(systems.iter().map(System::configuration));
     text

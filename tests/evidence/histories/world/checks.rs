@@ -35,13 +35,17 @@ impl World<'_> {
 
     /// Relations go only where one of their ends is gone.
     pub(super) fn check_relations(&mut self, summary: &Summary) -> Check {
+        if self.relations.are_silent() && !summary.plan.uncouplings.is_empty() {
+            let gone = &summary.plan.uncouplings;
+            return Err(format!("relations went that nobody could read: {gone:?}"));
+        }
         for gone in &summary.plan.uncouplings {
             let is_there = |table: &str, no: &str| {
                 let system = self
                     .systems
                     .iter()
                     .find(|system| system.setup.table == table);
-                system.is_some_and(|system| system.exported.contains_key(no))
+                system.is_some_and(|system| !system.is_gone(no))
             };
             if is_there("contacts", &gone.contact) && is_there(&gone.table, &gone.no) {
                 return Err(format!("both ends are there: {gone:?}"));
@@ -57,8 +61,15 @@ impl World<'_> {
                 .map(|name| name.to_string_lossy().into_owned())
         };
         let written: Vec<String> = summary.files.iter().filter_map(|path| name(path)).collect();
+        self.receive_relations(&written)?;
         for (at, system) in self.systems.iter_mut().enumerate() {
             let table = system.setup.table.clone();
+            for change in &summary.plan.changes {
+                let is_illegible = system.illegible() == Some(&change.no);
+                if change.table == table && (is_illegible || self.silent.contains_key(&at)) {
+                    return Err(format!("nobody could read what was changed: {change:?}"));
+                }
+            }
             if written
                 .iter()
                 .any(|file| file.starts_with(&format!("{table}_removed")))
@@ -97,9 +108,9 @@ impl World<'_> {
                 };
                 self.oracle.written(cell, &change.to);
             }
-            if self.silent == Some(at) {
+            if let Some(stands) = self.silent.get(&at) {
                 // What is damaged stays as it is.
-                match self.exchange.disk.bytes(&path(&system.file())) == self.damaged {
+                match self.exchange.disk.bytes(&path(&system.file())) == *stands {
                     true => continue,
                     false => return Err(format!("a damaged file of {table} was written")),
                 }
@@ -107,7 +118,7 @@ impl World<'_> {
             // Every other byte is as it was.
             let bytes = self.exchange.disk.bytes(&path(&system.file()));
             let text = system.decoded(&bytes.unwrap_or_default());
-            system.exported.clone_from(&system.records);
+            system.show();
             let right = system.rendered();
             if text != right {
                 return Err(format!("{table} should be\n{right}and is\n{text}"));
@@ -115,7 +126,7 @@ impl World<'_> {
             if system.is_away {
                 continue;
             }
-            system.read.clone_from(&system.exported);
+            system.be_known();
             system.text.clone_from(&text);
             system.text_read = text;
         }
@@ -142,10 +153,18 @@ impl World<'_> {
             };
             let is_gone = |(system, no): (&System, &String)| !system.records.contains_key(no);
             let is_silent = |(system, _): (&System, &String)| {
-                let silent = self.silent.map(|silent| &self.systems[silent].setup.table);
-                silent == Some(&system.setup.table)
+                let silent = self.silent.keys().map(|silent| &self.systems[*silent]);
+                silent
+                    .map(|silent| &silent.setup.table)
+                    .any(|silent| *silent == system.setup.table)
             };
-            if members().any(is_silent) || members().any(is_gone) {
+            let is_illegible = |(system, no): (&System, &String)| system.illegible() == Some(no);
+            if members().any(is_silent)
+                || members().any(is_gone)
+                || members().any(is_illegible)
+                || self.relations.parted.iter().any(|(of, _)| *of == party)
+                || self.relations.doubled() == numbers[0].as_deref()
+            {
                 self.disturbed.insert(party);
             }
             if self.disturbed.contains(&party)
@@ -218,8 +237,9 @@ impl World<'_> {
             // Without their contact they are nobody's.
             return Vec::new();
         }
-        let members = self.systems.iter().zip(&self.parties[party]);
-        let values = members.filter_map(|(system, no)| {
+        let members = self.systems.iter().zip(&self.parties[party]).enumerate();
+        let members = members.filter(|(at, _)| !self.relations.parted.contains(&(party, *at)));
+        let values = members.filter_map(|(_, (system, no))| {
             Some((system, system.records.get(no.as_ref()?)?[field].as_str()))
         });
         values.collect()
@@ -278,10 +298,12 @@ impl World<'_> {
         let text = self.exchange.text("relations.csv").unwrap_or_default();
         let rows: BTreeSet<&str> = text.lines().skip(1).collect();
         let mut right = BTreeSet::new();
-        for numbers in &self.parties {
-            let mut there = self.systems.iter().zip(numbers).map(|(system, no)| {
+        for (party, numbers) in self.parties.iter().enumerate() {
+            let members = self.systems.iter().zip(numbers).enumerate();
+            let mut there = members.map(|(at, (system, no))| {
                 let no = no.as_ref().filter(|no| system.records.contains_key(*no))?;
-                Some((kind(&system.setup.table), no))
+                let is_coupled = !self.relations.parted.contains(&(party, at));
+                is_coupled.then(|| (kind(&system.setup.table), no))
             });
             let Some((_, contact)) = there.next().flatten() else {
                 continue;

@@ -6,7 +6,7 @@ use crate::exchange::{parse, path};
 impl World<'_> {
     /// The next pass is made with what the configuration says now.
     pub(super) fn reconfigure(&mut self) {
-        self.exchange.config = parse(&configuration(&self.systems, self.policy));
+        self.exchange.config = parse(&configuration(&self.systems, &self.setup, self.policy));
     }
 
     /// The file of a system becomes its data, or a system of its own begins to import updates.

@@ -68,8 +68,12 @@ impl World<'_> {
             return Ok(());
         }
         self.tally.is("rows in another order");
-        let mut exports: Vec<String> = self.systems.iter().map(System::file).collect();
-        exports.push("relations.csv".to_owned());
+        let systems = self.systems.iter().enumerate();
+        let legible = systems.filter(|(at, _)| !self.silent.contains_key(at));
+        let mut exports: Vec<String> = legible.map(|(_, system)| system.file()).collect();
+        if !self.relations.are_silent() {
+            exports.push("relations.csv".to_owned());
+        }
         let turned = exports.iter().filter_map(|file| {
             let bytes = self.exchange.disk.bytes(&path(file))?;
             Some((file.clone(), turned(&bytes), bytes))
@@ -107,7 +111,7 @@ impl World<'_> {
         let flying = self.exchange.store.in_flight().map_err(of_state)?;
         let mut is_news = vec![false; self.systems.len()];
         for (at, system) in self.systems.iter_mut().enumerate() {
-            let is_read = !system.is_away && self.silent != Some(at);
+            let is_read = !system.is_away && !self.silent.contains_key(&at);
             if is_read {
                 self.oracle.read(at, system);
             }
@@ -116,6 +120,7 @@ impl World<'_> {
                 system.be_read();
             }
         }
+        self.relations.be_read();
         let expected = self.predicted()?;
         let summary = match self.ask(&Request::default())? {
             Outcome::Done(summary) | Outcome::InStep(summary) => summary,
@@ -174,7 +179,7 @@ impl World<'_> {
             .systems
             .iter()
             .enumerate()
-            .filter(|(at, _)| self.silent != Some(*at));
+            .filter(|(at, _)| !self.silent.contains_key(at));
         if !halted.files.is_empty() || !others.map(|(_, system)| system).all(is_untouched) {
             return Err("a halted pass wrote something".to_owned());
         }
@@ -228,6 +233,7 @@ impl World<'_> {
             self.oracle.met_anew(system);
         }
         self.reconfigure();
+        self.heal();
         for round in 0..ROUNDS {
             self.now += 1;
             let open = self.open()?.len();
@@ -245,6 +251,7 @@ impl World<'_> {
                 }
                 self.export(system);
             }
+            self.import_relations();
             self.pass()?;
         }
         self.pass_without_news()?;
@@ -264,6 +271,7 @@ impl World<'_> {
                 "never at rest: conflicts {open:?}, in flight {flying:?}, owed {debts:?}"
             ));
         }
+        self.agree_on_relations();
         self.check_couplings()?;
         for party in 0..self.parties.len() {
             for (field, name) in FIELDS.iter().enumerate() {

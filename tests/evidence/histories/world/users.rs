@@ -2,7 +2,7 @@
 
 use super::super::oracle::{Cell, Oracle, token};
 use super::super::steps::Place;
-use super::super::systems::FIELDS;
+use super::super::systems::{FIELDS, Spoilt};
 use super::{Check, LATEST_IMPORT, World, configuration};
 use crate::exchange::{Exchange, path};
 
@@ -15,6 +15,9 @@ impl World<'_> {
     ) {
         let system = place.system % self.systems.len();
         let field = place.field % FIELDS.len();
+        if !self.systems[system].may_be_edited() {
+            return;
+        }
         let of = &self.systems[system];
         let count = of.records.len();
         let Some(no) = of.records.keys().nth(place.record % count.max(1)) else {
@@ -29,6 +32,11 @@ impl World<'_> {
             return;
         };
         let value = of.typed(field, &value);
+        // Nobody but its user knows of an import that is taken back before an export, and a whole table is not imported again.
+        let shown = of.exported.get(&cell.no).map(|shown| &shown[field]);
+        if of.setup.whole_table && shown == Some(&value) {
+            return;
+        }
         let Some(values) = self.systems[system].records.get_mut(&cell.no) else {
             return;
         };
@@ -47,20 +55,26 @@ impl World<'_> {
         } else {
             self.oracle.retyped(&cell, &before, &value, self.now);
         }
-        if self.systems[system].setup.in_place {
+        self.be_edited(system);
+    }
+
+    /// A file that is edited in place is its data; a system that imports whole tables exports what was edited at once.
+    fn be_edited(&mut self, system: usize) {
+        let of = &mut self.systems[system];
+        of.be_edited();
+        if of.setup.in_place || of.setup.whole_table {
             self.export(system);
         }
     }
 
-    /// Whether no other record of its party can be told what a cell says.
+    /// Whether no other record of its party can be told what a cell says: none that passes know of.
     fn is_alone(&self, cell: &Cell, value: &str) -> bool {
         let is_of =
             |numbers: &&Vec<Option<String>>| numbers[cell.system].as_ref() == Some(&cell.no);
         let party = self.parties.iter().find(is_of).into_iter().flatten();
         let says = self.systems.iter().zip(party).map(|(system, no)| {
-            let is_there = no
-                .as_ref()
-                .is_some_and(|no| system.records.contains_key(no));
+            let is_known = |no: &String| system.records.contains_key(no) && !system.is_gone(no);
+            let is_there = no.as_ref().is_some_and(is_known);
             let is_heard = self.exchange.disk.exists(&path(&system.file()));
             let holds = system.held(cell.field, value).is_some();
             is_there && is_heard && holds && !system.is_away && !system.is_hidden(cell.field)
@@ -84,16 +98,21 @@ impl World<'_> {
         if of.setup.delta || of.records.len() == 1 || !of.read.contains_key(&no) {
             return;
         }
+        if !of.may_be_edited() {
+            return;
+        }
         if let Some(values) = of.records.remove(&no) {
             self.oracle.deleted(system, &no, &values);
             of.deleted.insert(no.clone(), values);
         }
         let is_of = |numbers: &Vec<Option<String>>| numbers[system].as_ref() == Some(&no);
-        self.disturbed.extend(self.parties.iter().position(is_of));
-        self.tally.is("a deletion");
-        if self.systems[system].setup.in_place {
-            self.export(system);
+        let party = self.parties.iter().position(is_of);
+        self.disturbed.extend(party);
+        if let Some(party) = party {
+            self.relations.lose(party, system);
         }
+        self.tally.is("a deletion");
+        self.be_edited(system);
     }
 
     /// A user enters a deleted record again, as it was.
@@ -104,6 +123,9 @@ impl World<'_> {
             .find(|at| !self.systems[*at].deleted.is_empty());
         let Some(system) = missing else { return };
         let of = &mut self.systems[system];
+        if !of.may_be_edited() {
+            return;
+        }
         if let Some((no, values)) = of.deleted.pop_first() {
             of.records.insert(no, values);
             // With its contact, or with it, all of its party may meet anew.
@@ -111,34 +133,112 @@ impl World<'_> {
                 .iter()
                 .for_each(|system| self.oracle.met_anew(system));
             self.tally.is("a return");
-            if self.systems[system].setup.in_place {
-                self.export(system);
-            }
+            self.be_edited(system);
         }
     }
 
     /// A pass reads a damaged export, as if that system said nothing; then a whole one comes.
     pub(super) fn damage(&mut self, system: usize, how: usize) -> Check {
-        if self.systems[system].exports_read == 0 || self.systems[system].is_away {
+        let of = &self.systems[system];
+        if of.exports_read == 0 || of.is_away || self.silent.contains_key(&system) {
             return Ok(());
         }
         self.export(system);
         let damaged = self.systems[system].damaged(how);
         self.exchange
             .put(&self.systems[system].file(), damaged.clone());
-        (self.silent, self.damaged) = (Some(system), Some(damaged));
+        self.silent.insert(system, Some(damaged));
         self.tally.is("a damaged export");
         self.pass()?;
         self.pass_without_news()?;
-        (self.silent, self.damaged) = (None, None);
+        self.speak(system);
+        Ok(())
+    }
+
+    /// Its files can be read again: there is a new one.
+    fn speak(&mut self, system: usize) {
+        self.silent.remove(&system);
         self.systems[system].text_read.clear();
         self.export(system);
         let of = &self.systems[system];
         self.exchange.put(&of.file(), of.encoded(&of.text));
-        Ok(())
+    }
+
+    /// The files of some systems go away or are damaged, and those of others come back.
+    pub(super) fn hide(&mut self, systems: u8, how: usize) {
+        for system in 0..self.systems.len() {
+            let is_silent = self.silent.contains_key(&system);
+            if systems & (1 << system) == 0 || self.systems[system].exports_read == 0 {
+                continue;
+            }
+            if is_silent {
+                self.speak(system);
+                continue;
+            }
+            self.export(system);
+            let of = &self.systems[system];
+            let stands = match how % 5 {
+                how @ 0..3 => Some(of.damaged(how)),
+                3 => Some(of.with_bad_quote()),
+                _ => None,
+            };
+            let folder = path(&of.setup.table);
+            let of_table = self.exchange.disk.files().into_keys().filter(|file| {
+                let file = file.to_string_lossy();
+                file.starts_with(&*folder.to_string_lossy())
+            });
+            match &stands {
+                Some(bytes) => self.exchange.put(&of.file(), bytes.clone()),
+                None => of_table.for_each(|file| self.exchange.disk.delete(&file)),
+            }
+            self.silent.insert(system, stands);
+            self.tally.is(match system {
+                0 => "contacts that are away for a while",
+                _ => "counterparts that are away for a while",
+            });
+            if self.silent.len() > 1 {
+                self.tally.is("several silent systems");
+            }
+        }
+    }
+
+    /// All that is away comes back, and what is spoilt is mended.
+    pub(super) fn heal(&mut self) {
+        for system in &mut self.systems {
+            system.spoilt = None;
+        }
+        for system in self.silent.clone().into_keys() {
+            self.speak(system);
+        }
+        self.show_relations();
+    }
+
+    /// A row is spoilt from now on, or mended.
+    pub(super) fn spoil(&mut self, system: usize, record: usize, how: usize) {
+        let of = &mut self.systems[system];
+        if of.exports_read == 0 {
+            return;
+        }
+        let no = of.records.keys().nth(record % of.records.len().max(1));
+        of.spoilt = match (&of.spoilt, no) {
+            (None, Some(no)) => Some(Spoilt {
+                no: no.clone(),
+                how,
+            }),
+            _ => None,
+        };
+        if let Some(spoilt) = &of.spoilt {
+            self.tally.is(spoilt.class());
+        }
+        if of.setup.in_place {
+            self.export(system);
+        }
     }
 
     pub(super) fn export(&mut self, system: usize) {
+        if self.silent.contains_key(&system) {
+            return;
+        }
         if let Some((file, text)) = self.systems[system].export() {
             let bytes = self.systems[system].encoded(&text);
             self.exchange.put(&file, bytes);
@@ -153,6 +253,12 @@ impl World<'_> {
             return;
         }
         let update = of.updates[update].clone();
+        if !of.may_import(&update) {
+            return;
+        }
+        if of.setup.whole_table {
+            self.tally.is("an import of a whole table");
+        }
         let is_stale = of
             .imported
             .last()
@@ -193,6 +299,10 @@ impl World<'_> {
                 *old = new;
             }
         }
+        if of.setup.whole_table {
+            // What is newer is imported again before anybody edits.
+            of.imported.retain(|pass| *pass < update.pass);
+        }
         if rows == u8::MAX {
             of.imported.insert(update.pass);
         }
@@ -203,7 +313,7 @@ impl World<'_> {
             &mut self.exchange.database,
             crate::database::Database::new(),
         );
-        let text = configuration(&self.systems, self.policy);
+        let text = configuration(&self.systems, &self.setup, self.policy);
         self.exchange = Exchange::resumed(&text, self.exchange.disk.clone(), database);
     }
 }
