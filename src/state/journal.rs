@@ -851,6 +851,75 @@ mod tests {
     }
 
     #[test]
+    fn an_open_quote_names_who_got_another_number_by_it_and_nothing_else_does() {
+        let document =
+            |kind: &str, no: &str, ordered_as: &str, header: [(&str, &str); 3]| Document {
+                kind: DocumentKind::named(kind).expect(kind),
+                no: no.to_owned(),
+                version: 1,
+                ordered_as: ordered_as.to_owned(),
+                header: header
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .to_vec(),
+                lines: Vec::new(),
+            };
+        let naming = |contact: &'static str, customer: &'static str| {
+            [
+                ("Sell-to Contact No.", contact),
+                ("Sell-to Customer No.", customer),
+                ("Your Reference", "X1"),
+            ]
+        };
+        let renamed = |table: &str| RenamedRow {
+            table: table.to_owned(),
+            from: "X1".to_owned(),
+            to: "X2".to_owned(),
+        };
+        for (table, expected) in [
+            ("contacts", naming("X2", "X1")),
+            ("customers", naming("X1", "X2")),
+            ("vendors", naming("X1", "X1")),
+        ] {
+            let (_folder, mut store) = store();
+            let documents = vec![
+                document("sales-quote", "Q1", "", naming("X1", "X1")),
+                document("sales-quote", "Q2", "O1", naming("X1", "X1")),
+                document("sales-order", "O1", "", naming("X1", "X1")),
+                document("sales-quote", "Q3", "", naming("X11", "X11")),
+            ];
+            remember(
+                &mut store,
+                Memory {
+                    documents,
+                    ..Memory::default()
+                },
+            );
+            remember(
+                &mut store,
+                Memory {
+                    renamed: vec![renamed(table)],
+                    ..Memory::default()
+                },
+            );
+            let named = |kind: &str, no: &str| {
+                let kind = DocumentKind::named(kind).expect(kind);
+                store.document(kind, no).expect("a state").expect(no)
+            };
+            assert_eq!(
+                named("sales-quote", "Q1"),
+                document("sales-quote", "Q1", "", expected),
+                "{table}"
+            );
+            for (kind, no, ordered_as) in [("sales-quote", "Q2", "O1"), ("sales-order", "O1", "")] {
+                let as_it_was = document(kind, no, ordered_as, naming("X1", "X1"));
+                assert_eq!(named(kind, no), as_it_was, "{table}");
+            }
+            let other = document("sales-quote", "Q3", "", naming("X11", "X11"));
+            assert_eq!(named("sales-quote", "Q3"), other, "{table}");
+        }
+    }
+
+    #[test]
     fn a_halt_ends_with_any_pass_that_is_remembered_and_with_the_halt_of_another_plan() {
         let with_tables = Memory {
             tables: vec![TableMemory::default()],
