@@ -607,3 +607,42 @@ fn what_a_record_said_in_a_conflict_is_one_again_once_its_table_is_configured_ag
     }
     assert_eq!(row(&exchange, "customers.csv"), customer);
 }
+
+#[test]
+fn what_is_due_to_a_record_that_no_delta_lists_waits_while_the_file_cannot_hold_what_it_says() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "contents = \"delta\"");
+    let exchange = in_step(&config);
+    let put = |file: &str, row: &str| exchange.put(file, format!("{CONTACT}{row}\r\n"));
+    put(
+        "contacts.csv",
+        "C1,Acme,\u{141}\u{f3}d\u{17a},1,a@x.example,hub",
+    );
+    put(
+        "customers.csv",
+        "10,Acme,\u{141}\u{f3}d\u{17a},1,a@x.example,ledger",
+    );
+    exchange.summary();
+    // Nothing in the next delta proves how letters beyond ASCII are spelled in it.
+    put("customers.csv", "30,Other,Bonn,3,,ledger");
+    put(
+        "contacts.csv",
+        "C1,Acme,\u{141}\u{f3}d\u{17a},2,a@x.example,hub",
+    );
+    let plan = exchange.summary().plan;
+    let of_customers = |table: &str| table == "customers";
+    assert!(
+        !plan
+            .changes
+            .iter()
+            .any(|change| of_customers(&change.table))
+    );
+    let debts = plan.debts.iter().filter(|debt| of_customers(&debt.table));
+    let columns: Vec<&str> = debts.map(|debt| debt.column.as_str()).collect();
+    assert_eq!(columns, ["Phone No."]);
+    put("customers.csv", "30,Other,K\u{f6}ln,3,,ledger");
+    let pass = exchange.summary().pass.expect("a pass");
+    assert_eq!(
+        exchange.text(&format!("updates/customers_{pass:06}.csv")),
+        "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,\u{141}\u{f3}d\u{17a},2,a@x.example\r\n"
+    );
+}

@@ -180,8 +180,8 @@ pub fn decide<'w>(
         ..
     } = share;
     in_flight::hear_own_cells(world, &mut decided, &mut notes.problems)?;
-    own_cells::follow_names(world, &renamed, &mut decided)?;
-    own_cells::write_arranged(world, &statuses(world)?, &mut decided)?;
+    own_cells::follow_names(world, &renamed, &mut decided, &mut notes.problems)?;
+    own_cells::write_arranged(world, &statuses(world)?, &mut decided, &mut notes.problems)?;
     births::finish(world, &mut decided, &mut notes.problems);
     decided.plan.duplicates = duplicates::of_pass(world, &decided);
     left_out(world, sight.is_some(), &mut notes);
@@ -205,7 +205,7 @@ pub fn decide<'w>(
     stamp(world, &mut decided)?;
     note_gone(world, store, &mut decided)?;
     note_arranged(world, &mut decided);
-    own_cells::note_owed(&mut decided)?;
+    own_cells::note_owed(world, &mut decided)?;
     let plan = &mut decided.plan;
     plan.version = PLAN_VERSION;
     plan.after_pass = store.last_pass()?;

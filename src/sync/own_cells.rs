@@ -1,10 +1,11 @@
 //! Cells that a rule writes and that no other side shares: the status, the primary contact, relations in columns.
 
+use crate::exports::Export;
 use crate::merge::Rule;
 use crate::merge::deliver::Route;
 use crate::merge::plan::Change;
 use crate::merge::status;
-use crate::model::{Row, Table, form};
+use crate::model::{Place, Problem, Row, Table, form};
 use crate::state::StateError;
 use crate::state::memory::{Mark, MarkRow, OwedCell, SentRow};
 use crate::state::queries::SentValue;
@@ -122,6 +123,7 @@ pub(super) fn write_arranged(
     world: &World<'_>,
     statuses: &[OwnCell],
     decided: &mut Decided,
+    problems: &mut Vec<Problem>,
 ) -> Result<(), StateError> {
     let mut cells: Vec<&OwnCell> = world.arranged.cells.iter().chain(statuses).collect();
     // The last word on a cell counts.
@@ -129,12 +131,17 @@ pub(super) fn write_arranged(
     cells.sort_by_key(|cell| (cell.table, &cell.no, cell.column));
     cells.dedup_by_key(|cell| (cell.table, &cell.no, cell.column));
     for cell in cells {
-        write_own(world, cell, decided)?;
+        write_own(world, cell, decided, problems)?;
     }
     Ok(())
 }
 
-fn write_own(world: &World<'_>, cell: &OwnCell, decided: &mut Decided) -> Result<(), StateError> {
+fn write_own(
+    world: &World<'_>,
+    cell: &OwnCell,
+    decided: &mut Decided,
+    problems: &mut Vec<Problem>,
+) -> Result<(), StateError> {
     let (Some(seen), Some(column)) = (
         world.tables[cell.table.index()].as_ref(),
         cell.table.column(cell.column),
@@ -157,6 +164,15 @@ fn write_own(world: &World<'_>, cell: &OwnCell, decided: &mut Decided) -> Result
         STATUS => status::says(shown, &cell.value),
         _ => form::same(cell.table.columns()[column].form, shown, &cell.value),
     };
+    let shows_column = |export: &Export| export.columns.has(column);
+    if !says_so && seen.route() != Route::Nowhere && seen.export.as_ref().is_some_and(shows_column)
+    {
+        let at = seen.position(key);
+        if let Some(reason) = seen.refuses(at.is_some(), &row, column, &cell.value) {
+            problems.push(unwritable(seen, at, cell, &reason));
+            return owe(world, cell, shown, says_so, decided);
+        }
+    }
     if seen.export.is_none() && seen.route() != Route::Nowhere {
         return owe(world, cell, shown, says_so, decided);
     }
@@ -174,7 +190,27 @@ fn write_own(world: &World<'_>, cell: &OwnCell, decided: &mut Decided) -> Result
     write(world, seen, &cell, decided)
 }
 
-/// Keeps a cell until its table says something again.
+/// A cell that its file cannot hold.
+fn unwritable(seen: &Seen<'_>, at: Option<usize>, cell: &OwnCell, reason: &str) -> Problem {
+    let place = Place {
+        table: seen.table.name().to_owned(),
+        file: Some(seen.file()),
+        ..at.map(|at| seen.place(at)).unwrap_or_default()
+    };
+    let place = Place {
+        key: Some(cell.no.clone()),
+        column: Some(cell.column.to_owned()),
+        ..place
+    };
+    Problem::new(
+        place,
+        "unwritable-cell",
+        format!("what is due there cannot be written: {reason}"),
+        "it is tried again in each pass; have its system export in an encoding that holds it, or set `encoding`",
+    )
+}
+
+/// Keeps a cell until its table says something again, or can hold it.
 fn owe(
     world: &World<'_>,
     cell: &OwnCell,
@@ -208,8 +244,8 @@ fn owe(
     Ok(())
 }
 
-/// What is owed is remembered.
-pub(super) fn note_owed(decided: &mut Decided) -> Result<(), StateError> {
+/// What is owed is remembered; what stays owed is no news.
+pub(super) fn note_owed(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
     for ((table, no), cells) in &decided.owed {
         let mark = MarkRow {
             mark: Mark::Owed,
@@ -217,6 +253,13 @@ pub(super) fn note_owed(decided: &mut Decided) -> Result<(), StateError> {
             no: no.clone(),
             body: serde_json::to_string(cells)?,
         };
+        if !cells.is_empty() && world.marks.contains(&mark) {
+            let is_it = |row: &MarkRow| {
+                (row.mark, &row.table, &row.no) == (mark.mark, &mark.table, &mark.no)
+            };
+            decided.memory.unmarked.retain(|row| !is_it(row));
+            continue;
+        }
         match cells.is_empty() {
             true => decided.memory.unmarked.push(mark),
             false => decided.memory.marked.push(mark),
@@ -231,6 +274,7 @@ pub(super) fn follow_names(
     world: &World<'_>,
     renamed: &PrintMap<(String, String)>,
     decided: &mut Decided,
+    problems: &mut Vec<Problem>,
 ) -> Result<(), StateError> {
     if renamed.is_empty() {
         return Ok(());
@@ -285,6 +329,7 @@ pub(super) fn follow_names(
                     contact: of.clone(),
                 },
                 decided,
+                problems,
             )?;
         }
     }

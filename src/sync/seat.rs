@@ -1,6 +1,7 @@
 //! A seat of a party: one record as the pass sees it, and what it brings into the merge.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::config::Empty;
 use crate::exports::TooLong;
@@ -113,15 +114,16 @@ pub(super) fn seat<'w>(
 struct ColumnHold<'w> {
     seen: &'w Seen<'w>,
     column: usize,
+    /// What is known of the record, where its export does not list it.
+    unlisted: Option<Arc<Row>>,
 }
 
 impl Hold for ColumnHold<'_> {
     fn refuses(&self, text: &str) -> Option<String> {
-        let export = self.seen.export.as_ref()?;
-        export
-            .holds(self.column, text)
-            .err()
-            .map(|unheld| unheld.to_string())
+        let listed = Row::default();
+        let row = self.unlisted.as_deref().unwrap_or(&listed);
+        self.seen
+            .refuses(self.unlisted.is_none(), row, self.column, text)
     }
 }
 
@@ -270,6 +272,7 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
             },
         );
     }
+    let unlisted = seat.unlisted.and(seat.shown.clone()).map(Arc::new);
     Member {
         side: seat.side,
         no: seat.no.clone(),
@@ -283,7 +286,12 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
         },
         hold: Box::new(move |field| {
             let column = table.column_of(field).unwrap_or(0);
-            Box::new(ColumnHold { seen, column })
+            let unlisted = unlisted.clone();
+            Box::new(ColumnHold {
+                seen,
+                column,
+                unlisted,
+            })
         }),
     }
 }
