@@ -241,25 +241,6 @@ impl Seen<'_> {
         }
     }
 
-    /// Why a record of these values cannot get a cell, where it cannot. One that the export does not list is written with all that is
-    /// known of it.
-    pub fn refuses(
-        &self,
-        is_listed: bool,
-        row: &Row,
-        column: usize,
-        value: &str,
-    ) -> Option<String> {
-        let export = self.export.as_ref()?;
-        let refused = |column: usize, text: &str| export.holds(column, text).err();
-        let others = (0..self.table.columns().len())
-            .filter(|at| !is_listed && *at != column && export.columns.has(*at));
-        let mut refused = refused(column, value)
-            .into_iter()
-            .chain(others.filter_map(|at| refused(at, row.get(at)?)));
-        refused.next().map(|unheld| unheld.to_string())
-    }
-
     /// Whether its bytes are other than at the last reading, or it is new.
     pub fn is_touched(&self, at: usize) -> bool {
         self.diff.touched.binary_search(&(at as u32)).is_ok()

@@ -17,6 +17,7 @@ use super::decide::Decided;
 use super::diff::{PrintMap, PrintSet};
 use super::in_flight::hear;
 use super::observe::Seen;
+use super::seat::{refuses, unheld};
 use super::world::World;
 
 /// A cell of a record as its export shows it, and what it is to say.
@@ -168,7 +169,11 @@ fn write_own(
     if !says_so && seen.route() != Route::Nowhere && seen.export.as_ref().is_some_and(shows_column)
     {
         let at = seen.position(key);
-        if let Some(reason) = seen.refuses(at.is_some(), &row, column, &cell.value) {
+        let sent = world
+            .pending
+            .sent(cell.table, world.former(cell.table, &cell.no));
+        let unheld = unheld(seen, at.is_none().then_some(&row), sent);
+        if let Some(reason) = refuses(seen, &unheld, column, &cell.value) {
             problems.push(unwritable(seen, at, cell, &reason));
             return owe(world, cell, shown, says_so, decided);
         }

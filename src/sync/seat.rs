@@ -110,20 +110,50 @@ pub(super) fn seat<'w>(
     }))
 }
 
+/// What an update of a record carries along and its file cannot hold, by column, with the reason.
+pub(super) type Unheld = Vec<(usize, String)>;
+
+/// Cells that an update of a record has to carry, whatever it is made for, and that its file cannot hold: what is in flight towards
+/// it, and all that is known of one that its export does not list.
+pub(super) fn unheld(seen: &Seen<'_>, unlisted: Option<&Row>, sent: &[SentValue]) -> Unheld {
+    let Some(export) = &seen.export else {
+        return Unheld::new();
+    };
+    let columns = 0..seen.table.columns().len();
+    let known = columns.filter_map(|column| Some((column, unlisted?.get(column)?)));
+    let in_flight = sent.iter().filter(|value| !value.sent.acknowledged);
+    let in_flight = in_flight
+        .filter_map(|value| Some((seen.table.column(&value.field)?, value.sent.value.as_str())));
+    known
+        .chain(in_flight)
+        .filter(|(column, _)| export.columns.has(*column))
+        .filter_map(|(column, text)| Some((column, export.holds(column, text).err()?.to_string())))
+        .collect()
+}
+
+/// Why a record cannot get a value, where it cannot.
+pub(super) fn refuses(
+    seen: &Seen<'_>,
+    unheld: &Unheld,
+    column: usize,
+    text: &str,
+) -> Option<String> {
+    let refused = seen.export.as_ref()?.holds(column, text).err();
+    let mut others = unheld.iter().filter(|(other, _)| *other != column);
+    let of_others = || others.next().map(|(_, reason)| reason.clone());
+    refused.map(|unheld| unheld.to_string()).or_else(of_others)
+}
+
 /// What a record's file can hold of one column.
 struct ColumnHold<'w> {
     seen: &'w Seen<'w>,
     column: usize,
-    /// What is known of the record, where its export does not list it.
-    unlisted: Option<Arc<Row>>,
+    unheld: Arc<Unheld>,
 }
 
 impl Hold for ColumnHold<'_> {
     fn refuses(&self, text: &str) -> Option<String> {
-        let listed = Row::default();
-        let row = self.unlisted.as_deref().unwrap_or(&listed);
-        self.seen
-            .refuses(self.unlisted.is_none(), row, self.column, text)
+        refuses(self.seen, &self.unheld, self.column, text)
     }
 }
 
@@ -272,7 +302,8 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
             },
         );
     }
-    let unlisted = seat.unlisted.and(seat.shown.clone()).map(Arc::new);
+    let unlisted = seat.unlisted.and(seat.shown.as_ref());
+    let unheld = Arc::new(unheld(seen, unlisted, seat.sent));
     Member {
         side: seat.side,
         no: seat.no.clone(),
@@ -286,11 +317,11 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
         },
         hold: Box::new(move |field| {
             let column = table.column_of(field).unwrap_or(0);
-            let unlisted = unlisted.clone();
+            let unheld = unheld.clone();
             Box::new(ColumnHold {
                 seen,
                 column,
-                unlisted,
+                unheld,
             })
         }),
     }
