@@ -94,7 +94,8 @@ impl Export {
 impl Reader<'_> {
     /// Records that follow one another are read in blocks of at most this length.
     const BLOCK: usize = 256 << 10;
-    /// The first of these blocks; each is twice as long as the one before. A page costs hardly more than a record, and what follows may as well be far.
+    /// The first of these blocks; each is twice as long as the one before. A page costs hardly more than a record, and what follows
+    /// may as well be far.
     const FIRST_BLOCK: usize = 4 << 10;
     /// A gap of a few records is still one after the other.
     const NEAR: u64 = 4 << 10;

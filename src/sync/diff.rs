@@ -97,13 +97,10 @@ pub fn compare(
         for at in (0..old.len()).filter(|at| !taken[*at]) {
             by_print.insert(old.prints[at], at as u32);
             // Of a number that stood twice, not every entry need have a row.
-            match old.row(at) {
-                0 => by_key.entry(old.keys[at]).or_insert(at as u32),
-                _ => by_key
-                    .entry(old.keys[at])
-                    .insert_entry(at as u32)
-                    .into_mut(),
-            };
+            let key = old.keys[at];
+            if old.row(at) != 0 || !by_key.contains_key(&key) {
+                by_key.insert(key, at as u32);
+            }
         }
     }
     for at in loose {

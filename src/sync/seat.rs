@@ -110,14 +110,15 @@ pub(super) fn seat<'w>(
     }))
 }
 
-/// What an update of a record carries along and its file cannot hold, by column, with the reason.
-pub(super) type Unheld = Vec<(usize, String)>;
-
-/// Cells that an update of a record has to carry, whatever it is made for, and that its file cannot hold: what is in flight towards
-/// it, and all that is known of one that its export does not list.
-pub(super) fn unheld(seen: &Seen<'_>, unlisted: Option<&Row>, sent: &[SentValue]) -> Unheld {
+/// Columns that an update of a record has to carry, whatever it is made for, with why its file cannot hold what is to stand there:
+/// what is in flight towards it, and all that is known of one that its export does not list.
+pub(super) fn unheld(
+    seen: &Seen<'_>,
+    unlisted: Option<&Row>,
+    sent: &[SentValue],
+) -> Vec<(usize, String)> {
     let Some(export) = &seen.export else {
-        return Unheld::new();
+        return Vec::new();
     };
     let columns = 0..seen.table.columns().len();
     let known = columns.filter_map(|column| Some((column, unlisted?.get(column)?)));
@@ -134,7 +135,7 @@ pub(super) fn unheld(seen: &Seen<'_>, unlisted: Option<&Row>, sent: &[SentValue]
 /// Why a record cannot get a value, where it cannot.
 pub(super) fn refuses(
     seen: &Seen<'_>,
-    unheld: &Unheld,
+    unheld: &[(usize, String)],
     column: usize,
     text: &str,
 ) -> Option<String> {
@@ -148,7 +149,7 @@ pub(super) fn refuses(
 struct ColumnHold<'w> {
     seen: &'w Seen<'w>,
     column: usize,
-    unheld: Arc<Unheld>,
+    unheld: Arc<Vec<(usize, String)>>,
 }
 
 impl Hold for ColumnHold<'_> {
