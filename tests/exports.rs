@@ -869,8 +869,15 @@ fn read_after(old: &Export, raw: &[u8], settings: &Settings) -> Result<Export, R
 
 /// All that a look at a file tells of it.
 fn seen_of(export: &Export) -> impl PartialEq + std::fmt::Debug + use<> {
+    let mut reader = export.reader();
+    let mut bytes = |at| match reader.read(at) {
+        Ok(view) => Ok(view.bytes().to_vec()),
+        Err(fault) => Err(fault.kind),
+    };
+    let records: Vec<_> = (0..export.records.len()).map(&mut bytes).collect();
     (
         export.records.clone(),
+        records,
         export.digest,
         export.dialect.encoding_proven,
         export.ends_with_newline(),

@@ -17,6 +17,7 @@ use super::dialect::{Dialect, Grammar};
 use super::encoding::{self, Encoding, Opening};
 use super::grammar::Fault;
 use super::json::{self, Member};
+use super::kept::Kept;
 use super::last::Last;
 use super::print::Printer;
 use super::reader::ambiguous;
@@ -67,6 +68,8 @@ pub struct Export {
     pub records: Vec<RecordAt>,
     /// What of it is left out of the pass, known without looking into the records.
     pub problems: Vec<Problem>,
+    /// Records that are not what the last version had, as they were read.
+    pub(super) kept: Kept,
     pub(super) text: Box<dyn ReadAt>,
     /// The header's bytes, empty where there is none.
     pub(super) header: Range<u64>,
@@ -366,6 +369,7 @@ impl Export {
             columns: read.columns,
             digest: digest.unwrap_or(read.digest),
             records: read.records,
+            kept: read.kept,
             problems: read.problems,
             header: read.header,
             body_start: read.body_start,
@@ -449,6 +453,9 @@ impl Export {
         let Some(place) = self.records.get(at) else {
             return KeyPrint::Faulty(None);
         };
+        if let Some(bytes) = self.kept.get(at) {
+            return self.key_of(bytes, &mut Vec::new());
+        }
         match read_range(&*self.text, place.start..place.end()) {
             Ok(bytes) => self.key_of(&bytes, &mut Vec::new()),
             Err(_) => {

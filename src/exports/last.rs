@@ -98,8 +98,8 @@ impl<'l> Expected<'l> {
         })
     }
 
-    /// Goes on after a record that was found, whether it was to come or not.
-    pub fn found(&mut self, print: u64) {
+    /// Goes on after a record that was found. Tells whether the last version had it hereabouts.
+    pub fn found(&mut self, print: u64) -> bool {
         const BEFORE: usize = 4;
         const AFTER: usize = 16;
         let prints = self.last.prints;
@@ -113,5 +113,6 @@ impl<'l> Expected<'l> {
             .find(is_it);
         // One that is known from nowhere takes the place of the one that was to come.
         self.at = found.unwrap_or(likely) + 1;
+        found.is_some()
     }
 }

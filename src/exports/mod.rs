@@ -8,6 +8,7 @@ mod excerpt;
 pub mod export;
 pub mod grammar;
 pub mod json;
+mod kept;
 mod last;
 mod print;
 mod reader;

@@ -69,11 +69,11 @@ impl Export {
         let mut row = Row::with_room(self.table, view.bytes.len());
         let mut problems = Vec::new();
         view.fill(&mut row, &mut problems)?;
-        // The first block of a reader is the record.
+        let bytes = view.bytes.to_vec();
         Ok(Record {
             row,
             problems,
-            bytes: reader.block,
+            bytes,
             cells: reader.cells,
         })
     }
@@ -119,19 +119,25 @@ impl Reader<'_> {
         let export = self.export;
         let place = export.records.get(at);
         let place = place.ok_or_else(|| unreadable("there is no such record".to_owned()))?;
-        let range = self.load(place).map_err(|error| {
-            export.lapsed.store(true, Ordering::Relaxed);
-            unreadable(error.to_string())
-        })?;
-        let bytes = &self.block[range];
-        if export.print_of(bytes) != place.print {
-            export.lapsed.store(true, Ordering::Relaxed);
-            return Err(Fault {
-                at: 0,
-                kind: CHANGED,
-                reason: "the file has changed since it was read".to_owned(),
-            });
-        }
+        let bytes = match export.kept.get(at) {
+            Some(bytes) => bytes,
+            None => {
+                let range = self.load(place).map_err(|error| {
+                    export.lapsed.store(true, Ordering::Relaxed);
+                    unreadable(error.to_string())
+                })?;
+                let bytes = &self.block[range];
+                if export.print_of(bytes) != place.print {
+                    export.lapsed.store(true, Ordering::Relaxed);
+                    return Err(Fault {
+                        at: 0,
+                        kind: CHANGED,
+                        reason: "the file has changed since it was read".to_owned(),
+                    });
+                }
+                bytes
+            }
+        };
         export.split_into(bytes, &mut self.cells)?;
         if let Cells::Json(members) = &self.cells {
             self.names.learn(bytes, members, &export.columns)?;

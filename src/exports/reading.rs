@@ -12,6 +12,7 @@ use super::encoding::{BOM, Checker, Opening};
 use super::export::{Keyless, RecordAt, shape};
 use super::grammar::Step;
 use super::json;
+use super::kept::Kept;
 use super::last::{Expected, Last};
 use super::scan::Body;
 use super::settings::Settings;
@@ -62,6 +63,7 @@ pub(super) struct Read {
     pub(super) columns: Columns,
     pub(super) digest: u128,
     pub(super) records: Vec<RecordAt>,
+    pub(super) kept: Kept,
     pub(super) problems: Vec<Problem>,
     pub(super) header: Range<u64>,
     pub(super) body_start: u64,
@@ -121,6 +123,7 @@ impl Reading<'_> {
             columns,
             digest: scan.digest,
             records: scan.records,
+            kept: scan.kept,
             problems,
             header: header.start as u64..header.end as u64,
             body_start: body_start as u64,

@@ -9,6 +9,7 @@ use super::encoding::Checker;
 use super::export::RecordAt;
 use super::grammar::Step;
 use super::json;
+use super::kept::Kept;
 use super::last::Expected;
 use super::print::Printer;
 use super::reading::{Stop, broken, check, too_long};
@@ -18,6 +19,8 @@ use super::source::{Bounds, ReadAt, Stuck, Window, each_piece, read_range};
 pub(super) struct Scan {
     pub digest: u128,
     pub records: Vec<RecordAt>,
+    /// Those that the last version did not have, if there was one.
+    pub kept: Kept,
     pub tail_start: u64,
     pub beyond_ascii: bool,
 }
@@ -58,6 +61,7 @@ impl Body<'_> {
         let mut digest = Xxh3::new();
         digest.update(head);
         let mut records: Vec<RecordAt> = Vec::new();
+        let mut kept = Kept::default();
         let mut line = 1 + csv::line_ends(head, None);
         let mut at = 0;
         let mut strange = 0;
@@ -107,10 +111,12 @@ impl Body<'_> {
                         line += csv::line_ends(&bytes[at..span.start], before);
                     }
                     let print = printer.print(record);
-                    records.push(place(start, len, line, print));
-                    if let Some(expected) = &mut expected {
-                        expected.found(print);
+                    if let Some(expected) = &mut expected
+                        && !expected.found(print)
+                    {
+                        kept.keep(records.len(), record);
                     }
+                    records.push(place(start, len, line, print));
                     line += match breaks {
                         Some(breaks) => breaks + u64::from(next > span.end),
                         None => csv::line_ends(&bytes[span.start..next], None),
@@ -161,6 +167,7 @@ impl Body<'_> {
         Ok(Scan {
             digest: digest.digest128(),
             records,
+            kept,
             tail_start,
             beyond_ascii: beyond_ascii || !tail.is_ascii(),
         })

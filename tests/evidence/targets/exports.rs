@@ -556,8 +556,16 @@ fn memory_changes_nothing(export: &Export, file: &[u8], settings: &Settings, dic
     let [fresh, again] = [None, Some(last)].map(|last| {
         let source = Box::new(next.clone());
         let read = Export::read_again(source, export.table, &settings, "export", 7, last);
-        read.map(|export| (export.shape(), export.digest, export.records))
-            .map_err(|refusal| refusal.to_string())
+        read.map(|export| {
+            let mut reader = export.reader();
+            let mut bytes = |at| match reader.read(at) {
+                Ok(view) => Ok(view.bytes().to_vec()),
+                Err(fault) => Err(fault.kind),
+            };
+            let records: Vec<_> = (0..export.records.len()).map(&mut bytes).collect();
+            (export.shape(), export.digest, export.records, records)
+        })
+        .map_err(|refusal| refusal.to_string())
     });
     assert_eq!(fresh, again, "what is remembered changes what is read");
 }
