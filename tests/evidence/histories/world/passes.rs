@@ -207,7 +207,10 @@ impl World<'_> {
         match self.ask(&Request::default())? {
             Outcome::InStep(summary)
                 if summary.plan.changes.is_empty() && summary.files.is_empty() => {}
-            other => return Err(format!("a second pass did {other:?}")),
+            Outcome::InStep(summary) | Outcome::Done(summary) => {
+                return Err(format!("a second pass did {:#?}", gist(&summary.plan)));
+            }
+            other => return Err(format!("a second pass ended otherwise: {other:?}")),
         }
         if files(self) != before {
             return Err("a second pass wrote a file".to_owned());

@@ -32,9 +32,10 @@ impl World<'_> {
             return;
         };
         let value = of.typed(field, &value);
-        // Nobody but its user knows of an import that is taken back before an export, and a whole table is not imported again.
-        let shown = of.exported.get(&cell.no).map(|shown| &shown[field]);
-        if of.setup.whole_table && shown == Some(&value) {
+        // Nobody but its user knows of an import that is taken back before a pass has read it, and a whole table is not imported
+        // again.
+        let read = of.read.get(&cell.no).map(|read| &read[field]);
+        if of.setup.whole_table && read == Some(&value) {
             return;
         }
         let Some(values) = self.systems[system].records.get_mut(&cell.no) else {
