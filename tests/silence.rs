@@ -396,6 +396,30 @@ fn what_was_decided_while_a_delta_was_silent_is_written_although_no_later_delta_
 }
 
 #[test]
+fn what_was_decided_while_the_contacts_were_away_stays_agreed_although_the_contact_stands_twice() {
+    let exchange = Exchange::new(&through_a_folder(IN_PLACE, "customers.csv", ""));
+    exchange.put("relations.csv", RELATIONS);
+    put_city(&exchange, "contacts.csv", "C1", "Rome");
+    put_city(&exchange, "customers.csv", "10", "Bari");
+    put_city(&exchange, "vendors.csv", "20", "Rome");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let contact = "C1,Acme,Rome,1,a@x.example,row\r\n";
+    let twice = format!("{CONTACT}{contact}{contact}");
+    exchange.put("contacts.csv", &twice);
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    exchange.put("contacts.csv", "");
+    assert_eq!(exchange.summary().plan.changes.len(), 1);
+    exchange.put("contacts.csv", twice);
+    for _ in 0..3 {
+        let changes = exchange.summary().plan.changes;
+        assert!(changes.is_empty(), "{changes:#?}");
+        assert!(row(&exchange, "vendors.csv").contains("Rome"));
+    }
+}
+
+#[test]
 fn what_a_record_said_in_a_conflict_stands_while_its_row_cannot_be_read() {
     // Of the first nobody knows whose it is.
     for bad in ["10;Acme;Bari;1;a@x.example;ledger", "10,Acme"] {

@@ -15,6 +15,7 @@ use crate::state::rows::rows_path;
 use crate::state::{Entry, IndexDraft, RowWriter, StateError};
 
 use super::decide::{Born, Overrides};
+use super::diff::PrintMap;
 use super::observe::Seen;
 use super::rebase::{Rebasing, link_of, looks, put_cells};
 
@@ -220,8 +221,14 @@ fn remember_words(
     let mut writer = RowWriter::open(disk, path, memory.rows_length)?;
     let mut index = IndexDraft::new(&seen.index);
     let before = &seen.index;
+    // A number that stood twice has an entry for each of its records, and what is known of it is known of each.
+    let of_keys = words.iter().map(|(at, cells)| (before.keys[*at], cells));
+    let of_keys: PrintMap<&Vec<(usize, Option<String>)>> = of_keys.collect();
     let mut next = 0;
-    for (&at, cells) in words {
+    for (at, key) in before.keys.iter().enumerate() {
+        let Some(cells) = of_keys.get(key) else {
+            continue;
+        };
         index.keep(next, at - next);
         next = at + 1;
         let Some(mut row) = seen.rows.get(before.row(at))? else {
