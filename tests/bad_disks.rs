@@ -3,97 +3,47 @@
 
 mod support;
 
+#[path = "support/dropped.rs"]
+mod dropped;
 #[path = "support/meddled.rs"]
 mod meddled;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use couplet::config;
-use couplet::disk::{Disk, Identity, RealDisk};
+use couplet::disk::{Disk, RealDisk};
 use couplet::exchange::daemon::{self, Asked, Observer};
 use couplet::exchange::fitness::findings;
-use couplet::exchange::{AsItStands, Looks, Round, round};
+use couplet::exchange::{AsItStands, Looks, Round};
 use couplet::state::{Lock, Store};
-use couplet::sync::{Effects, Outcome, Request};
+use couplet::sync::{Effects, Outcome, PassError};
+use dropped::{
+    CONTACTS, CUSTOMERS, DROPS, JustBefore, RELATIONS, Rounds, answer, is_answered,
+    with_customers_in_place, with_drops,
+};
 use meddled::Meddled;
 use support::{Exchange, StillClock};
 
-const CONFIG: &str = r#"
-[tables.contacts]
-export = "crm/contacts_*.csv"
-sequence = 'contacts_(\d+)'
-drop = true
-write_back = "crm/updates"
-[tables.customers]
-export = "erp/customers.csv"
-write_back = "in-place"
-[tables.relations]
-export = "relations.csv"
-[run]
-settle = "10ms"
-[guards]
-max_deletes = "off"
-"#;
+/// Contacts are dropped, and customers edited in place; whatever a test adds comes after it.
+fn config() -> String {
+    with_customers_in_place(DROPS) + "[run]\nsettle = \"10ms\"\n"
+}
 
-const CONTACTS: &str = "No.,Name,City\nC1,Acme,Rome\n";
-
+/// Two companies of which the customers lack a city.
 fn exchange(config: &str) -> Exchange {
-    let exchange = Exchange::new(config);
-    exchange
-        .put("crm/contacts_1.csv", CONTACTS)
-        .put("erp/customers.csv", "No.,Name,City\n10,Acme,\n")
-        .put(
-            "relations.csv",
-            "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\n",
-        );
+    let exchange = with_drops(config);
+    exchange.put("erp/customers.csv", CUSTOMERS.replace("Rome", ""));
     exchange
 }
 
-fn effects(disk: &dyn Disk) -> Effects<'_> {
-    Effects {
-        disk,
-        clock: &StillClock,
-        stage: &|_| {},
-    }
-}
-
-fn made(exchange: &Exchange, disk: &dyn Disk) -> Result<Round, couplet::sync::pass::PassError> {
+fn made(exchange: &Exchange, disk: &dyn Disk) -> Result<Round, PassError> {
     made_by(exchange, disk, &AsItStands)
 }
 
-fn made_by(
-    exchange: &Exchange,
-    disk: &dyn Disk,
-    looks: &dyn Looks,
-) -> Result<Round, couplet::sync::pass::PassError> {
-    let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
-    fs::create_dir_all(&config.state).expect("a folder");
-    let _lock = Lock::take(&config.state).expect("free");
-    let mut store = Store::open(&config.state).expect("a state");
-    let (effects, request) = (effects(disk), Request::default());
-    round(&config, &effects, &mut store, request, looks)
-}
-
-/// Somebody who finds a file complete just before another program begins to write it again.
-struct JustBefore {
-    file: PathBuf,
-    begun: &'static str,
-}
-
-impl Looks for JustBefore {
-    fn is_settled(&self, path: &Path, _identity: &Identity) -> bool {
-        if path == self.file {
-            fs::write(path, self.begun).expect("written");
-        }
-        true
-    }
-
-    fn age(&self, _path: &Path) -> Duration {
-        Duration::MAX
-    }
+fn made_by(exchange: &Exchange, disk: &dyn Disk, looks: &dyn Looks) -> Result<Round, PassError> {
+    Rounds::of(exchange).make(disk, looks)
 }
 
 #[test]
@@ -102,24 +52,23 @@ fn a_file_that_is_overwritten_after_it_was_found_complete_says_nothing_yet() {
         "[tables.contacts]\nexport = \"contacts.csv\"\n[tables.customers]\nexport = \"customers.csv\"\n\
          [tables.relations]\nexport = \"relations.csv\"\nwrite_back = \"in-place\"\n",
     );
-    let relations = "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\nC2,CUST,Customer,20\n";
     exchange
         .put("contacts.csv", "No.,Name\nC1,Acme\nC2,Beta\n")
         .put("customers.csv", "No.,Name\n10,Acme\n20,Beta\n")
-        .put("relations.csv", relations);
+        .put("relations.csv", RELATIONS);
     made(&exchange, &RealDisk).expect("a round");
     // The system is in the middle of its next export, which ends at the end of a line by now.
     let just_before = JustBefore {
         file: exchange.path("customers.csv"),
-        begun: "No.,Name\n10,Acme\n",
+        begun: "No.,Name\n10,Acme\n".to_owned(),
     };
     made_by(&exchange, &RealDisk, &just_before).expect("a round");
-    assert_eq!(exchange.text("relations.csv"), relations);
+    assert_eq!(exchange.text("relations.csv"), RELATIONS);
 }
 
 #[test]
 fn a_pass_that_would_fill_the_disk_is_not_begun_and_is_made_once_there_is_room() {
-    let exchange = exchange(CONFIG);
+    let exchange = exchange(&config());
     let before = exchange.bytes("erp/customers.csv");
     let full = Meddled {
         free: Some(50),
@@ -135,16 +84,12 @@ fn a_pass_that_would_fill_the_disk_is_not_begun_and_is_made_once_there_is_room()
 
     made(&exchange, &RealDisk).expect("room");
     assert!(exchange.text("erp/customers.csv").contains("Rome"));
-    assert!(
-        exchange
-            .path("crm/answers/contacts_1.csv.answer.json")
-            .exists()
-    );
+    assert!(is_answered(&exchange, "crm/contacts_1.csv"));
 }
 
 #[test]
 fn a_replaced_file_keeps_the_mode_that_its_system_gave_it() {
-    let exchange = exchange(CONFIG);
+    let exchange = exchange(&config());
     let path = exchange.path("erp/customers.csv");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).expect("set");
     made(&exchange, &RealDisk).expect("made");
@@ -155,7 +100,7 @@ fn a_replaced_file_keeps_the_mode_that_its_system_gave_it() {
 
 #[test]
 fn an_empty_mount_point_is_a_share_that_is_away_and_deletes_nothing() {
-    let config = CONFIG.replace("[run]", "[run]\nonline_marker = \".online\"");
+    let config = config().replace("[run]", "[run]\nonline_marker = \".online\"");
     let exchange = exchange(&config);
     exchange
         .put("crm/.online", "")
@@ -176,9 +121,9 @@ fn an_empty_mount_point_is_a_share_that_is_away_and_deletes_nothing() {
             .is_none()
     );
     assert_eq!(
-        exchange.text("relations.csv").lines().count(),
-        2,
-        "the relation stays"
+        exchange.text("relations.csv"),
+        RELATIONS,
+        "the relations stay"
     );
 
     fs::remove_dir(exchange.path("erp")).expect("empty");
@@ -190,9 +135,8 @@ fn an_empty_mount_point_is_a_share_that_is_away_and_deletes_nothing() {
 
 #[test]
 fn a_folder_that_cannot_be_looked_into_or_renamed_in_holds_up_nobody_else() {
-    let config = format!(
-        "{CONFIG}[exchange]\nrequests = \"requests\"\nconflicts = \"inbox/conflicts.csv\"\n"
-    );
+    let config =
+        config() + "[exchange]\nrequests = \"requests\"\nconflicts = \"inbox/conflicts.csv\"\n";
     let config = config.replacen("[tables", "mail = \"mail\"\n[tables", 1)
         + "[tables.salespeople]\nexport = \"salespeople.csv\"\n[tables.interaction_templates]\nexport = \"templates.csv\"\n\
            [tables.interaction_template_setup]\nexport = \"setup.csv\"\n";
@@ -209,7 +153,7 @@ fn a_folder_that_cannot_be_looked_into_or_renamed_in_holds_up_nobody_else() {
         .put("mail", "no folder")
         .put("inbox/conflicts.csv/file", "no file")
         .put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Bern"))
-        .put("erp/customers.csv", "No.,Name,City\n10,Acme,Kiel\n");
+        .put("erp/customers.csv", CUSTOMERS.replace("Rome", "Kiel"));
     let claimed = exchange.path("crm/contacts_2.csv");
     let forbidden = claimed.clone();
     let disk = Meddled {
@@ -251,7 +195,7 @@ fn told(round: &Round) -> Vec<&str> {
 
 #[test]
 fn an_answer_that_cannot_be_written_is_a_problem_and_is_written_once_it_can_be() {
-    let exchange = exchange(&format!("{CONFIG}[exchange]\nrequests = \"requests\"\n"));
+    let exchange = exchange(&(config() + "[exchange]\nrequests = \"requests\"\n"));
     made(&exchange, &RealDisk).expect("made");
     exchange
         .put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Bern"))
@@ -273,31 +217,28 @@ fn an_answer_that_cannot_be_written_is_a_problem_and_is_written_once_it_can_be()
         exchange.text("erp/customers.csv").contains("Bern"),
         "what the drop says counts"
     );
-    assert!(exchange.path("requests/answers/1.csv.answer.json").exists());
+    assert!(is_answered(&exchange, "requests/1.csv"));
     assert!(round.is_more, "the next pass tells what became of this one");
     let round = made(&exchange, &full).expect("made");
     assert_eq!(told(&round), ["unanswered-drop"]);
     assert!(!round.is_more && round.wait.is_some(), "{round:#?}");
     let round = made(&exchange, &RealDisk).expect("made");
     assert!(told(&round).is_empty(), "{round:#?}");
-    let answer = exchange.text("crm/answers/contacts_2.csv.answer.json");
-    assert!(answer.contains("\"accepted\""), "{answer}");
+    assert_eq!(
+        answer(&exchange, "crm/contacts_2.csv")["status"],
+        "accepted"
+    );
     assert_eq!(round.wait, None);
 }
 
 #[test]
 fn what_is_saved_into_the_conflict_inbox_while_it_is_written_anew_is_read_next() {
-    let exchange = exchange(&format!(
-        "{CONFIG}[exchange]\nconflicts = \"inbox/conflicts.csv\"\n"
-    ));
+    let exchange = exchange(&(config() + "[exchange]\nconflicts = \"inbox/conflicts.csv\"\n"));
     made(&exchange, &RealDisk).expect("made");
     let disagree = |file: &str, contact: &str, customer: &str| {
         exchange
-            .put(file, format!("No.,Name,City\nC1,Acme,{contact}\n"))
-            .put(
-                "erp/customers.csv",
-                format!("No.,Name,City\n10,Acme,{customer}\n"),
-            );
+            .put(file, CONTACTS.replace("Rome", contact))
+            .put("erp/customers.csv", CUSTOMERS.replace("Rome", customer));
     };
     let inbox = exchange.path("inbox/conflicts.csv");
     let edit = "Action,Conflict,Decision\nresolve,K1,base\n";
@@ -335,7 +276,7 @@ fn what_is_saved_into_the_conflict_inbox_while_it_is_written_anew_is_read_next()
 
 #[test]
 fn check_names_folders_in_which_nothing_can_be_written() {
-    let exchange = exchange(CONFIG);
+    let exchange = exchange(&config());
     made(&exchange, &RealDisk).expect("made");
     let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
     let told = |forbidden: &str| -> Vec<(String, bool)> {
@@ -392,7 +333,7 @@ impl Observer for Deaf {
 
 #[test]
 fn a_drop_over_which_the_program_breaks_down_is_set_aside_and_the_others_go_on() {
-    let exchange = exchange(CONFIG);
+    let exchange = exchange(&config());
     let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
     fs::create_dir_all(&config.state).expect("a folder");
     let lock = Lock::take(&config.state).expect("free");
@@ -405,7 +346,11 @@ fn a_drop_over_which_the_program_breaks_down_is_set_aside_and_the_others_go_on()
         opening: Some(breaks_down),
         ..Meddled::default()
     };
-    let effects = effects(&disk);
+    let effects = Effects {
+        disk: &disk,
+        clock: &StillClock,
+        stage: &|_| {},
+    };
     let (ask, asked) = tokio::sync::mpsc::unbounded_channel();
     let failed = exchange.path("crm/failed");
     let runtime = tokio::runtime::Builder::new_current_thread()

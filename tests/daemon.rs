@@ -3,10 +3,16 @@
 
 mod support;
 
+#[path = "support/dropped.rs"]
+mod dropped;
+
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use couplet::disk::{Disk as _, RealDisk};
+use dropped::{
+    CONTACTS, CUSTOMERS, DROPS, answered, is_answered, with_customers_in_place, with_drops,
+};
 use support::Exchange;
 
 const CONFIG: &str = r#"
@@ -123,39 +129,25 @@ fn a_state_that_is_taken_away_between_two_rounds_is_not_written_to_any_more() {
     });
 }
 
-/// Drop folders, with a settle time that no test outlasts by accident: what is announced is read at once.
-const DROPS: &str = r#"
+/// What a configuration says beside its tables, with a settle time that no test outlasts by accident: what is announced is read at
+/// once.
+const RUN: &str = r#"
 [exchange]
 requests = "requests"
 conflicts = "inbox/conflicts.csv"
-[tables.contacts]
-export = "crm/contacts_*.csv"
-sequence = 'contacts_(\d+)'
-drop = true
-write_back = "crm/updates"
-[tables.customers]
-export = "erp/customers.csv"
-write_back = "in-place"
-[tables.relations]
-export = "relations.csv"
 [run]
 settle = "60ms"
 scan = "20s"
 "#;
 
-const CONTACTS: &str = "No.,Name,City\nC1,Acme,Rome\n";
-const CUSTOMERS: &str = "No.,Name,City\n10,Acme,Rome\n";
+/// Contacts are dropped, and customers edited in place.
+fn config() -> String {
+    with_customers_in_place(DROPS) + RUN
+}
 
 fn drops(config: &str) -> Exchange {
-    let exchange = Exchange::new(config);
-    exchange
-        .put("config.toml", exchange.config())
-        .put("crm/contacts_1.csv", CONTACTS)
-        .put("erp/customers.csv", CUSTOMERS)
-        .put(
-            "relations.csv",
-            "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\n",
-        );
+    let exchange = with_drops(config);
+    exchange.put("config.toml", exchange.config());
     std::fs::create_dir_all(exchange.path("requests")).expect("a folder");
     exchange
 }
@@ -163,9 +155,7 @@ fn drops(config: &str) -> Exchange {
 fn started(exchange: &Exchange) -> Daemon {
     let daemon = Daemon(couplet(exchange, "run").spawn().expect("started"));
     until("the first drop is answered", || {
-        exchange
-            .path("crm/answers/contacts_1.csv.answer.json")
-            .exists()
+        is_answered(exchange, "crm/contacts_1.csv")
     });
     daemon
 }
@@ -186,7 +176,7 @@ fn customer_has(exchange: &Exchange, city: &str) -> bool {
 
 #[test]
 fn a_drop_is_read_when_it_is_renamed_in_and_when_it_was_written_slowly() {
-    let exchange = drops(DROPS);
+    let exchange = drops(&config());
     let _daemon = started(&exchange);
     renamed_in(
         &exchange,
@@ -213,7 +203,7 @@ fn a_drop_is_read_when_it_is_renamed_in_and_when_it_was_written_slowly() {
 
 #[test]
 fn a_copy_that_keeps_an_old_modification_time_is_news() {
-    let exchange = drops(DROPS);
+    let exchange = drops(&config());
     let _daemon = started(&exchange);
     for (city, year) in [("Oslo", "1999"), ("Kiel", "1998")] {
         exchange.put("copy", CUSTOMERS.replace("Rome", city));
@@ -241,7 +231,7 @@ fn a_copy_that_keeps_an_old_modification_time_is_news() {
 
 #[test]
 fn a_folder_that_is_deleted_and_comes_back_is_watched_again_and_nothing_counts_as_deleted() {
-    let exchange = drops(&DROPS.replace("scan = \"20s\"", "scan = \"100ms\""));
+    let exchange = drops(&config().replace("scan = \"20s\"", "scan = \"100ms\""));
     let _daemon = started(&exchange);
     std::fs::rename(exchange.path("erp"), exchange.path("erp-away")).expect("gone");
     renamed_in(
@@ -250,9 +240,7 @@ fn a_folder_that_is_deleted_and_comes_back_is_watched_again_and_nothing_counts_a
         &CONTACTS.replace("Rome", "Oslo"),
     );
     until("the other side goes on", || {
-        exchange
-            .path("crm/answers/contacts_2.csv.answer.json")
-            .exists()
+        is_answered(&exchange, "crm/contacts_2.csv")
     });
     std::fs::rename(exchange.path("erp-away"), exchange.path("erp")).expect("back");
     until("what was owed is written", || {
@@ -276,7 +264,7 @@ fn a_folder_that_is_deleted_and_comes_back_is_watched_again_and_nothing_counts_a
 
 #[test]
 fn our_own_writes_cause_no_second_pass() {
-    let exchange = drops(DROPS);
+    let exchange = drops(&config());
     let _daemon = started(&exchange);
     renamed_in(
         &exchange,
@@ -293,7 +281,7 @@ fn our_own_writes_cause_no_second_pass() {
         "Action,Table,Contact No.\nunlink,vendor,C1\n",
     );
     until("a request is answered", || {
-        exchange.path("requests/answers/1.csv.answer.json").exists()
+        is_answered(&exchange, "requests/1.csv")
     });
     let store = couplet::state::Store::look(&exchange.path("state"))
         .expect("a state")
@@ -307,7 +295,7 @@ fn our_own_writes_cause_no_second_pass() {
 
 #[test]
 fn a_decision_that_is_saved_into_the_inbox_is_carried_out() {
-    let exchange = drops(DROPS);
+    let exchange = drops(&config());
     let _daemon = started(&exchange);
     exchange.put("erp/customers.csv", CUSTOMERS.replace("Rome", "Bonn"));
     until("the ledger's change is seen", || {
@@ -337,7 +325,7 @@ fn a_decision_that_is_saved_into_the_inbox_is_carried_out() {
 
 #[test]
 fn ten_thousand_files_at_once_are_all_answered() {
-    let exchange = drops(DROPS);
+    let exchange = drops(&config());
     let _daemon = started(&exchange);
     for number in 2..10_000 {
         exchange.put(
@@ -368,15 +356,8 @@ fn ten_thousand_files_at_once_are_all_answered() {
 
 #[test]
 fn files_that_belong_together_are_read_together_or_after_their_time() {
-    let config = DROPS
-        .replace(
-            "erp/customers.csv\"\nwrite_back = \"in-place\"",
-            "erp/customers.csv\"\ndrop = true\nwrite_back = \"erp/updates\"",
-        )
-        .replace(
-            "settle = ",
-            "together = [[\"contacts\", \"customers\"]]\ntogether_within = \"3s\"\nsettle = ",
-        );
+    let together = "together = [[\"contacts\", \"customers\"]]\ntogether_within = \"3s\"\n";
+    let config = format!("{DROPS}{RUN}{together}");
     let exchange = drops(&config);
     let _daemon = started(&exchange);
     let begun = Instant::now();
@@ -386,9 +367,7 @@ fn files_that_belong_together_are_read_together_or_after_their_time() {
         &CONTACTS.replace("Rome", "Oslo"),
     );
     until("it is read although the other has not come", || {
-        exchange
-            .path("crm/answers/contacts_2.csv.answer.json")
-            .exists()
+        is_answered(&exchange, "crm/contacts_2.csv")
     });
     assert!(
         begun.elapsed() >= Duration::from_secs(2),
@@ -407,14 +386,14 @@ fn files_that_belong_together_are_read_together_or_after_their_time() {
             .replace("Rome", "Oslo"),
     );
     // Their names have been answered before, so only what the answers say tells that these are new.
-    let pass = |path: &str| -> Option<serde_json::Value> {
-        let answer = std::fs::read(exchange.path(path)).ok()?;
+    let pass = |drop: &str| -> Option<serde_json::Value> {
+        let answer = std::fs::read(exchange.path(&answered(drop))).ok()?;
         let answer: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
         Some(answer["pass"].clone())
     };
     until("one pass has read both", || {
-        let contacts = pass("crm/answers/contacts_3.csv.answer.json");
-        contacts.is_some() && contacts == pass("erp/answers/customers.csv.answer.json")
+        let contacts = pass("crm/contacts_3.csv");
+        contacts.is_some() && contacts == pass("erp/customers.csv")
     });
 }
 
@@ -432,9 +411,9 @@ fn sleeps(id: u32) -> u64 {
 #[test]
 #[cfg(target_os = "linux")]
 fn its_own_looks_do_not_wake_it() {
-    let exchange = drops(DROPS);
+    let exchange = drops(&config());
     let daemon = Daemon(couplet(&exchange, "run").spawn().expect("started"));
-    let answer = exchange.path("crm/answers/contacts_1.csv.answer.json");
+    let answer = exchange.path(&answered("crm/contacts_1.csv"));
     until("the first drop is answered", || answer.exists());
     let id = daemon.0.id();
     // Whatever the first pass has stirred up comes to rest; a daemon that wakes itself never does.
@@ -447,7 +426,7 @@ fn its_own_looks_do_not_wake_it() {
 
 #[test]
 fn a_second_daemon_is_refused_and_the_first_is_not_disturbed() {
-    let exchange = drops(DROPS);
+    let exchange = drops(&config());
     let _first = started(&exchange);
     let second = couplet(&exchange, "run").output().expect("ran");
     assert_eq!(second.status.code(), Some(5));

@@ -2,73 +2,27 @@
 
 mod support;
 
+#[path = "support/dropped.rs"]
+mod dropped;
+
 use std::fs;
 
+use dropped::{
+    CONTACTS, CUSTOMERS, DROPS, RELATIONS, answer, approve, files, is_answered, json, rows,
+    with_contacts, with_customers, with_drops,
+};
 use support::{Exchange, Ran};
-
-/// Contacts and customers are dropped; relations are a fixed file.
-const CONFIG: &str = r#"
-[tables.contacts]
-export = "crm/contacts_*.csv"
-sequence = 'contacts_(\d+)'
-drop = true
-write_back = "crm/updates"
-[tables.customers]
-export = "erp/customers.csv"
-drop = true
-write_back = "erp/updates"
-[tables.relations]
-export = "relations.csv"
-[guards]
-max_deletes = "off"
-max_changes = "off"
-max_blanked = "off"
-"#;
-
-const CONTACTS: &str = "No.,Name,City\nC1,Acme,Rome\nC2,Beta,Bern\n";
-const CUSTOMERS: &str = "No.,Name,City\n10,Acme,Rome\n20,Beta,Bern\n";
-const RELATIONS: &str = "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\nC2,CUST,Customer,20\n";
 
 /// An exchange whose first drops were read.
 fn exchange() -> Exchange {
-    exchange_with(CONFIG)
+    exchange_with(DROPS)
 }
 
 fn exchange_with(config: &str) -> Exchange {
-    let exchange = Exchange::new(config);
-    exchange
-        .put("crm/contacts_1.csv", CONTACTS)
-        .put("erp/customers.csv", CUSTOMERS)
-        .put("relations.csv", RELATIONS);
+    let exchange = with_drops(config);
     let first = exchange.run(&["reconcile"]);
     assert_eq!(first.code, 0, "{first:?}");
     exchange
-}
-
-fn answer(exchange: &Exchange, path: &str) -> serde_json::Value {
-    serde_json::from_slice(&exchange.bytes(path)).expect("JSON")
-}
-
-/// The files of a folder and those below it, by their paths in the exchange.
-fn files(exchange: &Exchange, folder: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut folders = vec![exchange.path(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            match entry.path() {
-                path if path.is_dir() => folders.push(path),
-                path => {
-                    let path = path
-                        .strip_prefix(exchange.path(""))
-                        .expect("within")
-                        .to_owned();
-                    found.push(path.display().to_string());
-                }
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 /// Without the day, which is today.
@@ -102,7 +56,7 @@ fn a_drop_is_claimed_read_answered_and_archived() {
             "crm/done/000001-contacts_1.csv"
         ]
     );
-    let answer = answer(&exchange, "crm/answers/contacts_1.csv.answer.json");
+    let answer = answer(&exchange, "crm/contacts_1.csv");
     assert_eq!(answer["status"], "accepted");
     assert_eq!(answer["rows"], 2);
     assert_eq!(answer["classes"]["new"], 2);
@@ -120,7 +74,7 @@ fn a_change_in_a_drop_reaches_a_side_whose_file_was_archived_long_ago() {
         exchange.text("erp/updates/customers_000002.csv"),
         "No.,Name,City\n10,Acme,Oslo\n"
     );
-    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    let answer = answer(&exchange, "crm/contacts_2.csv");
     assert_eq!(answer["classes"]["changed"], 1);
     assert_eq!(answer["classes"]["unchanged"], 1);
     // The ledger imports it, and drops what it shows then.
@@ -142,7 +96,7 @@ fn the_same_file_twice_is_a_duplicate_and_the_same_name_with_other_content_is_ne
         "{ran:?}"
     );
     assert_eq!(
-        answer(&exchange, "erp/answers/customers.csv.answer.json")["status"],
+        answer(&exchange, "erp/customers.csv")["status"],
         "duplicate"
     );
     exchange.put("erp/customers.csv", CUSTOMERS.replace("Bern", "Basel"));
@@ -156,10 +110,7 @@ fn the_same_file_twice_is_a_duplicate_and_the_same_name_with_other_content_is_ne
     // A, B, A again is news.
     exchange.put("erp/customers.csv", CUSTOMERS);
     exchange.run(&["reconcile"]);
-    assert_eq!(
-        answer(&exchange, "erp/answers/customers.csv.answer.json")["status"],
-        "accepted"
-    );
+    assert_eq!(answer(&exchange, "erp/customers.csv")["status"], "accepted");
 }
 
 #[test]
@@ -175,10 +126,7 @@ fn an_older_file_after_a_newer_one_is_stale_and_not_read() {
         "{ran:?}"
     );
     assert!(!exchange.path("erp/updates/customers_000003.csv").exists());
-    assert_eq!(
-        answer(&exchange, "crm/answers/contacts_3.csv.answer.json")["status"],
-        "stale"
-    );
+    assert_eq!(answer(&exchange, "crm/contacts_3.csv")["status"], "stale");
 }
 
 #[test]
@@ -201,10 +149,7 @@ fn of_several_full_files_the_newest_is_read_and_the_others_are_answered_all_the_
             .contains("Town 39")
     );
     for number in 2..39 {
-        let answer = answer(
-            &exchange,
-            &format!("crm/answers/contacts_{number}.csv.answer.json"),
-        );
+        let answer = answer(&exchange, &format!("crm/contacts_{number}.csv"));
         assert_eq!(answer["status"], "superseded");
     }
     assert!(
@@ -216,8 +161,7 @@ fn of_several_full_files_the_newest_is_read_and_the_others_are_answered_all_the_
 
 #[test]
 fn deltas_are_read_in_order_one_after_the_other_and_a_gap_is_told() {
-    let config = CONFIG.replacen("drop = true", "drop = true\ncontents = \"delta\"", 1);
-    let exchange = exchange_with(&config);
+    let exchange = exchange_with(&with_contacts(DROPS, "contents = \"delta\""));
     exchange
         .put("crm/contacts_3.csv", "No.,Name,City\nC1,Acme,Third\n")
         .put(
@@ -253,12 +197,8 @@ fn deltas_are_read_in_order_one_after_the_other_and_a_gap_is_told() {
 
 #[test]
 fn a_delta_after_a_gap_waits_where_that_is_configured() {
-    let config = CONFIG.replacen(
-        "drop = true",
-        "drop = true\ncontents = \"delta\"\non_gap = \"hold\"",
-        1,
-    );
-    let exchange = exchange_with(&config);
+    let said = "contents = \"delta\"\non_gap = \"hold\"";
+    let exchange = exchange_with(&with_contacts(DROPS, said));
     exchange.put("crm/contacts_3.csv", "No.,Name,City\nC1,Acme,Third\n");
     let ran = exchange.run(&["reconcile"]);
     assert_eq!(ran.code, 3, "{ran:?}");
@@ -292,7 +232,7 @@ fn a_file_that_cannot_be_read_is_set_apart_with_its_reason_and_the_rest_goes_on(
     assert!(reason.contains("It was not read: line "), "{reason}");
     assert_eq!(exchange.bytes("crm/failed/000003-contacts_2.csv").len(), 41);
     assert_eq!(
-        answer(&exchange, "crm/answers/contacts_2.csv.answer.json")["status"],
+        answer(&exchange, "crm/contacts_2.csv")["status"],
         "rejected"
     );
     let updates = files(&exchange, "crm/updates");
@@ -319,7 +259,7 @@ fn rows_that_are_left_out_can_be_mended_and_dropped_again() {
     exchange.put("crm/contacts_2.csv", bad);
     let ran = exchange.run(&["reconcile"]);
     assert_eq!(ran.code, 3, "{ran:?}");
-    let answered = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    let answered = answer(&exchange, "crm/contacts_2.csv");
     assert_eq!(answered["status"], "partly");
     let classes = answered["classes"].as_object().expect("classes");
     assert_eq!(
@@ -365,26 +305,21 @@ fn rows_that_are_left_out_can_be_mended_and_dropped_again() {
     let ran = exchange.run(&["reconcile"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(
-        answer(&exchange, "crm/answers/contacts_3.csv.answer.json")["classes"]["unchanged"],
+        answer(&exchange, "crm/contacts_3.csv")["classes"]["unchanged"],
         3
     );
 }
 
 /// An exchange to which contacts were dropped in this file, with what it was answered.
 fn after_dropping(more: &str, name: &str, text: &str) -> (Exchange, serde_json::Value) {
-    let export = "export = \"crm/contacts_*.csv\"";
-    let config = CONFIG.replacen(
-        export,
-        &format!("export = \"crm/contacts_*.json\"\n{more}"),
-        1,
-    );
+    let config = with_contacts(DROPS, more).replace("contacts_*.csv", "contacts_*.json");
     let exchange = Exchange::new(&config);
     exchange
         .put(&format!("crm/{name}"), text)
         .put("erp/customers.csv", CUSTOMERS)
         .put("relations.csv", RELATIONS);
     exchange.run(&["reconcile"]);
-    let answered = answer(&exchange, &format!("crm/answers/{name}.answer.json"));
+    let answered = answer(&exchange, &format!("crm/{name}"));
     (exchange, answered)
 }
 
@@ -413,7 +348,7 @@ fn a_conflict_of_one_row_of_a_line_is_not_that_of_the_others() {
         "[{\"No\":\"C1\",\"Name\":\"Acme Ltd.\"},{\"No\":\"C2\",\"Name\":\"Beta Ltd.\"}]\n",
     );
     exchange.run(&["reconcile"]);
-    let answered = answer(&exchange, "crm/answers/contacts_2.json.answer.json");
+    let answered = answer(&exchange, "crm/contacts_2.json");
     assert_eq!(answered["classes"]["conflict"], 1, "{answered:#}");
     assert_eq!(answered["classes"]["changed"], 1, "{answered:#}");
     assert_eq!(answered["notes"][0]["key"], "C2", "{answered:#}");
@@ -432,7 +367,7 @@ fn rows_that_were_left_out_of_a_page_come_back_as_a_page() {
         rows.replace(",\"No\":\"3\"", ""),
     );
     exchange.run(&["reconcile"]);
-    let answered = answer(&exchange, "crm/answers/contacts_1.1.rows.json.answer.json");
+    let answered = answer(&exchange, "crm/contacts_1.1.rows.json");
     assert_eq!(answered["status"], "accepted", "{answered:#}");
 }
 
@@ -444,7 +379,7 @@ fn an_emptied_drop_deletes_nothing_and_is_rejected() {
         let ran = exchange.run(&["reconcile"]);
         assert_eq!(ran.code, 3, "{ran:?}");
         assert_eq!(
-            answer(&exchange, "crm/answers/contacts_2.csv.answer.json")["status"],
+            answer(&exchange, "crm/contacts_2.csv")["status"],
             "rejected"
         );
     }
@@ -458,7 +393,7 @@ fn an_emptied_drop_deletes_nothing_and_is_rejected() {
 
 #[test]
 fn several_files_without_a_sequence_wait_until_one_is_left() {
-    let config = CONFIG.replace("erp/customers.csv", "erp/customers*.csv");
+    let config = DROPS.replace("erp/customers.csv", "erp/customers*.csv");
     let exchange = exchange_with(&config);
     exchange
         .put("erp/customers_a.csv", CUSTOMERS.replace("Bern", "Basel"))
@@ -482,16 +417,8 @@ fn several_files_without_a_sequence_wait_until_one_is_left() {
 
 #[test]
 fn a_marker_says_that_a_file_is_complete() {
-    let config = CONFIG.replacen(
-        "drop = true",
-        "drop = true\nready = \"marker\"\nmarker = \"{stem}.ok\"",
-        1,
-    );
-    let exchange = Exchange::new(&config);
-    exchange
-        .put("crm/contacts_1.csv", CONTACTS)
-        .put("erp/customers.csv", CUSTOMERS)
-        .put("relations.csv", RELATIONS);
+    let said = "ready = \"marker\"\nmarker = \"{stem}.ok\"";
+    let exchange = with_drops(&with_contacts(DROPS, said));
     exchange.run(&["reconcile"]);
     assert!(
         exchange.path("crm/contacts_1.csv").exists(),
@@ -534,12 +461,7 @@ fn a_file_that_waits_to_be_complete_is_named_with_what_it_waits_for() {
             "contacts_1.csv waits: a.manifest.json names c.csv, which has not come",
         ),
     ] {
-        let config = CONFIG.replacen("drop = true", &format!("drop = true\n{arrival}"), 1);
-        let exchange = Exchange::new(&config);
-        exchange
-            .put("crm/contacts_1.csv", CONTACTS)
-            .put("erp/customers.csv", CUSTOMERS)
-            .put("relations.csv", RELATIONS);
+        let exchange = with_drops(&with_contacts(DROPS, arrival));
         if let Some(manifest) = beside {
             exchange.put("crm/a.manifest.json", manifest);
         }
@@ -556,16 +478,9 @@ fn a_file_that_waits_to_be_complete_is_named_with_what_it_waits_for() {
 
 #[test]
 fn a_key_of_a_manifest_that_nobody_knows_is_told() {
-    let config = CONFIG.replacen("drop = true", "drop = true\nready = \"manifest\"", 1);
-    let exchange = Exchange::new(&config);
-    exchange
-        .put("crm/contacts_1.csv", CONTACTS)
-        .put("erp/customers.csv", CUSTOMERS)
-        .put("relations.csv", RELATIONS)
-        .put(
-            "crm/a.manifest.json",
-            "{\"files\":[{\"name\":\"contacts_1.csv\",\"sise\":5}]}",
-        );
+    let exchange = with_drops(&with_contacts(DROPS, "ready = \"manifest\""));
+    let manifest = "{\"files\":[{\"name\":\"contacts_1.csv\",\"sise\":5}]}";
+    exchange.put("crm/a.manifest.json", manifest);
     exchange.run(&["reconcile"]);
     assert!(exchange.path("crm/contacts_1.csv").exists());
     let told = told(&exchange);
@@ -577,11 +492,7 @@ fn a_key_of_a_manifest_that_nobody_knows_is_told() {
 
 #[test]
 fn check_reads_drops_where_they_stand_and_says_why_others_cannot_be_found() {
-    let exchange = Exchange::new(CONFIG);
-    exchange
-        .put("crm/contacts_1.csv", CONTACTS)
-        .put("erp/customers.csv", CUSTOMERS)
-        .put("relations.csv", RELATIONS);
+    let exchange = with_drops(DROPS);
     let checked = exchange.run(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
     assert!(exchange.path("crm/contacts_1.csv").exists());
@@ -598,13 +509,9 @@ fn check_reads_drops_where_they_stand_and_says_why_others_cannot_be_found() {
             "no file of its name has come yet",
         ),
     ] {
-        let rest = CONFIG.split_once("write_back").expect("it has one").1;
+        let rest = DROPS.split_once("write_back").expect("it has one").1;
         let config = format!("[tables.contacts]\n{contacts}\nwrite_back{rest}");
-        let exchange = Exchange::new(&config);
-        exchange
-            .put("crm/contacts_1.csv", CONTACTS)
-            .put("erp/customers.csv", CUSTOMERS)
-            .put("relations.csv", RELATIONS);
+        let exchange = with_drops(&config);
         let checked = exchange.run(&["check"]);
         assert_eq!(checked.code, 3, "{checked:?}");
         assert!(checked.out.contains(told), "{contacts}: {checked:?}");
@@ -613,7 +520,7 @@ fn check_reads_drops_where_they_stand_and_says_why_others_cannot_be_found() {
 
 #[test]
 fn a_manifest_holds_files_until_all_have_come_whole_and_says_what_they_are() {
-    let config = CONFIG
+    let config = DROPS
         .replace("drop = true", "drop = true\nready = \"manifest\"")
         .replace("erp/customers.csv", "crm/customers.csv");
     let exchange = Exchange::new(&config);
@@ -654,7 +561,7 @@ fn a_manifest_holds_files_until_all_have_come_whole_and_says_what_they_are() {
         "{\"files\":[{\"name\":\"contacts_2.csv\",\"records\":3}]}",
     );
     exchange.run(&["reconcile"]);
-    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    let answer = answer(&exchange, "crm/contacts_2.csv");
     assert_eq!(answer["status"], "rejected");
     assert!(
         answer["reason"]
@@ -703,56 +610,38 @@ fn links_pipes_and_files_of_other_names_are_not_read() {
 
 #[test]
 fn a_halted_drop_waits_until_it_is_approved_and_a_newer_one_takes_its_place() {
-    let config = CONFIG.replace("max_deletes = \"off\"", "max_deletes = \"20%\"");
-    let exchange = exchange_with(&config);
-    let some = |count: usize| {
-        let rows: String = (1..=count)
-            .map(|no| format!("C{no},Name {no},Rome\n"))
-            .collect();
-        format!("No.,Name,City\n{rows}")
-    };
+    let exchange = exchange();
+    let some = |count: usize| rows('C', count, "Rome");
     exchange.put("crm/contacts_2.csv", some(20));
     exchange.run(&["reconcile"]);
     exchange.put("crm/contacts_3.csv", some(4));
     let ran = exchange.run(&["reconcile"]);
     assert_eq!(ran.code, 4, "{ran:?}");
-    assert!(
-        !exchange
-            .path("crm/answers/contacts_3.csv.answer.json")
-            .exists()
-    );
+    assert!(!is_answered(&exchange, "crm/contacts_3.csv"));
     assert_eq!(exchange.run(&["reconcile"]).code, 4, "it still waits");
     exchange.put("crm/contacts_4.csv", some(5));
     let ran = exchange.run(&["reconcile"]);
     assert_eq!(ran.code, 4);
     assert_eq!(
-        answer(&exchange, "crm/answers/contacts_3.csv.answer.json")["status"],
+        answer(&exchange, "crm/contacts_3.csv")["status"],
         "superseded"
     );
-    let (_, advised) = ran.out.split_once("couplet approve ").expect("advice");
-    let halt = advised.split_whitespace().next().expect("a halt");
-    exchange.run(&["approve", halt]);
+    approve(&exchange, &ran.out);
     let ran = exchange.run(&["reconcile"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(
-        answer(&exchange, "crm/answers/contacts_4.csv.answer.json")["status"],
+        answer(&exchange, "crm/contacts_4.csv")["status"],
         "accepted"
     );
 }
 
 #[test]
 fn a_claimed_drop_is_not_forgotten_while_its_folder_has_gone_away() {
-    let config = CONFIG.replace("max_deletes = \"off\"", "max_deletes = \"20%\"");
-    let exchange = exchange_with(&config);
-    let rows = |count: usize| -> String {
-        let rows = (1..=count).map(|no| format!("C{no},Name {no},Rome\n"));
-        std::iter::once("No.,Name,City\n".to_owned())
-            .chain(rows)
-            .collect()
-    };
-    exchange.put("crm/contacts_2.csv", rows(20));
+    let exchange = exchange();
+    let some = |count: usize| rows('C', count, "Rome");
+    exchange.put("crm/contacts_2.csv", some(20));
     exchange.run(&["reconcile"]);
-    exchange.put("crm/contacts_3.csv", rows(4));
+    exchange.put("crm/contacts_3.csv", some(4));
     assert_eq!(exchange.run(&["reconcile"]).code, 4, "claimed, and halted");
     fs::rename(exchange.path("crm"), exchange.path("away")).expect("gone away");
     exchange.run(&["reconcile"]);
@@ -763,11 +652,9 @@ fn a_claimed_drop_is_not_forgotten_while_its_folder_has_gone_away() {
     fs::rename(exchange.path("away"), exchange.path("crm")).expect("come back");
     let ran = exchange.run(&["reconcile"]);
     assert_eq!(ran.code, 4, "{ran:?}");
-    let (_, advised) = ran.out.split_once("couplet approve ").expect("advice");
-    let halt = advised.split_whitespace().next().expect("a halt");
-    exchange.run(&["approve", halt]);
+    approve(&exchange, &ran.out);
     assert_eq!(exchange.run(&["reconcile"]).code, 0);
-    let told = answer(&exchange, "crm/answers/contacts_3.csv.answer.json");
+    let told = answer(&exchange, "crm/contacts_3.csv");
     assert_eq!(told["status"], "accepted");
     let work = fs::read_dir(exchange.path("crm/work")).expect("a folder");
     assert_eq!(work.count(), 0);
@@ -776,7 +663,7 @@ fn a_claimed_drop_is_not_forgotten_while_its_folder_has_gone_away() {
 #[test]
 fn answers_can_be_csv_and_archived_drops_go_when_their_time_is_over() {
     let exchange = exchange_with(&format!(
-        "{CONFIG}[exchange]\nanswers = \"csv\"\nkeep = \"1ms\"\n"
+        "{DROPS}[exchange]\nanswers = \"csv\"\nkeep = \"1ms\"\n"
     ));
     let answer = exchange.text("crm/answers/contacts_1.csv.answer.csv");
     assert_eq!(
@@ -815,13 +702,8 @@ fn a_dry_run_reads_drops_where_they_stand_and_claims_nothing() {
 
 #[test]
 fn update_files_are_announced_as_their_system_wants_it() {
-    let config = CONFIG
-        .replacen("drop = true", "drop = true\nannounce = \"marker\"", 1)
-        .replace(
-            "erp/customers.csv\"\ndrop = true",
-            "erp/customers.csv\"\ndrop = true\nannounce = \"manifest\"",
-        );
-    let exchange = exchange_with(&config);
+    let config = with_contacts(DROPS, "announce = \"marker\"");
+    let exchange = exchange_with(&with_customers(&config, "announce = \"manifest\""));
     exchange
         .put("crm/contacts_2.csv", CONTACTS.replace("Rome", "Oslo"))
         .put("erp/customers.csv", CUSTOMERS.replace("Bern", "Basel"));
@@ -841,7 +723,7 @@ fn update_files_are_announced_as_their_system_wants_it() {
             "erp/updates/customers_000002.csv"
         ]
     );
-    let manifest = answer(&exchange, "erp/updates/couplet_000002.manifest.json");
+    let manifest = json(&exchange, "erp/updates/couplet_000002.manifest.json");
     assert_eq!(manifest["files"][0]["name"], "customers_000002.csv");
     let size = exchange.bytes("erp/updates/customers_000002.csv").len();
     assert_eq!(manifest["files"][0]["size"], size);
@@ -849,7 +731,7 @@ fn update_files_are_announced_as_their_system_wants_it() {
 
 #[test]
 fn check_tells_of_folders_that_are_not_there() {
-    let exchange = Exchange::new(CONFIG);
+    let exchange = Exchange::new(DROPS);
     exchange
         .put("erp/customers.csv", CUSTOMERS)
         .put("relations.csv", RELATIONS);

@@ -3,51 +3,26 @@
 
 mod support;
 
+#[path = "support/dropped.rs"]
+mod dropped;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use couplet::config;
 use couplet::disk::{Disk as _, Identity, RealDisk};
-use couplet::exchange::{Looks, round};
-use couplet::state::{Lock, Store};
-use couplet::sync::{Effects, Request};
-use support::{Exchange, Ran, StillClock};
+use couplet::exchange::Looks;
+use dropped::{DROPS, IN_PLACE, JustBefore, Rounds, answer, approve, is_answered, relations, rows};
+use support::{Exchange, Ran};
 
 /// Contacts and customers are dropped; a record that is missing from them takes its relation along.
-const CONFIG: &str = r#"
-[tables.contacts]
-export = "crm/contacts_*.csv"
-sequence = 'contacts_(\d+)'
-drop = true
-write_back = "crm/updates"
-[tables.customers]
-export = "erp/customers.csv"
-drop = true
-write_back = "erp/updates"
-[tables.relations]
-export = "relations.csv"
-write_back = "in-place"
-"#;
+fn config() -> String {
+    format!("{DROPS}{IN_PLACE}")
+}
 
 /// The same, with more said of the contacts.
 fn with_contacts(said: &str) -> String {
-    CONFIG.replacen("drop = true", &format!("drop = true\n{said}"), 1)
-}
-
-/// Records 1 to `count`, all in this city.
-fn rows(letter: char, count: usize, city: &str) -> String {
-    let rows = (1..=count).map(|no| format!("{letter}{no},Name {no},{city}\n"));
-    std::iter::once("No.,Name,City\n".to_owned())
-        .chain(rows)
-        .collect()
-}
-
-fn relations(count: usize) -> String {
-    let rows = (1..=count).map(|no| format!("C{no},CUST,Customer,K{no}\n"));
-    std::iter::once("Contact No.,Business Relation Code,Link to Table,No.\n".to_owned())
-        .chain(rows)
-        .collect()
+    dropped::with_contacts(&config(), said)
 }
 
 /// Twenty couples in Rome whose first drops were read, however they are announced.
@@ -65,17 +40,6 @@ fn exchange(config: &str) -> Exchange {
     let first = exchange.run(&["reconcile"]);
     assert_eq!(first.code, 0, "{first:?}");
     exchange
-}
-
-fn answer(exchange: &Exchange, path: &str) -> serde_json::Value {
-    serde_json::from_slice(&exchange.bytes(path)).expect("JSON")
-}
-
-/// Lets the plan through that was just halted.
-fn approve(exchange: &Exchange, said: &str) {
-    let (_, advised) = said.split_once("couplet approve ").expect("advice");
-    let halt = advised.split_whitespace().next().expect("a halt");
-    exchange.run(&["approve", halt]);
 }
 
 #[test]
@@ -106,7 +70,7 @@ fn pass_without_contacts(exchange: &Exchange) {
 
 #[test]
 fn a_claimed_drop_is_not_forgotten_while_its_mount_point_is_empty() {
-    let exchange = exchange(CONFIG);
+    let exchange = exchange(&config());
     exchange.put("crm/contacts_2.csv", rows('C', 20, "Oslo"));
     assert_eq!(exchange.run(&["reconcile"]).code, 4, "claimed, and halted");
     pass_without_contacts(&exchange);
@@ -116,7 +80,7 @@ fn a_claimed_drop_is_not_forgotten_while_its_mount_point_is_empty() {
 
 #[test]
 fn an_answer_that_could_not_be_written_is_owed_wherever_its_drop_is_by_now() {
-    let exchange = exchange(CONFIG);
+    let exchange = exchange(&config());
     fs::remove_dir_all(exchange.path("crm/answers")).expect("removed");
     exchange.put("crm/answers", "no folder").put(
         "crm/contacts_2.csv",
@@ -128,7 +92,7 @@ fn an_answer_that_could_not_be_written_is_owed_wherever_its_drop_is_by_now() {
     fs::remove_file(exchange.path("crm/answers")).expect("removed");
     fs::remove_dir_all(exchange.path("crm/done")).expect("removed");
     exchange.run(&["reconcile"]);
-    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    let answer = answer(&exchange, "crm/contacts_2.csv");
     assert_eq!(answer["classes"]["new"], 1, "{answer}");
 }
 
@@ -179,8 +143,8 @@ fn a_claim_is_known_from_wherever_and_however_the_configuration_is_named() {
     let ran = run_from(&exchange, "", &whole, &["reconcile"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     for name in ["contacts_2", "contacts_3"] {
-        let path = format!("crm/answers/{name}.csv.answer.json");
-        assert!(exchange.path(&path).exists(), "{path}");
+        let drop = format!("crm/{name}.csv");
+        assert!(is_answered(&exchange, &drop), "{drop}");
     }
     let kept = RealDisk.list(&exchange.path("crm/work")).expect("listed");
     assert!(kept.is_empty(), "{kept:?}");
@@ -207,7 +171,7 @@ fn what_a_manifest_says_of_records_still_counts_after_a_halt() {
     exchange.put("erp/customers.csv", rows('K', 20, "Rome"));
     exchange.run(&["reconcile"]);
     assert_eq!(exchange.text("relations.csv"), relations(20));
-    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    let answer = answer(&exchange, "crm/contacts_2.csv");
     assert_eq!(answer["status"], "rejected");
 }
 
@@ -289,53 +253,27 @@ fn a_manifest_alone_says_which_file_is_older() {
             .put("crm/set.manifest.json", manifest);
         exchange.run(&["reconcile"]);
     }
-    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    let answer = answer(&exchange, "crm/contacts_2.csv");
     assert_eq!(answer["status"], "stale");
-}
-
-/// Somebody who finds a file complete just before another program begins to write it again.
-struct JustBefore {
-    file: PathBuf,
-    begun: String,
-}
-
-impl Looks for JustBefore {
-    fn is_settled(&self, path: &Path, _identity: &Identity) -> bool {
-        if path == self.file {
-            fs::write(path, &self.begun).expect("written");
-        }
-        true
-    }
-
-    fn age(&self, _path: &Path) -> Duration {
-        Duration::MAX
-    }
 }
 
 #[test]
 fn a_drop_that_is_overwritten_after_it_was_found_complete_is_not_read_half() {
-    let exchange = exchange(CONFIG);
+    let exchange = exchange(&config());
     exchange.put("erp/customers.csv", rows('K', 20, "Rome"));
-    let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
     let looks = JustBefore {
         file: exchange.path("erp/customers.csv"),
         begun: rows('K', 18, "Rome"),
     };
-    let _lock = Lock::take(&config.state).expect("free");
-    let mut store = Store::open(&config.state).expect("a state");
-    let effects = Effects {
-        disk: &RealDisk,
-        clock: &StillClock,
-        stage: &|_| {},
-    };
-    round(&config, &effects, &mut store, Request::default(), &looks).expect("a round");
+    let mut rounds = Rounds::of(&exchange);
+    rounds.make(&RealDisk, &looks).expect("a round");
     assert_eq!(exchange.text("relations.csv"), relations(20));
     assert_eq!(
         exchange.text("erp/customers.csv"),
         looks.begun,
         "its writer finds it where it was"
     );
-    assert!(store.open_drops().expect("a ledger").is_empty());
+    assert!(rounds.store.open_drops().expect("a ledger").is_empty());
 }
 
 #[test]
@@ -394,7 +332,7 @@ fn mended_rows_need_no_marker_and_no_manifest() {
 #[test]
 fn a_drop_with_a_long_name_stops_nobody_else() {
     for length in [222, 237] {
-        let exchange = exchange(CONFIG);
+        let exchange = exchange(&config());
         let name = format!("crm/contacts_2_{}.csv", "x".repeat(length));
         exchange.put(&name, rows('C', 20, "Oslo")).put(
             "erp/customers.csv",
@@ -418,7 +356,7 @@ fn a_delta_without_a_record_says_that_nothing_has_changed() {
         .put("crm/contacts_3.csv", rows('C', 1, "Third"));
     let ran = exchange.run(&["reconcile"]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    let answer = answer(&exchange, "crm/answers/contacts_2.csv.answer.json");
+    let answer = answer(&exchange, "crm/contacts_2.csv");
     assert_eq!(
         (&answer["status"], &answer["rows"]),
         (&"accepted".into(), &0.into())
@@ -466,7 +404,7 @@ fn an_empty_json_delta_takes_no_column_away() {
 
 #[test]
 fn a_file_is_not_superseded_by_one_that_cannot_be_read() {
-    let exchange = exchange(CONFIG);
+    let exchange = exchange(&config());
     let broken = rows('C', 20, "Rome").replace("C4,Name 4", "C4,\"Name 4");
     exchange
         .put(
@@ -479,10 +417,8 @@ fn a_file_is_not_superseded_by_one_that_cannot_be_read() {
         )
         .put("crm/contacts_4.csv", broken);
     exchange.run(&["reconcile"]);
-    let status = |number: u8| {
-        let path = format!("crm/answers/contacts_{number}.csv.answer.json");
-        answer(&exchange, &path)["status"].clone()
-    };
+    let status =
+        |number: u8| answer(&exchange, &format!("crm/contacts_{number}.csv"))["status"].clone();
     assert_eq!(
         [status(2), status(3), status(4)],
         ["superseded", "accepted", "rejected"]
@@ -493,7 +429,7 @@ fn a_file_is_not_superseded_by_one_that_cannot_be_read() {
 
 #[test]
 fn a_state_that_begins_anew_keeps_what_waits_to_be_mended() {
-    let exchange = Exchange::new(CONFIG);
+    let exchange = Exchange::new(&config());
     exchange
         .put("erp/customers.csv", rows('K', 20, "Rome"))
         .put("relations.csv", relations(20));
@@ -522,19 +458,9 @@ impl Looks for StillWritten {
 #[test]
 fn a_delta_that_waits_for_one_that_is_still_written_is_looked_at_again_though_nothing_comes() {
     let exchange = exchange(&with_contacts("contents = \"delta\""));
-    let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
-    let _lock = Lock::take(&config.state).expect("free");
-    let mut store = Store::open(&config.state).expect("a state");
-    let effects = Effects {
-        disk: &RealDisk,
-        clock: &StillClock,
-        stage: &|_| {},
-    };
     let looks = StillWritten(exchange.path("crm/contacts_2.csv"));
-    let mut made = || {
-        let request = Request::default();
-        round(&config, &effects, &mut store, request, &looks).expect("a round")
-    };
+    let mut rounds = Rounds::of(&exchange);
+    let mut made = || rounds.make(&RealDisk, &looks).expect("a round");
     assert_eq!(made().wait, None, "nothing waits");
     exchange
         .put("crm/contacts_2.csv", rows('C', 1, "Second"))
@@ -569,20 +495,11 @@ fn a_drop_that_waits_for_too_long_is_a_problem_although_its_table_was_read_befor
         .put("crm/contacts_1.csv.done", "")
         .put("erp/customers.csv", rows('K', 20, "Rome"))
         .put("relations.csv", relations(20));
-    let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
-    fs::create_dir_all(&config.state).expect("a folder");
-    let _lock = Lock::take(&config.state).expect("free");
-    let mut store = Store::open(&config.state).expect("a state");
-    let effects = Effects {
-        disk: &RealDisk,
-        clock: &StillClock,
-        stage: &|_| {},
-    };
+    let mut rounds = Rounds::of(&exchange);
     let mut told = |minutes: u64| {
         let looks = Known(Duration::from_secs(60 * minutes));
-        let request = Request::default();
-        let round = round(&config, &effects, &mut store, request, &looks).expect("a round");
-        let problems = store.problems().expect("problems").into_iter();
+        let round = rounds.make(&RealDisk, &looks).expect("a round");
+        let problems = rounds.store.problems().expect("problems").into_iter();
         let reasons: Vec<String> = problems.map(|known| known.problem.reason).collect();
         (reasons, round.wait)
     };

@@ -1,6 +1,8 @@
 //! A crash at every effect of a round of the exchange: every drop is answered in the end, once and as without the crash, every
 //! request is carried out once, and no file is left behind.
 
+#[path = "support/dropped.rs"]
+mod dropped;
 #[path = "support/faulty.rs"]
 mod faulty;
 mod support;
@@ -9,145 +11,69 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use couplet::config::{self, Config};
 use couplet::disk::{Disk, RealDisk};
-use couplet::exchange::{AsItStands, round};
-use couplet::state::{StateError, Store};
-use couplet::sync::{Effects, PassError, Request};
+use couplet::exchange::AsItStands;
+use couplet::sync::PassError;
+use dropped::{CONTACTS, CUSTOMERS, DROPS, HEAD, IN_PLACE, RELATIONS, Rounds, with_contacts};
 use faulty::{Fault, Faulty, NEVER, Wired};
-use support::{SETUP, StillClock, folder};
-use tempfile::TempDir;
+use support::Exchange;
 
-const CONFIG: &str = r#"
+const INBOXES: &str = r#"
 [exchange]
 requests = "requests"
 conflicts = "inbox/conflicts.csv"
-[tables.contacts]
-export = "crm/contacts_*.csv"
-sequence = 'contacts_(\d+)'
-drop = true
-ready = "marker"
-write_back = "crm/updates"
-announce = "manifest"
-[tables.customers]
-export = "erp/customers.csv"
-drop = true
-write_back = "erp/updates"
-[tables.relations]
-export = "relations.csv"
-write_back = "in-place"
 "#;
 
-fn config(folder: &Path) -> Config {
-    config::parse(&format!("{SETUP}{CONFIG}"), &folder.join("config.toml"))
-        .unwrap_or_else(|errors| panic!("{errors:#?}"))
-}
-
 /// Rounds until nothing waits.
-fn rounds(folder: &Path, disk: &dyn Disk) -> Result<(), PassError> {
-    let config = config(folder);
-    let effects = Effects {
-        disk,
-        clock: &StillClock,
-        stage: &|_| {},
-    };
-    disk.create_folder(&config.state)
-        .map_err(StateError::file(&config.state))?;
-    let mut store = Store::open(&config.state)?;
+fn rounds(exchange: &Exchange, disk: &dyn Disk) -> Result<(), PassError> {
+    let mut rounds = Rounds::of(exchange);
     for _ in 0..20 {
-        if !round(
-            &config,
-            &effects,
-            &mut store,
-            Request::default(),
-            &AsItStands,
-        )?
-        .is_more
-        {
+        if !rounds.make(disk, &AsItStands)?.is_more {
             return Ok(());
         }
     }
     panic!("the rounds do not end");
 }
 
-fn put(folder: &Path, name: &str, text: &str) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-    std::fs::write(path, text).expect("written");
-}
-
 /// An exchange with something of everything in its inboxes.
-fn prepared() -> TempDir {
-    let folder = folder();
-    let path = folder.path();
-    put(
-        path,
-        "crm/contacts_1.csv",
-        "No.,Name,City\nC1,Acme,Rome\nC2,Beta,Bern\nC3,Gamma,Kiel\n",
-    );
-    put(path, "crm/contacts_1.csv.done", "");
-    put(
-        path,
-        "erp/customers.csv",
-        "No.,Name,City\n10,Acme,Rome\n20,Beta,Bern\n30,Gamma,Kiel\n",
-    );
-    put(
-        path,
-        "relations.csv",
-        "Contact No.,Business Relation Code,Link to Table,No.\nC1,CUST,Customer,10\nC2,CUST,Customer,20\n",
-    );
-    rounds(path, &RealDisk).expect("the first rounds");
+fn prepared() -> Exchange {
+    let config = with_contacts(DROPS, "ready = \"marker\"\nannounce = \"manifest\"");
+    let exchange = Exchange::new(&format!("{config}{IN_PLACE}{INBOXES}"));
+    let contacts = |number: u8, text: &str| {
+        let name = format!("crm/contacts_{number}.csv");
+        exchange.put(&name, text).put(&format!("{name}.done"), "");
+    };
+    contacts(1, &format!("{CONTACTS}C3,Gamma,Kiel\n"));
+    exchange
+        .put("erp/customers.csv", format!("{CUSTOMERS}30,Gamma,Kiel\n"))
+        .put("relations.csv", RELATIONS);
+    rounds(&exchange, &RealDisk).expect("the first rounds");
     for (number, city) in [(2, "Pisa"), (3, "Oslo")] {
-        put(
-            path,
-            &format!("crm/contacts_{number}.csv"),
-            &format!("No.,Name,City\nC1,Acme,{city}\nC2,Beta,Basel\nC3,Gamma,Kiel\nC4,Short\n"),
-        );
-        put(path, &format!("crm/contacts_{number}.csv.done"), "");
+        let moved = CONTACTS.replace("Rome", city).replace("Bern", "Basel");
+        contacts(number, &format!("{moved}C3,Gamma,Kiel\nC4,Short\n"));
     }
-    put(path, "crm/contacts_0.csv", "No.,Name,City\nC1,Old,Old\n");
-    put(path, "crm/contacts_0.csv.done", "");
-    put(
-        path,
-        "erp/customers.csv",
-        "No.,Name,City\n10,Acme,Rome\n20,Beta,Biel\n30,Gamma,Kiel\n",
-    );
-    put(
-        path,
-        "requests/1.csv",
-        "Action,Table,Contact No.,No.\nlink,customer,C3,30\nlink,customer,C9,30\n",
-    );
-    put(
-        path,
-        "requests/2.csv",
-        "Action,Table,Contact No.\nunlink,customer,C3\n",
-    );
-    folder
+    contacts(0, &format!("{HEAD}C1,Old,Old\n"));
+    let moved = CUSTOMERS.replace("Bern", "Biel");
+    exchange
+        .put("erp/customers.csv", format!("{moved}30,Gamma,Kiel\n"))
+        .put(
+            "requests/1.csv",
+            "Action,Table,Contact No.,No.\nlink,customer,C3,30\nlink,customer,C9,30\n",
+        )
+        .put(
+            "requests/2.csv",
+            "Action,Table,Contact No.\nunlink,customer,C3\n",
+        );
+    exchange
 }
 
 /// All files but the state, without the numbers that the ledger gave: a claim that a crash prevented leaves one out.
-fn files(folder: &Path) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).expect("listed").flatten() {
-            let path = entry.path();
-            let name = path
-                .strip_prefix(folder)
-                .expect("inside")
-                .display()
-                .to_string();
-            match path.is_dir() {
-                true if name == "state" => {}
-                true => folders.push(path),
-                false => {
-                    let text = std::fs::read_to_string(&path).expect("text");
-                    found.insert(unnumbered(&name), unnumbered(&text));
-                }
-            }
-        }
-    }
-    found
+fn files(exchange: &Exchange) -> BTreeMap<String, String> {
+    let names = dropped::files(exchange, "").into_iter();
+    let names = names.filter(|name| !name.starts_with("state/"));
+    names
+        .map(|name| (unnumbered(&name), unnumbered(&exchange.text(&name))))
+        .collect()
 }
 
 fn unnumbered(text: &str) -> String {
@@ -157,10 +83,10 @@ fn unnumbered(text: &str) -> String {
 }
 
 fn effects_and_result() -> (usize, BTreeMap<String, String>) {
-    let folder = prepared();
+    let exchange = prepared();
     let disk = Faulty::new(NEVER, Fault::Before);
-    rounds(folder.path(), &Wired(disk.clone(), RealDisk)).expect("rounds");
-    (disk.effects(), files(folder.path()))
+    rounds(&exchange, &Wired(disk.clone(), RealDisk)).expect("rounds");
+    (disk.effects(), files(&exchange))
 }
 
 #[test]
@@ -208,12 +134,12 @@ fn a_crash_at_any_effect_leaves_every_drop_answered_once() {
             Fault::Once(28),
             Fault::Once(13),
         ] {
-            let folder = prepared();
+            let exchange = prepared();
             let case = format!("{fault:?} effect {at} of {effects}");
             let disk = Faulty::new(at, fault);
-            let _ = rounds(folder.path(), &Wired(disk.clone(), RealDisk));
-            rounds(folder.path(), &RealDisk).unwrap_or_else(|error| panic!("{case}: {error}"));
-            let found = files(folder.path());
+            let _ = rounds(&exchange, &Wired(disk.clone(), RealDisk));
+            rounds(&exchange, &RealDisk).unwrap_or_else(|error| panic!("{case}: {error}"));
+            let found = files(&exchange);
             for (name, text) in &expected {
                 let differs = found.get(name) != Some(text);
                 // Passes may be cut otherwise, so that what they are numbered by differs.
@@ -247,14 +173,14 @@ fn a_crash_at_any_effect_leaves_every_drop_answered_once() {
 
 #[test]
 fn a_claim_is_durable_before_the_pass_that_reads_it_is_remembered() {
-    let folder = prepared();
+    let exchange = prepared();
     let done = Arc::new(Mutex::new(Vec::new()));
     let noted = done.clone();
     let disk = Faulty::told(NEVER, Fault::Before, move |_, name, path| {
         let effect = (name.to_owned(), path.to_owned());
         noted.lock().expect("no panic").push(effect);
     });
-    rounds(folder.path(), &Wired(disk, RealDisk)).expect("rounds");
+    rounds(&exchange, &Wired(disk, RealDisk)).expect("rounds");
     let mut open: BTreeSet<PathBuf> = BTreeSet::new();
     let mut claims = 0;
     for (name, path) in done.lock().expect("no panic").iter() {
@@ -279,11 +205,11 @@ fn a_claim_is_durable_before_the_pass_that_reads_it_is_remembered() {
 fn a_marker_never_outlives_the_claim_of_its_file() {
     let (effects, _) = effects_and_result();
     for at in 0..effects {
-        let folder = prepared();
+        let exchange = prepared();
         let disk = Faulty::new(at, Fault::After);
-        let _ = rounds(folder.path(), &Wired(disk, RealDisk));
-        rounds(folder.path(), &RealDisk).expect("rounds");
-        let entries = RealDisk.list(&folder.path().join("crm")).expect("listed");
+        let _ = rounds(&exchange, &Wired(disk, RealDisk));
+        rounds(&exchange, &RealDisk).expect("rounds");
+        let entries = RealDisk.list(&exchange.path("crm")).expect("listed");
         assert!(entries.is_empty(), "effect {at}: {entries:?}");
     }
 }
