@@ -9,7 +9,8 @@ use couplet::disk::RealDisk;
 use couplet::exports::Export;
 use couplet::sync::{Effects, Outcome, Request, reconcile};
 use party::{
-    CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_party, row, store, through_a_folder,
+    CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_contact, put_customer, put_party, row,
+    store, through_a_folder,
 };
 use support::{Exchange, SETUP, StillClock};
 
@@ -155,10 +156,7 @@ fn a_decision_on_what_has_changed_since_is_not_carried_out() {
     store(&exchange)
         .decide(&held[0], "Bonn", "now")
         .expect("decided");
-    exchange.put(
-        "customers.csv",
-        format!("{CONTACT}10,Acme,Kiel,1,a@x.example,ledger\r\n"),
-    );
+    put_customer(&exchange, "Kiel", "1");
     let summary = exchange.summary();
     assert_eq!(summary.plan.conflicts.len(), 1);
     assert!(row(&exchange, "contacts.csv").contains("Oslo"));
@@ -196,10 +194,7 @@ fn a_conflict_settles_by_itself_when_the_sides_agree() {
             format!("{CONTACT}10,Acme,Bonn,1,a@x.example,ledger\r\n"),
         );
     exchange.summary();
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Bonn,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Bonn", "1");
     let summary = exchange.summary();
     assert!(summary.plan.conflicts.is_empty());
     assert!(row(&exchange, "banks.csv").contains("Bonn"));
@@ -220,10 +215,7 @@ fn a_conflict_settles_by_itself_when_the_sides_agree() {
 #[test]
 fn an_emptied_cell_clears_the_field_everywhere_unless_configured_otherwise() {
     let exchange = in_step(IN_PLACE);
-    exchange.put(
-        "customers.csv",
-        format!("{CONTACT}10,Acme,Rome,,a@x.example,ledger\r\n"),
-    );
+    put_customer(&exchange, "Rome", "");
     exchange.summary();
     assert_eq!(
         row(&exchange, "contacts.csv"),
@@ -234,10 +226,7 @@ fn an_emptied_cell_clears_the_field_everywhere_unless_configured_otherwise() {
         "\"customers.csv\"\nempty = \"no-change\"",
     );
     let exchange = in_step(&config);
-    exchange.put(
-        "customers.csv",
-        format!("{CONTACT}10,Acme,Rome,,a@x.example,ledger\r\n"),
-    );
+    put_customer(&exchange, "Rome", "");
     exchange.summary();
     assert_eq!(
         row(&exchange, "contacts.csv"),
@@ -253,19 +242,13 @@ fn an_emptied_cell_clears_the_field_everywhere_unless_configured_otherwise() {
 fn a_value_that_a_side_cannot_hold_is_owed_to_it_and_a_problem_until_it_fits() {
     let config = format!("{IN_PLACE}[tables.customers.columns]\n\"City\" = {{ length = 6 }}\n");
     let exchange = in_step(&config);
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Regensburg,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Regensburg", "1");
     let summary = exchange.summary();
     assert!(row(&exchange, "vendors.csv").contains("Regensburg"));
     assert!(row(&exchange, "customers.csv").contains("Rome"));
     assert_eq!(summary.plan.problems[0].kind, "cannot-hold");
     assert_eq!(summary.plan.debts.len(), 1);
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Bonn,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Bonn", "1");
     let summary = exchange.summary();
     assert!(row(&exchange, "customers.csv").contains("Bonn"));
     assert!(summary.plan.problems.is_empty() && summary.plan.debts.is_empty());
@@ -278,17 +261,11 @@ fn a_cut_form_is_never_news_to_the_others() {
         "{IN_PLACE}[tables.customers.columns]\n\"City\" = {{ length = 6, too_long = \"cut\" }}\n"
     );
     let exchange = in_step(&config);
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Regensburg,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Regensburg", "1");
     exchange.summary();
     assert!(row(&exchange, "customers.csv").contains(",Regens,"));
     assert!(matches!(exchange.pass(), Outcome::InStep(_)));
-    exchange.put(
-        "customers.csv",
-        format!("{CONTACT}10,Acme,Regens,2,a@x.example,ledger\r\n"),
-    );
+    put_customer(&exchange, "Regens", "2");
     exchange.summary();
     assert_eq!(
         row(&exchange, "contacts.csv"),
@@ -317,10 +294,7 @@ fn a_letter_beyond_the_page_of_a_file_is_owed_and_never_replaced() {
         "\"vendors.csv\"\nencoding = \"windows-1252\"",
     );
     let exchange = in_step(&config);
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Łódź,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Łódź", "1");
     let summary = exchange.summary();
     assert!(row(&exchange, "vendors.csv").contains("Rome"));
     let kinds: Vec<&str> = summary
@@ -513,10 +487,7 @@ fn a_delta_export_deletes_nothing_and_its_unlisted_records_are_updated_too() {
         summary.plan.uncouplings.is_empty() && summary.plan.problems.is_empty(),
         "{summary:#?}"
     );
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Oslo", "1");
     exchange.summary();
     assert_eq!(
         exchange.text("updates/customers_000003.csv"),
@@ -721,10 +692,7 @@ fn a_refused_export_says_nothing_and_the_others_go_on() {
         "customers.csv",
         format!("{CONTACT}10,\"Acme,Oslo,1,a@x.example,one\r\n"),
     );
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Kiel,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Kiel", "1");
     let summary = exchange.summary();
     assert_eq!(summary.plan.problems[0].kind, "refused-export");
     assert_eq!(summary.plan.problems[0].place.line, Some(2));

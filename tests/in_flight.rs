@@ -6,7 +6,8 @@ mod support;
 mod party;
 
 use party::{
-    CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_party, row, store, through_a_folder,
+    CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_contact, put_customer, put_party, row,
+    store, through_a_folder,
 };
 use support::{Exchange, SETUP};
 
@@ -16,21 +17,12 @@ fn an_update_never_carries_a_value_over_what_somebody_typed_there_and_waits_for_
         let contents = format!("contents = \"{contents}\"");
         let config = through_a_folder(IN_PLACE, "customers.csv", &contents);
         let exchange = in_step(&config);
-        let contact = |city: &str, phone: &str| {
-            exchange.put(
-                "contacts.csv",
-                format!("{CONTACT}C1,Acme,{city},{phone},a@x.example,hub\r\n"),
-            );
-        };
-        contact("Oslo", "1");
+        put_contact(&exchange, "Oslo", "1");
         exchange.summary();
         // Somebody there types another city before the update is imported: now a person has to decide.
-        exchange.put(
-            "customers.csv",
-            format!("{CONTACT}10,Acme,Bari,1,a@x.example,ledger\r\n"),
-        );
+        put_customer(&exchange, "Bari", "1");
         assert_eq!(exchange.summary().plan.conflicts.len(), 1);
-        contact("Oslo", "2");
+        put_contact(&exchange, "Oslo", "2");
         exchange.summary();
         assert_eq!(
             exchange.text("updates/customers_000004.csv"),
@@ -44,10 +36,6 @@ fn an_update_never_carries_a_value_over_what_somebody_typed_there_and_waits_for_
 fn an_import_that_brings_back_what_an_update_carried_along_is_held() {
     let config = through_a_folder(IN_PLACE, "customers.csv", "");
     let exchange = in_step(&config);
-    let customer = |city: &str, phone: &str| {
-        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
-        exchange.put("customers.csv", text);
-    };
     // The customer's system gets an update with the new phone number and, beside it, the city that it showed.
     let contact = "C1,Acme,Rome,2,a@x.example,hub";
     exchange.put("contacts.csv", format!("{CONTACT}{contact}\r\n"));
@@ -57,9 +45,9 @@ fn an_import_that_brings_back_what_an_update_carried_along_is_held() {
         "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Rome,2,a@x.example\r\n"
     );
     // It has a new city by the time it imports that update.
-    customer("Bari", "1");
+    put_customer(&exchange, "Bari", "1");
     exchange.summary();
-    customer("Rome", "2");
+    put_customer(&exchange, "Rome", "2");
     let conflicts = exchange.summary().plan.conflicts;
     assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
     assert_eq!(conflicts[0].field, "City");
@@ -163,10 +151,7 @@ fn what_an_update_carries_of_a_conflict_is_somebodys_word_for_as_long_as_the_rec
 fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
     let config = through_a_folder(IN_PLACE, "customers.csv", "");
     let exchange = in_step(&config);
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Oslo", "1");
     exchange.summary();
     assert_eq!(
         exchange.text("updates/customers_000002.csv"),
@@ -202,27 +187,37 @@ fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
     assert!(store(&exchange).in_flight().expect("counted").is_empty());
 }
 
+const OTHER_CONTACT: &str = "C2,Beta,Kiel,7,b@x.example,hub\r\n";
+
+/// The contact, with this city and phone number, beside another one.
+fn put_two_contacts(exchange: &Exchange, city: &str, phone: &str) {
+    let row = format!("C1,Acme,{city},{phone},a@x.example,hub\r\n");
+    exchange.put("contacts.csv", format!("{CONTACT}{row}{OTHER_CONTACT}"));
+}
+
+/// The other one alone: the contact is gone.
+fn put_other_contact(exchange: &Exchange) {
+    exchange.put("contacts.csv", format!("{CONTACT}{OTHER_CONTACT}"));
+}
+
 #[test]
 fn nothing_waits_for_a_counterpart_whose_contact_is_gone_and_its_late_import_is_no_news() {
     let config = through_a_folder(IN_PLACE, "customers.csv", "");
     let exchange = in_step(&config);
-    let contacts = |rows: &str| {
-        let other = "C2,Beta,Kiel,7,b@x.example,hub";
-        exchange.put("contacts.csv", format!("{CONTACT}{rows}{other}\r\n"));
-        exchange.summary()
-    };
     let customer = |city: &str, phone: &str| {
-        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
-        exchange.put("customers.csv", text);
+        put_customer(&exchange, city, phone);
         exchange.summary()
     };
     // The update with the new phone number carries the city as well.
-    contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    put_two_contacts(&exchange, "Rome", "2");
+    exchange.summary();
     assert!(!store(&exchange).in_flight().expect("counted").is_empty());
-    contacts("");
+    put_other_contact(&exchange);
+    exchange.summary();
     assert!(store(&exchange).in_flight().expect("counted").is_empty());
     // The contact comes back, and the customer gets a new city before its system imports that update.
-    contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    put_two_contacts(&exchange, "Rome", "2");
+    exchange.summary();
     customer("Bari", "1");
     assert_eq!(
         row(&exchange, "contacts.csv"),
@@ -240,17 +235,13 @@ fn nothing_waits_for_a_counterpart_whose_contact_is_gone_and_its_late_import_is_
 #[test]
 fn an_update_that_nobody_has_seen_imported_is_no_news_although_its_party_ended_long_ago() {
     let exchange = in_step(&through_a_folder(IN_PLACE, "customers.csv", ""));
-    let contacts = |rows: &str| {
-        let other = "C2,Beta,Kiel,7,b@x.example,hub";
-        exchange.put("contacts.csv", format!("{CONTACT}{rows}{other}\r\n"));
-    };
     let customer = |city: &str, note: &str| {
         let text = format!("{CONTACT}10,Acme,{city},1,a@x.example,{note}\r\n");
         exchange.put("customers.csv", text);
     };
-    contacts("C1,Acme,Oslo,1,a@x.example,hub\r\n");
+    put_two_contacts(&exchange, "Oslo", "1");
     exchange.summary();
-    contacts("");
+    put_other_contact(&exchange);
     for export in 1..=5 {
         customer("Rome", &format!("export {export}"));
         exchange.summary();
@@ -261,44 +252,43 @@ fn an_update_that_nobody_has_seen_imported_is_no_news_although_its_party_ended_l
         let text = format!("{CONTACT}{no},Acme,Bari,1,a@x.example,typed\r\n");
         exchange.put(file, text);
     }
-    let back = "C1,Acme,Bari,1,a@x.example,hub";
-    contacts(&format!("{back}\r\n"));
+    put_two_contacts(&exchange, "Bari", "1");
     assert_eq!(exchange.summary().couplings, 3);
     customer("Oslo", "imported at last");
     let plan = exchange.summary().plan;
     assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
     assert_eq!(plan.conflicts.len(), 1, "{:#?}", plan.conflicts);
-    assert_eq!(row(&exchange, "contacts.csv"), back);
+    assert_eq!(
+        row(&exchange, "contacts.csv"),
+        "C1,Acme,Bari,1,a@x.example,hub"
+    );
+}
+
+/// A contact, for which updates go into a folder, and its customer, in step.
+fn couple() -> Exchange {
+    let exchange = Exchange::new(&through_a_folder(IN_PLACE, "contacts.csv", ""));
+    put_party(&exchange, "customers.csv");
+    let coupled: String = RELATIONS.split_inclusive("\r\n").take(2).collect();
+    exchange.put("relations.csv", coupled);
+    put_two_contacts(&exchange, "Rome", "1");
+    exchange.summary();
+    exchange
 }
 
 #[test]
 fn what_an_update_carried_along_is_no_news_when_it_is_imported_into_a_contact_that_came_back() {
-    let config = through_a_folder(IN_PLACE, "contacts.csv", "");
-    let exchange = Exchange::new(&config);
-    let contacts = |rows: &str| {
-        let other = "C2,Beta,Kiel,7,b@x.example,hub";
-        exchange.put("contacts.csv", format!("{CONTACT}{rows}{other}\r\n"));
-    };
-    let customer = |city: &str, phone: &str| {
-        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
-        exchange.put("customers.csv", text);
-    };
-    put_party(&exchange, "customers.csv");
-    let coupled: String = RELATIONS.split_inclusive("\r\n").take(2).collect();
-    exchange.put("relations.csv", coupled);
-    contacts("C1,Acme,Rome,1,a@x.example,hub\r\n");
-    exchange.summary();
+    let exchange = couple();
     // The update with the new phone number carries the city as well.
-    customer("Rome", "2");
+    put_customer(&exchange, "Rome", "2");
     exchange.summary();
-    contacts("");
-    customer("", "");
+    put_other_contact(&exchange);
+    put_customer(&exchange, "", "");
     exchange.summary();
-    contacts("C1,Acme,Bari,1,a@x.example,hub\r\n");
+    put_two_contacts(&exchange, "Bari", "1");
     exchange.summary();
     let met = "10,Acme,Bari,1,a@x.example,ledger";
     assert_eq!(row(&exchange, "customers.csv"), met);
-    contacts("C1,Acme,Rome,2,a@x.example,hub\r\n");
+    put_two_contacts(&exchange, "Rome", "2");
     let conflicts = exchange.summary().plan.conflicts;
     let fields: Vec<&str> = conflicts.iter().map(|held| held.field.as_str()).collect();
     assert_eq!(fields, ["City", "Phone No."]);
@@ -307,35 +297,21 @@ fn what_an_update_carried_along_is_no_news_when_it_is_imported_into_a_contact_th
 
 #[test]
 fn what_an_update_carried_of_a_conflict_is_no_news_after_its_party_ended() {
-    let config = through_a_folder(IN_PLACE, "contacts.csv", "");
-    let exchange = Exchange::new(&config);
-    let contacts = |rows: &str| {
-        let other = "C2,Beta,Kiel,7,b@x.example,hub";
-        exchange.put("contacts.csv", format!("{CONTACT}{rows}{other}\r\n"));
-    };
-    let customer = |city: &str, phone: &str| {
-        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
-        exchange.put("customers.csv", text);
-    };
-    put_party(&exchange, "customers.csv");
-    let coupled: String = RELATIONS.split_inclusive("\r\n").take(2).collect();
-    exchange.put("relations.csv", coupled);
-    contacts("C1,Acme,Rome,1,a@x.example,hub\r\n");
-    exchange.summary();
-    contacts("C1,Acme,Bari,1,a@x.example,hub\r\n");
-    customer("Kiel", "2");
+    let exchange = couple();
+    put_two_contacts(&exchange, "Bari", "1");
+    put_customer(&exchange, "Kiel", "2");
     assert_eq!(exchange.summary().plan.conflicts.len(), 1);
     let update = exchange.text("updates/contacts_000002.csv");
     assert!(update.contains("C1,Acme,Bari,2,"), "{update}");
-    contacts("");
+    put_other_contact(&exchange);
     exchange.summary();
-    customer("", "");
+    put_customer(&exchange, "", "");
     exchange.summary();
-    contacts("C1,Acme,Oslo,1,a@x.example,hub\r\n");
+    put_two_contacts(&exchange, "Oslo", "1");
     exchange.summary();
     let met = "10,Acme,Oslo,1,a@x.example,ledger";
     assert_eq!(row(&exchange, "customers.csv"), met);
-    contacts("C1,Acme,Bari,2,a@x.example,hub\r\n");
+    put_two_contacts(&exchange, "Bari", "2");
     let conflicts = exchange.summary().plan.conflicts;
     let fields: Vec<&str> = conflicts.iter().map(|held| held.field.as_str()).collect();
     assert_eq!(fields, ["City", "Phone No."]);
@@ -346,16 +322,12 @@ fn what_an_update_carried_of_a_conflict_is_no_news_after_its_party_ended() {
 fn what_an_update_carried_along_is_no_news_when_its_column_was_gone_and_came_back() {
     let config = through_a_folder(IN_PLACE, "contacts.csv", "");
     let exchange = in_step(&config);
-    let customer = |city: &str, phone: &str| {
-        let text = format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n");
-        exchange.put("customers.csv", text);
-    };
     // The update with the new phone number carries the city as well.
-    customer("Rome", "2");
+    put_customer(&exchange, "Rome", "2");
     exchange.summary();
     let without_city = "No.,Name,Phone No.,E-Mail,Note\r\nC1,Acme,1,a@x.example,hub\r\n";
     exchange.put("contacts.csv", without_city);
-    customer("", "2");
+    put_customer(&exchange, "", "2");
     exchange.summary();
     put_city(&exchange, "contacts.csv", "C1", "Bari");
     exchange.summary();
@@ -373,10 +345,7 @@ fn what_an_update_carried_along_is_no_news_when_its_column_was_gone_and_came_bac
 fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
     let config = through_a_folder(IN_PLACE, "customers.csv", "");
     let exchange = in_step(&config);
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Oslo", "1");
     exchange.summary();
     for export in 1..=4 {
         exchange.put(
@@ -454,17 +423,11 @@ fn what_an_update_carried_is_no_news_when_it_is_imported_after_its_table_was_edi
 fn update_files_of_a_lost_state_are_not_overwritten_and_do_not_stop_a_pass() {
     let config = IN_PLACE.replace("\"in-place\"", "\"updates\"");
     let exchange = in_step(&config);
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Oslo", "1");
     exchange.summary();
     let before = exchange.bytes("updates/customers_000002.csv");
     std::fs::remove_dir_all(exchange.path("state")).expect("removed");
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Rome,,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Rome", "");
     assert_eq!(exchange.summary().pass, Some(3));
     assert_eq!(exchange.bytes("updates/customers_000002.csv"), before);
     assert!(
@@ -484,10 +447,7 @@ fn a_whole_table_is_written_for_systems_that_import_whole_tables() {
         "customers.csv",
         format!("{CONTACT}10,Acme,Rome,1,a@x.example,ledger\r\n{more}"),
     );
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Oslo", "1");
     exchange.summary();
     assert_eq!(
         exchange.text("updates/customers_000002.csv"),

@@ -5,7 +5,10 @@ mod support;
 #[path = "support/party.rs"]
 mod party;
 
-use party::{CONTACT, IN_PLACE, RELATIONS, in_step, put_city, row, store, through_a_folder};
+use party::{
+    CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_contact, put_customer, row, store,
+    through_a_folder,
+};
 use support::{Exchange, SETUP};
 
 #[test]
@@ -16,13 +19,7 @@ fn what_a_record_said_in_a_conflict_stands_while_delta_exports_do_not_list_it() 
         exchange.put("customers.csv", format!("{CONTACT}{row}\r\n"));
         exchange.summary()
     };
-    let contact = |city: &str, phone: &str| {
-        exchange.put(
-            "contacts.csv",
-            format!("{CONTACT}C1,Acme,{city},{phone},a@x.example,hub\r\n"),
-        );
-    };
-    contact("Oslo", "1");
+    put_contact(&exchange, "Oslo", "1");
     assert_eq!(
         customer("10,Acme,Bari,1,a@x.example,ledger")
             .plan
@@ -30,7 +27,7 @@ fn what_a_record_said_in_a_conflict_stands_while_delta_exports_do_not_list_it() 
             .len(),
         1
     );
-    contact("Oslo", "2");
+    put_contact(&exchange, "Oslo", "2");
     let summary = customer("11,Beta,Kiel,7,b@x.example,ledger");
     let conflict = &summary.plan.conflicts[0];
     let says = conflict.claims.iter().map(|claim| claim.shows.as_deref());
@@ -52,10 +49,7 @@ fn what_a_person_took_from_a_delta_stays_although_no_later_delta_lists_it() {
     let contacts = |row: &str| exchange.put("contacts.csv", format!("{CONTACT}{row}\r\n"));
     let customer = |phone: &str| {
         let city = if phone == "1" { "Bari" } else { "Oslo" };
-        exchange.put(
-            "customers.csv",
-            format!("{CONTACT}10,Acme,{city},{phone},a@x.example,ledger\r\n"),
-        );
+        put_customer(&exchange, city, phone);
     };
     contacts("C1,Acme,Oslo,1,a@x.example,hub");
     customer("1");
@@ -224,10 +218,7 @@ fn a_side_that_was_silent_while_others_moved_is_owed_and_competes_when_it_moved_
     let exchange = in_step(IN_PLACE);
     let customers = exchange.text("customers.csv");
     std::fs::remove_file(exchange.path("customers.csv")).expect("removed");
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Oslo", "1");
     let summary = exchange.summary();
     assert_eq!(summary.plan.problems[0].kind, "missing-export");
     assert_eq!(summary.plan.debts.len(), 1);
@@ -253,10 +244,7 @@ fn a_lacking_column_is_unknown_and_meets_for_the_first_time_when_it_appears() {
     );
     exchange.summary();
     assert!(row(&exchange, "contacts.csv").contains("Rome"));
-    exchange.put(
-        "customers.csv",
-        format!("{CONTACT}10,Acme,,1,a@x.example,ledger\r\n"),
-    );
+    put_customer(&exchange, "", "1");
     exchange.summary();
     assert_eq!(
         row(&exchange, "customers.csv"),
@@ -270,10 +258,7 @@ fn what_is_agreed_outlasts_the_column_of_the_contact_that_said_it() {
     let config = through_a_folder(IN_PLACE, "customers.csv", "");
     let config = through_a_folder(&config, "vendors.csv", "");
     let exchange = in_step(&config);
-    exchange.put(
-        "contacts.csv",
-        format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
-    );
+    put_contact(&exchange, "Oslo", "1");
     exchange.summary();
     // The vendor's system has imported the new city, the customer's has not, and contacts do not show theirs any more.
     let vendor = |note: &str| {
@@ -295,10 +280,7 @@ fn what_is_agreed_outlasts_the_column_of_the_contact_that_said_it() {
         row(&exchange, "banks.csv"),
         "B1,Acme,Oslo,1,a@x.example,treasury"
     );
-    exchange.put(
-        "customers.csv",
-        format!("{CONTACT}10,Acme,Oslo,1,a@x.example,ledger\r\n"),
-    );
+    put_customer(&exchange, "Oslo", "1");
     assert!(exchange.summary().plan.changes.is_empty());
     assert!(store(&exchange).in_flight().expect("counted").is_empty());
 }
@@ -445,11 +427,6 @@ fn what_a_record_said_in_a_conflict_stands_while_its_row_cannot_be_read() {
 fn with_sparse_customers(more: &str) -> Exchange {
     let sparse = format!("{more}\nempty = \"no-change\"");
     in_step(&through_a_folder(IN_PLACE, "customers.csv", &sparse))
-}
-
-fn put_contact(exchange: &Exchange, city: &str, phone: &str) {
-    let row = format!("C1,Acme,{city},{phone},a@x.example,hub\r\n");
-    exchange.put("contacts.csv", format!("{CONTACT}{row}"));
 }
 
 #[test]

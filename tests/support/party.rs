@@ -70,6 +70,20 @@ pub fn put_party(exchange: &Exchange, customers: &str) {
         .put("relations.csv", RELATIONS);
 }
 
+/// The contact's export, with this city and phone number.
+#[allow(dead_code, reason = "each test binary uses the part that it needs")]
+pub fn put_contact(exchange: &Exchange, city: &str, phone: &str) {
+    let row = format!("C1,Acme,{city},{phone},a@x.example,hub\r\n");
+    exchange.put("contacts.csv", format!("{CONTACT}{row}"));
+}
+
+/// The customer's export, with this city and phone number.
+#[allow(dead_code, reason = "each test binary uses the part that it needs")]
+pub fn put_customer(exchange: &Exchange, city: &str, phone: &str) {
+    let row = format!("10,Acme,{city},{phone},a@x.example,ledger\r\n");
+    exchange.put("customers.csv", format!("{CONTACT}{row}"));
+}
+
 /// The first row of a file.
 pub fn row(exchange: &Exchange, file: &str) -> String {
     exchange
