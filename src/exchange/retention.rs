@@ -7,7 +7,6 @@ use tracing::info;
 use crate::config::Config;
 use crate::disk::Disk;
 use crate::state::Store;
-use crate::state::drops::Standing;
 use crate::sync::apply::ApplyError;
 use crate::sync::inbox;
 
@@ -29,13 +28,9 @@ pub fn sweep(
     };
     let kept = store.drops_before(&limit)?.into_iter();
     for row in kept.filter(|row| can_tell(row, &config.run, disk)) {
-        let is_failed = row
-            .receipt
-            .as_ref()
-            .is_some_and(|receipt| receipt.standing == Standing::Rejected);
         let last = store.last_read_drop(&row.table)?;
         let is_last = row.table != "requests" && last.is_some_and(|last| last.id == row.id);
-        if is_failed || is_last {
+        if is_last {
             continue;
         }
         let path = inbox::archived(&row);

@@ -226,9 +226,13 @@ impl Store {
         self.drops_where(condition, &[])
     }
 
-    /// Drops that were published before a time, ISO 8601.
+    /// Drops that were claimed before a time, ISO 8601, and published, oldest first; without those that were rejected, which stay until a person
+    /// has seen to them.
     pub fn drops_before(&self, time: &str) -> Result<Vec<DropRow>, StateError> {
-        self.drops_where("published = 1 AND claimed_at < ?1 ORDER BY id", &[time])
+        // As its index says it: each round asks, and mostly finds none.
+        let condition = "published = 1 AND json_extract(receipt, '$.standing') <> 'rejected' AND claimed_at < ?1 \
+                         ORDER BY claimed_at, id";
+        self.drops_where(condition, &[time])
     }
 
     /// The drop that a table was read from last. One that was claimed before another may have been read after it.

@@ -131,6 +131,9 @@ CREATE INDEX drops_table ON drops(table_name, pass, id);
 "),
     Migration::Sql("-- Files of others are named from the state's folder from here on. Those that were named before stay paths.
 "),
+    Migration::Sql("
+CREATE INDEX drops_kept ON drops(claimed_at) WHERE published = 1 AND json_extract(receipt, '$.standing') <> 'rejected';
+"),
 ];
 
 /// Names of conflicts and problems had 32 bits, so that two of many thousands could be taken for one; the last of them had its place.
