@@ -204,15 +204,15 @@ fn exchange(
     let _lock = context.lock(config)?;
     let mut store = Store::open(&config.state)?;
     let first = round(config, effects, &mut store, request.clone(), &AsItStands)?;
+    let (mut is_more, mut request) = (first.is_more, first.next());
     let mut made = Made {
         outcome: first.outcome,
         answered: first.answered,
         further: Vec::new(),
     };
-    let mut is_more = first.is_more;
     while is_more {
-        let next = round(config, effects, &mut store, Request::default(), &AsItStands)?;
-        is_more = next.is_more;
+        let next = round(config, effects, &mut store, request, &AsItStands)?;
+        (is_more, request) = (next.is_more, next.next());
         made.answered.extend(next.answered);
         made.further.push(next.outcome);
     }

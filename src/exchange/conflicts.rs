@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::disk::Disk;
 use crate::model::{KINDS, Kind, Side};
+use crate::state::Store;
 use crate::state::queries::OpenConflict;
-use crate::state::{StateError, Store};
 use crate::sync::apply::{ApplyError, digest_of};
 use crate::sync::decisions::{FORMULAS, choices, version};
 use crate::sync::inbox::folder_and_name;
@@ -165,7 +165,5 @@ pub fn renew(store: &Store, disk: &dyn Disk, path: &Path) -> Result<(), ApplyErr
     }
     .map_err(write_error(path))?;
     let (folder, _) = folder_and_name(path);
-    disk.sync_folder(&folder)
-        .map_err(StateError::file(&folder))?;
-    Ok(())
+    disk.sync_folder(&folder).map_err(write_error(&folder))
 }

@@ -145,6 +145,8 @@ pub struct Daemon<'d> {
     is_first: bool,
     /// The last round left files for the next, which is made at once.
     is_more: bool,
+    /// What the next round is asked.
+    next: Request,
     /// The state of the last round, for the next that follows soon.
     state: Option<Opened>,
 }
@@ -199,6 +201,7 @@ impl<'d> Daemon<'d> {
             wait_until: None,
             is_first: true,
             is_more: false,
+            next: Request::default(),
             state: None,
         }
     }
@@ -307,7 +310,7 @@ impl<'d> Daemon<'d> {
         self.observer.begins();
         let attempt = || -> Result<(Round, Written), PassError> {
             let mut store = self.take_state()?;
-            let request = Request::default();
+            let request = self.next.clone();
             let round = round(
                 &self.config,
                 self.effects,
@@ -341,7 +344,7 @@ impl<'d> Daemon<'d> {
         match made.outcome {
             Ok((round, written)) => {
                 (self.failures, self.breakdowns) = (0, 0);
-                self.is_more = round.is_more;
+                (self.is_more, self.next) = (round.is_more, round.next());
                 self.wait_until = round.wait.map(|wait| now + wait);
                 // What it has seen, taken and written is no news.
                 self.tracker.was_seen(made.settled, &written, now);

@@ -13,7 +13,6 @@ use crate::state::Store;
 use crate::sync::apply::ApplyError;
 use crate::sync::intake::Intake;
 use crate::sync::observe::shown_path;
-use crate::sync::pass::PassError;
 use crate::sync::{inbox, mails};
 
 use super::folder::Looks;
@@ -65,8 +64,9 @@ pub fn archive(
     paths: &[PathBuf],
     disk: &dyn Disk,
     store: &Store,
-    at: &str,
-) -> Result<(), PassError> {
+    now: &jiff::Zoned,
+) -> Result<(), ApplyError> {
+    let day = now.strftime("%Y-%m-%d").to_string();
     for path in paths {
         let Ok(mail) = mails::read(disk, path) else {
             continue;
@@ -75,7 +75,7 @@ pub fn archive(
             continue;
         }
         let (folder, name) = inbox::folder_and_name(path);
-        let done = folder.join(inbox::DONE).join(at.get(..10).unwrap_or(at));
+        let done = folder.join(inbox::DONE).join(&day);
         own_folder(disk, &done).map_err(write_error(&done))?;
         let to = free_name(&done, &name, disk)?;
         match disk.rename(path, &to, false) {

@@ -15,6 +15,7 @@ mod publish;
 pub mod ready;
 mod retention;
 pub mod round;
+mod upkeep;
 mod watch;
 
 pub use folder::{AsItStands, Looks};

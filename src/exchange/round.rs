@@ -22,7 +22,8 @@ use super::folder::{
     Announcement, AsItStands, Inbox, Listing, Looks, Unready, announces, can_tell, is_online,
     rules, tables_with_drops, waits_for_marker,
 };
-use super::{conflicts, mail, publish, retention};
+use super::upkeep::{unwritable, upkeep};
+use super::{conflicts, mail, publish};
 
 /// What a round did.
 #[derive(Clone, Debug)]
@@ -37,12 +38,27 @@ pub struct Round {
     pub unready: Vec<PathBuf>,
     /// Folders that are not there.
     pub offline: Vec<PathBuf>,
+    /// What could not be done beside the pass; the next round tries again, and tells it.
+    pub undone: Vec<Problem>,
     /// When the next round is to be made, though nothing comes: an incomplete set is waited for so long, and so is what could not be
     /// read in this one.
     pub wait: Option<Duration>,
 }
 
-/// Makes one round. `request` says what is asked for beside what the files ask.
+impl Round {
+    /// What the next round is asked, where nobody asks for more.
+    pub fn next(&self) -> Request {
+        Request {
+            intake: Intake {
+                problems: self.undone.clone(),
+                ..Intake::default()
+            },
+            ..Request::default()
+        }
+    }
+}
+
+/// Makes one round. `request` says what is asked for beside what the files ask, and as its problems what the round before could not do.
 ///
 /// # Errors
 /// Those of a pass.
@@ -63,6 +79,20 @@ pub fn round(
     take_tables(config, disk, store, looks, &at, &mut taken)?;
     let rows = take_requests(config, disk, store, looks, &at, &mut taken)?;
     mail::take(config, disk, looks, &mut taken.intake, &mut taken.unready);
+    // What the last round could not do is told only if it cannot be done now either.
+    let told = match request.intake.problems.is_empty() {
+        true => Vec::new(),
+        false => upkeep(
+            config,
+            disk,
+            store,
+            &taken.intake.mails,
+            &effects.clock.now(),
+        )?,
+    };
+    let stands = |path: &PathBuf| disk.identity(path).is_ok_and(|found| found.is_some());
+    taken.intake.mails.retain(stands);
+    taken.intake.problems.extend(told.iter().cloned());
     let published = publish::publish(config, disk, store)?;
     answered.extend(published.answered);
     taken.intake.problems.extend(published.problems);
@@ -88,6 +118,8 @@ pub fn round(
     let goes_on = |row: &DropRow| !is_halted || row.receipt.is_some();
     let is_open = |row: &DropRow| goes_on(row) && can_tell(row, &config.run, disk);
     let is_left = (is_more && !is_halted) || store.open_drops()?.iter().any(is_open);
+    let undone = upkeep(config, disk, store, &mails, &effects.clock.now())?;
+    let is_left = is_left || !undone.is_empty();
     let wait = wait.into_iter().chain(is_left.then_some(config.run.scan));
     let wait = wait.min();
     let is_more = is_more && !is_halted;
@@ -104,19 +136,15 @@ pub fn round(
         let mut told = request.intake.problems.iter();
         told.any(|told| told.place == problem.place)
     };
-    let is_more = is_more || !published.problems.iter().all(is_told);
+    let is_more = is_more || !published.problems.iter().all(is_told) || undone != told;
     answered.extend(by_pass);
-    mail::archive(&mails, disk, store, &at)?;
-    if let Some(path) = &config.exchange.conflicts {
-        conflicts::renew(store, disk, path)?;
-    }
-    retention::sweep(config, disk, store, &effects.clock.now())?;
     Ok(Round {
         outcome,
         answered,
         is_more,
         unready,
         offline,
+        undone,
         wait,
     })
 }
@@ -417,7 +445,8 @@ fn take_tables(
             taken.is_more |= choice.read.is_some();
         }
     }
-    archive_manifests(config, &inboxes, disk, store, at)?;
+    let unarchived = archive_manifests(config, &inboxes, disk, store, at)?;
+    taken.intake.problems.extend(unarchived);
     unready_exports(config, disk, looks, taken);
     Ok(())
 }
@@ -481,14 +510,16 @@ fn unready_exports(config: &Config, disk: &dyn Disk, looks: &dyn Looks, taken: &
     }
 }
 
-/// Keeps the manifests all of whose files that are ours to claim were claimed. Tables may share a folder, and with it the manifest.
+/// Keeps the manifests all of whose files that are ours to claim were claimed, and tells which cannot be. Tables may share a folder, and
+/// with it the manifest.
 fn archive_manifests(
     config: &Config,
     inboxes: &[(Table, &TableConfig, Inbox<'_>, Listing)],
     disk: &dyn Disk,
     store: &Store,
     at: &str,
-) -> Result<(), PassError> {
+) -> Result<Vec<Problem>, PassError> {
+    let mut problems = Vec::new();
     let mut kept = BTreeSet::new();
     for (_, _, inbox, listing) in inboxes {
         let is_ours = |name: &str| {
@@ -506,24 +537,32 @@ fn archive_manifests(
             let claimed = store.claimed_under(version)?;
             let mut ours = manifest.files.iter().filter(|named| is_ours(&named.name));
             let is_done = !claimed.is_empty() && ours.all(|named| claimed.contains(&named.name));
-            if is_done && kept.insert(path) {
-                archive(path, at, disk)?;
+            if !is_done || !kept.insert(path) {
+                continue;
+            }
+            // It may have failed for a moment only.
+            let done = archive(path, at, disk).or_else(|_| archive(path, at, disk));
+            match done {
+                Err(ApplyError::Write { path, source }) => {
+                    let advice = "see to that folder; the manifest was read, and is put away then";
+                    problems.push(unwritable(&path, &source, advice));
+                }
+                done => done?,
             }
         }
     }
-    Ok(())
+    Ok(problems)
 }
 
 /// Keeps a file that is no drop beside the drops of its day.
-fn archive(path: &Path, at: &str, disk: &dyn Disk) -> Result<(), PassError> {
+fn archive(path: &Path, at: &str, disk: &dyn Disk) -> Result<(), ApplyError> {
     let (folder, name) = inbox::folder_and_name(path);
     let day = at.get(..10).unwrap_or("unknown");
     let done = folder.join(inbox::DONE).join(day);
     publish::own_folder(disk, &done).map_err(publish::write_error(&done))?;
     let to = done.join(name);
     disk.rename(path, &to, true)
-        .map_err(publish::write_error(&to))?;
-    Ok(())
+        .map_err(publish::write_error(&to))
 }
 
 /// Takes one requests file in: an edited conflict inbox, or the next of the requests folder.

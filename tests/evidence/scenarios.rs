@@ -154,6 +154,7 @@ impl Scenario {
             if !made.is_more {
                 return Ok(made.outcome);
             }
+            request = made.next();
         }
         panic!("{}: the rounds do not end", self.name)
     }

@@ -9,9 +9,9 @@ use couplet::config::{self, Config};
 use couplet::disk::{Disk, Identity};
 use couplet::exchange::{Looks, Round, round};
 use couplet::state::{Lock, Store};
-use couplet::sync::{Effects, PassError, Request};
+use couplet::sync::{Clock as _, Effects, PassError, Request};
 
-use crate::support::{Exchange, StillClock};
+use crate::support::{ClockAt, Exchange, StillClock};
 
 /// Contacts and customers are dropped; relations, of which more can be said after this, are a fixed file.
 pub const DROPS: &str = r#"
@@ -136,6 +136,10 @@ pub fn approve(exchange: &Exchange, said: &str) {
 /// Whoever makes the rounds of an exchange, and holds its state meanwhile.
 pub struct Rounds {
     config: Config,
+    /// What the next one is asked.
+    next: Request,
+    /// What time they are made.
+    pub clock: ClockAt,
     /// The state.
     pub store: Store,
     _lock: Lock,
@@ -150,6 +154,8 @@ impl Rounds {
         Rounds {
             _lock: Lock::take(&config.state).expect("free"),
             store: Store::open(&config.state).expect("a state"),
+            next: Request::default(),
+            clock: ClockAt(StillClock.now()),
             config,
         }
     }
@@ -158,11 +164,13 @@ impl Rounds {
     pub fn make(&mut self, disk: &dyn Disk, looks: &dyn Looks) -> Result<Round, PassError> {
         let effects = Effects {
             disk,
-            clock: &StillClock,
+            clock: &self.clock,
             stage: &|_| {},
         };
-        let request = Request::default();
-        round(&self.config, &effects, &mut self.store, request, looks)
+        let request = std::mem::take(&mut self.next);
+        let round = round(&self.config, &effects, &mut self.store, request, looks)?;
+        self.next = round.next();
+        Ok(round)
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Meddled {
     pub opening: Option<fn(&Path)>,
     /// What happens before a file gets another name.
     pub renaming: Option<Meanwhile>,
+    /// What happens before a file is removed.
+    pub removing: Option<Meanwhile>,
     /// What happens before a file is written.
     pub creating: Option<Meanwhile>,
     /// Where nothing may be written.
@@ -72,6 +74,9 @@ impl Disk for Meddled {
         RealDisk.rename(from, to, replace)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
+        if let Some(removing) = &self.removing {
+            removing(path)?;
+        }
         RealDisk.remove(path)
     }
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
