@@ -320,6 +320,34 @@ fn check_names_folders_in_which_nothing_can_be_written() {
     }
 }
 
+#[test]
+fn check_does_not_take_a_folder_that_it_may_not_see_for_one_that_is_not_there() {
+    let exchange = exchange(&config());
+    let config = config::parse(exchange.config(), &exchange.path("config.toml")).expect("right");
+    let disk = Meddled {
+        hidden: Some(exchange.path("")),
+        ..Meddled::default()
+    };
+    let told: Vec<String> = findings(&config, &disk)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let denied =
+        "it cannot be looked at: permission denied; see to the permissions of the folders above it";
+    for (folder, key) in [
+        ("crm", "tables.contacts.export"),
+        ("crm/updates", "tables.contacts.write_back"),
+        ("erp", "tables.customers.write_back"),
+    ] {
+        let said = format!("{}: {key}: {denied}", exchange.path(folder).display());
+        assert!(told.contains(&said), "{said} in {told:#?}");
+    }
+    assert!(
+        !told.iter().any(|said| said.contains("does not exist")),
+        "{told:#?}"
+    );
+}
+
 /// Nobody listens.
 struct Deaf;
 

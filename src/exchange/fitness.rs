@@ -50,7 +50,7 @@ pub fn findings(config: &Config, disk: &dyn Disk) -> Vec<Finding> {
     });
     let mut found: Vec<Finding> = Vec::new();
     for (key, folder) in &inboxes {
-        if !folder.exists() {
+        if disk.identity(folder).is_ok_and(|found| found.is_none()) {
             found.push(Finding {
                 folder: folder.clone(),
                 reason: format!(
@@ -125,7 +125,19 @@ fn unwritable(disk: &dyn Disk, folder: &Path) -> Option<String> {
             true => Path::new("."),
             false => above,
         });
-    let there = above.find(|above| above.exists())?;
+    let there = loop {
+        let folder = above.next()?;
+        match disk.identity(folder) {
+            Ok(Some(_)) => break folder,
+            Ok(None) => {}
+            // Whether it exists is not known: a folder above it shows nothing.
+            Err(error) => {
+                return Some(format!(
+                    "it cannot be looked at: {error}; see to the permissions of the folders above it"
+                ));
+            }
+        }
+    };
     let error = disk.may_write(there).err()?;
     Some(match there == folder {
         true => format!("nothing can be written there: {error}; see to its permissions"),

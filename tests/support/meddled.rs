@@ -24,6 +24,8 @@ pub struct Meddled {
     pub creating: Option<Meanwhile>,
     /// Where nothing may be written.
     pub forbidden: Option<PathBuf>,
+    /// In which folder nobody may see what there is.
+    pub hidden: Option<PathBuf>,
 }
 
 impl Meddled {
@@ -44,6 +46,10 @@ impl Disk for Meddled {
         RealDisk.open_dropped(path)
     }
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
+        let hides = |hidden: &PathBuf| path != hidden && path.starts_with(hidden);
+        if self.hidden.as_ref().is_some_and(hides) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         RealDisk.identity(path)
     }
     fn entries(&self, folder: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
