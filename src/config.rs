@@ -135,12 +135,6 @@ impl Config {
             .filter_map(|table| Some((table, self.table(table)?)))
     }
 
-    /// A hash of what the configuration says of a table's keys and columns.
-    pub fn settings_print(&self, table: Table) -> u64 {
-        self.table(table)
-            .map_or(0, |config| config.settings_print(table))
-    }
-
     /// The guards' limits of a table.
     pub fn limits(&self, table: Table) -> Limits {
         self.table(table)

@@ -5,9 +5,10 @@ mod support;
 #[path = "support/party.rs"]
 mod party;
 
+use couplet::sync::Outcome;
 use party::{
-    CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_contact, put_customer, row, store,
-    through_a_folder,
+    CONTACT, IN_PLACE, RELATIONS, in_step, put_city, put_contact, put_customer, put_party, row,
+    store, through_a_folder,
 };
 use support::{Exchange, SETUP};
 
@@ -607,6 +608,169 @@ fn what_a_record_said_in_a_conflict_is_one_again_once_its_table_is_configured_ag
         assert_eq!(store(&exchange).conflicts().expect("conflicts").len(), 1);
     }
     assert_eq!(row(&exchange, "customers.csv"), customer);
+}
+
+#[test]
+fn a_column_that_a_contact_gets_meets_what_is_agreed_although_the_table_that_said_it_is_not_configured()
+ {
+    let exchange = Exchange::new(IN_PLACE);
+    put_party(&exchange, "customers.csv");
+    for (file, no) in [
+        ("contacts.csv", "C1"),
+        ("vendors.csv", "20"),
+        ("banks.csv", "B1"),
+    ] {
+        let header = CONTACT.replace("City,", "");
+        exchange.put(file, format!("{header}{no},Acme,1,a@x.example,row\r\n"));
+    }
+    exchange.summary();
+    put_contact(&exchange, "Oslo", "1");
+    pass_without_customers(&exchange);
+    let plan = exchange.summary().plan;
+    assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+    let says = plan.conflicts[0].claims.iter();
+    let says: Vec<_> = says.map(|claim| claim.shows.as_deref()).collect();
+    assert_eq!(says, [Some("Oslo"), Some("Rome")]);
+}
+
+#[test]
+fn a_record_that_no_delta_lists_is_told_what_it_missed_while_its_table_was_not_configured() {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "contents = \"delta\"");
+    let exchange = in_step(&config);
+    put_contact(&exchange, "Oslo", "1");
+    pass_without_customers(&exchange);
+    exchange.put(
+        "customers.csv",
+        format!("{CONTACT}11,Beta,Kiel,7,b@x.example,ledger\r\n"),
+    );
+    let pass = exchange.summary().pass.expect("a pass");
+    assert_eq!(
+        exchange.text(&format!("updates/customers_{pass:06}.csv")),
+        "No.,Name,City,Phone No.,E-Mail\r\n10,Acme,Oslo,1,a@x.example\r\n"
+    );
+}
+
+/// The configuration without these tables.
+fn without(tables: &[&str]) -> String {
+    let of_table = |part: &&str| tables.iter().any(|table| part.starts_with(table));
+    let parts = IN_PLACE.split("[tables.").skip(1);
+    let left = parts.filter(|part| !of_table(part));
+    left.map(|part| format!("[tables.{part}")).collect()
+}
+
+#[test]
+fn nobody_is_told_for_ever_of_what_is_owed_to_a_table_that_was_taken_out() {
+    let exchange = in_step(IN_PLACE);
+    put_contact(&exchange, "Oslo", "1");
+    let exchange = exchange.configured(&format!("{SETUP}{}", without(&["customers"])));
+    let plan = exchange.summary().plan;
+    assert!(plan.problems.is_empty(), "{:#?}", plan.problems);
+    assert!(matches!(exchange.pass(), Outcome::InStep(_)));
+    let status = exchange.run(&["status"]);
+    assert_eq!(status.code, 0, "{status:?}");
+    assert!(status.out.contains("Owed:      0 values"), "{status:?}");
+    assert!(
+        status.out.contains("customers.csv, not configured\n"),
+        "{status:?}"
+    );
+    let told = exchange.run(&["explain", "customers", "10", "--field", "City"]);
+    assert!(
+        told.out.contains("owed: its table is not configured"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_conflict_among_the_others_does_not_wait_for_a_table_that_is_not_configured() {
+    let exchange = in_step(IN_PLACE);
+    put_contact(&exchange, "Oslo", "1");
+    put_city(&exchange, "vendors.csv", "20", "Kiel");
+    let whole = exchange.config().to_owned();
+    let exchange = exchange.configured(&format!("{SETUP}{}", without(&["customers"])));
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "vendor"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    assert!(row(&exchange, "banks.csv").contains("Kiel"));
+    exchange.summary_of(&whole);
+    assert!(row(&exchange, "customers.csv").contains("Kiel"));
+}
+
+#[test]
+fn what_a_record_said_in_a_conflict_stands_while_its_table_is_not_configured() {
+    let exchange = in_step(IN_PLACE);
+    put_contact(&exchange, "Oslo", "1");
+    put_city(&exchange, "customers.csv", "10", "Bari");
+    exchange.summary();
+    pass_without_customers(&exchange);
+    put_contact(&exchange, "Oslo", "2");
+    let config = format!("{SETUP}{}", without(&["customers"]));
+    let plan = exchange.summary_of(&config).plan;
+    let says = plan.conflicts[0].claims.iter();
+    let says: Vec<_> = says.map(|claim| claim.shows.as_deref()).collect();
+    assert_eq!(
+        says,
+        [Some("Oslo"), Some("Bari"), Some("Rome"), Some("Rome")]
+    );
+    let exchange = exchange.configured(&config);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "customer"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    exchange.summary();
+    assert!(row(&exchange, "contacts.csv").contains("Bari"));
+}
+
+#[test]
+fn a_relation_of_a_record_whose_table_is_not_configured_is_no_problem_and_couples_on() {
+    let exchange = in_step(IN_PLACE);
+    exchange.put("relations.csv", RELATIONS.replace("Customer", "customer"));
+    put_contact(&exchange, "Oslo", "1");
+    let config = format!("{SETUP}{}", without(&["customers"]));
+    let summary = exchange.summary_of(&config);
+    assert_eq!(summary.couplings, 3);
+    assert!(summary.plan.problems.is_empty(), "{summary:#?}");
+    exchange.summary();
+    assert!(row(&exchange, "customers.csv").contains("Oslo"));
+}
+
+#[test]
+fn counterparts_that_are_all_taken_out_with_their_relations_are_told_what_changed() {
+    let exchange = in_step(IN_PLACE);
+    put_contact(&exchange, "Oslo", "1");
+    let others = ["customers", "vendors", "bank_accounts", "relations"];
+    exchange.summary_of(&format!("{SETUP}{}", without(&others)));
+    put_city(&exchange, "vendors.csv", "20", "Rome");
+    exchange.summary();
+    for file in ["customers.csv", "vendors.csv", "banks.csv"] {
+        assert!(row(&exchange, file).contains("Oslo"), "{file}");
+    }
+}
+
+#[test]
+fn a_kind_couples_no_more_once_its_code_and_the_relations_are_taken_out() {
+    let exchange = in_step(IN_PLACE);
+    put_contact(&exchange, "Oslo", "1");
+    let tables = without(&["vendors", "bank_accounts", "relations"]);
+    let summary = exchange.summary_of(&format!("state = \"state\"\n{tables}"));
+    assert_eq!(summary.couplings, 0);
+    assert!(row(&exchange, "customers.csv").contains("Rome"));
+}
+
+#[test]
+fn who_goes_is_no_primary_contact_any_more_once_the_table_that_names_it_is_configured_again() {
+    let exchange = in_step(IN_PLACE);
+    let ledger = |cells: &str| {
+        let header = "No.,Name,City,Phone No.,E-Mail,Primary Contact No.,Contact\r\n";
+        format!("{header}10,Acme,Rome,1,a@x.example,{cells}\r\n")
+    };
+    let contacts = exchange.text("contacts.csv");
+    let person = "C7,Ann,,,,\r\n";
+    exchange.put("contacts.csv", format!("{contacts}{person}"));
+    exchange.put("customers.csv", ledger("C7,Ann"));
+    exchange.summary();
+    exchange.put("contacts.csv", contacts);
+    pass_without_customers(&exchange);
+    exchange.summary();
+    assert_eq!(exchange.text("customers.csv"), ledger(","));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::disk::RealDisk;
 use crate::exchange;
 use crate::exit::Exit;
-
+use crate::model::Table;
 use crate::state::Lock;
 use crate::state::drops::DropRow;
 use crate::sync::inbox;
@@ -20,7 +20,11 @@ pub fn run(context: &Context<'_>) -> Answer {
     let config = context.config()?;
     let store = context.store(&config)?;
     let passes = store.passes(1)?;
-    let (tables, in_flight, debts) = (store.tables()?, store.in_flight()?, store.debts()?);
+    let (tables, in_flight, mut debts) = (store.tables()?, store.in_flight()?, store.debts()?);
+    // What is owed to a table that was taken out waits for nobody; should it come back, it is paid.
+    let is_configured =
+        |name: &str| Table::named(name).is_some_and(|table| config.table(table).is_some());
+    debts.retain(|debt| is_configured(&debt.table));
     let (conflicts, problems, halts) = (store.conflicts()?, store.problems()?, store.halts()?);
     // A file that a person has mended or thrown away has been seen to.
     let failed: Vec<DropRow> = store
@@ -56,9 +60,13 @@ pub fn run(context: &Context<'_>) -> Answer {
         } else {
             String::new()
         };
+        let standing = match is_configured(&table.table) {
+            true => "",
+            false => ", not configured",
+        };
         let _ = writeln!(
             text,
-            "  {:<14} {:>17}  {}{flight}",
+            "  {:<14} {:>17}  {}{standing}{flight}",
             table.table,
             count(table.records, "record", "records"),
             table.file

@@ -64,7 +64,7 @@ pub enum Empty {
 }
 
 /// One `[tables.…]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TableConfig {
     pub(super) export: PathBuf,
     /// Couplet makes and keeps the table itself: only relations can be.

@@ -22,7 +22,7 @@ pub struct TableMemory {
     pub digest: String,
     /// Which of several files it was, when names say so.
     pub sequence: Option<u64>,
-    /// Hash of its dialect and columns; 0 where all its records are to be read anew.
+    /// Hash of its dialect and columns. An older program noted 0 where the table was not configured, so that all its records are read anew.
     pub shape: u64,
     /// Hash of what is configured of its keys and columns.
     pub settings: u64,
@@ -277,7 +277,7 @@ pub struct Memory<'p> {
     pub pass: u64,
     /// When it began, ISO 8601.
     pub started: String,
-    /// Tables that were read, and those that are not configured any more.
+    /// Tables that were read.
     pub tables: Vec<TableMemory>,
     /// Values written into folders.
     pub sent: Vec<SentRow>,

@@ -600,7 +600,8 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
 
     /// A table whose export says something in this pass.
     fn speaking(&self, table: Table) -> Result<&'a Seen<'c>, Refusal> {
-        let Some(seen) = self.seen(table) else {
+        let configured = self.seen(table).filter(|seen| seen.is_configured);
+        let Some(seen) = configured else {
             return Err(format!("[tables.{table}] is not configured"));
         };
         if seen.export.is_none() {

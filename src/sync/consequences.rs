@@ -15,11 +15,9 @@ use super::in_flight::not_imported;
 use super::observe::Seen;
 use super::seat::Seat;
 
-/// Turns what the merge of a party says into changes, conflicts, debts and what will be remembered. It `is_whole` where the tables of
-/// all its records are configured.
+/// Turns what the merge of a party says into changes, conflicts, debts and what will be remembered.
 pub(super) fn record_party(
     seats: &[Seat<'_>],
-    is_whole: bool,
     party: &Party<'_>,
     merged: &Merged,
     exceptions: &BTreeMap<FieldId, String>,
@@ -29,11 +27,10 @@ pub(super) fn record_party(
     let contact = &seats[0].no;
     let mut bases: Vec<Vec<(usize, Option<String>)>> = vec![Vec::new(); seats.len()];
     for field in &merged.fields {
-        let mut bases_after = Vec::with_capacity(seats.len());
+        let mut said: Option<(&str, bool)> = None;
         for (slot, (seat, delivery)) in seats.iter().zip(&field.deliveries).enumerate() {
             let base = base_after(seat, field.field, delivery.as_ref());
-            bases_after
-                .extend(base.map(|base| (seat.side, base, may_stay(seat, delivery.as_ref()))));
+            said = said.or(base.map(|base| (base, may_stay(seat, delivery.as_ref()))));
             let Some(delivery) = delivery else { continue };
             let Some(column) = seat.side.table().column_of(field.field) else {
                 continue;
@@ -42,8 +39,9 @@ pub(super) fn record_party(
             record_delivery(seats, seat, column, field, delivery, decided, problems);
         }
         let stored = exceptions.get(&field.field);
-        let agreed = field.agreed.as_deref();
-        let needed = agreed.filter(|agreed| !is_said(&bases_after, is_whole, agreed));
+        // The next pass reads it from the first base.
+        let is_said = |agreed: &&str| said == Some((agreed, false));
+        let needed = field.agreed.as_deref().filter(|agreed| !is_said(agreed));
         if stored.map(String::as_str) != needed {
             decided.memory.agreed.push(AgreedRow {
                 contact: contact.clone(),
@@ -79,17 +77,6 @@ fn base_after<'s>(
     }
 }
 
-/// Whether the next pass finds in the bases what is agreed: the contact's says it, or else those of all counterparts, so that it makes
-/// no difference whose table is configured then.
-fn is_said(bases: &[(Side, &str, bool)], is_whole: bool, agreed: &str) -> bool {
-    let says = |(_, base, may_stay): &(Side, &str, bool)| *base == agreed && !may_stay;
-    match bases.first() {
-        Some(first) if first.0 == Side::Contact => says(first),
-        Some(_) => is_whole && bases.iter().all(says),
-        None => false,
-    }
-}
-
 /// Whether the base of a seat may stay what it was: somebody else may write the file in whose place ours is to be put. That of a
 /// contact is seen to when it happens; this one need not be the first that says what is agreed.
 fn may_stay(seat: &Seat<'_>, delivery: Option<&Delivery>) -> bool {
@@ -111,7 +98,7 @@ fn note_carried(
     let Some(shown) = &seat.shown else {
         return;
     };
-    let is_folder = seat.seen.route() == Route::Folder;
+    let is_in_place = seat.seen.route() == Route::InPlace;
     for field in &merged.fields {
         let Some(column) = seat.side.table().column_of(field.field) else {
             continue;
@@ -120,7 +107,7 @@ fn note_carried(
         let name = field.field.def().name;
         // What earlier updates carried, also of a field that was held. None has carried what a table that is edited in place has
         // shown since.
-        let may_come = is_folder || seat.sent.iter().all(|value| value.field != name);
+        let may_come = !is_in_place || seat.sent.iter().all(|value| value.field != name);
         let was = |value: &&str| may_come && !seat.sent.is_empty() && now != Some(*value);
         let base = seat.base_of(field.field).filter(was);
         let word = seat.word(column).filter(was);
@@ -310,6 +297,7 @@ fn record_delivery(
 /// Why a record says nothing.
 fn silence(seat: &Seat<'_>) -> &'static str {
     match (&seat.seen.export, seat.at) {
+        (None, _) if !seat.seen.is_configured => "its table is not configured",
         (None, _) => "its export says nothing in this pass",
         (Some(_), Some(_)) => "its cell says nothing",
         (Some(_), None) => "its row cannot be read",

@@ -235,7 +235,7 @@ pub fn couple(
         return Ok(couplings);
     };
     let Some(export) = &relations.export else {
-        let links = in_silence(tables, arranged, relations, &absent, &couplings);
+        let links = in_silence(config, tables, arranged, relations, &absent, &couplings);
         couplings.links = links.map(Arc::new);
         couplings.count = couplings.in_force(Some(relations)).count();
         return Ok(couplings);
@@ -315,22 +315,26 @@ fn gone_ends(
 }
 
 /// What silent relations refer to, where that is other than what they said: who is absent is coupled with nobody, and nor is
-/// whoever got a number that is disputed.
+/// whoever got a number that is disputed, or is of a kind whose code is not set any more.
 fn in_silence(
+    config: &Config,
     tables: &[Option<Seen<'_>>],
     arranged: &Arranged,
     relations: &Seen<'_>,
     absent: &PrintSet,
     couplings: &Couplings,
 ) -> Option<Vec<[u64; 2]>> {
-    if absent.is_empty() && !has_disputes(tables) {
+    let has_code = |kind: Kind| config.setup.code(kind).is_some();
+    if absent.is_empty() && !has_disputes(tables) && Kind::all().all(has_code) {
         return None;
     }
+    let may_couple = |(table, _)| matches!(table, Table::Counterparts(kind) if has_code(kind));
     let is_over = |[contact, counterpart]: [u64; 2]| {
         let other = untagged(counterpart);
         let mut ends = [(Table::Contacts, contact)].into_iter().chain(other);
         absent.contains(&contact)
             || absent.contains(&counterpart)
+            || !other.is_some_and(may_couple)
             || ends.any(|(table, key)| is_disputed(tables, arranged, table, key))
     };
     let links = relations.index.links.iter();

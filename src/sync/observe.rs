@@ -1,8 +1,9 @@
-//! Observe: what each configured export shows now, and how that differs from its last reading.
+//! Observe: what each export shows now, and how that differs from its last reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::sync::LazyLock;
 
 use tracing::{debug, info};
 use xxhash_rust::xxh3::xxh3_64;
@@ -42,12 +43,18 @@ pub fn untagged(link: u64) -> Option<(Table, u64)> {
     Some((table, plain(link)))
 }
 
-/// One configured table as a pass sees it.
+/// Stands for the configuration of a table that has none.
+static NOT_CONFIGURED: LazyLock<TableConfig> = LazyLock::new(TableConfig::default);
+
+/// One table as a pass sees it: one that is configured, or that the state knows. While a table is not configured it says nothing, like
+/// one whose export cannot be read.
 pub struct Seen<'c> {
     /// Which table.
     pub table: Table,
     /// Its configuration.
     pub config: &'c TableConfig,
+    /// Whether it has one.
+    pub is_configured: bool,
     /// The file that was looked for or found.
     pub path: PathBuf,
     /// The file as people know it, where that is another: a drop by the name under which it came.
@@ -109,9 +116,10 @@ impl Seen<'_> {
         self.identity.map_or(0, |identity| identity.size)
     }
 
-    /// How what is written reaches the table.
+    /// How what is written reaches the table. Nobody knows whether one that is not configured will be written back.
     pub fn route(&self) -> Route {
         match &self.config.write_back {
+            _ if !self.is_configured => Route::Silent,
             WriteBack::None => Route::Nowhere,
             WriteBack::InPlace => Route::InPlace,
             WriteBack::Folder(_) => Route::Folder,
@@ -322,7 +330,8 @@ pub struct Known {
     pub complete: BTreeMap<PathBuf, Identity>,
 }
 
-/// Reads one table. What cannot be read says nothing and is a problem.
+/// Reads one table; `None` where nobody knows it. What cannot be read says nothing and is a problem; what is not configured just says
+/// nothing.
 ///
 /// # Errors
 /// Those of the state's own files.
@@ -332,14 +341,15 @@ pub fn observe<'c>(
     disk: &dyn Disk,
     known: &Known,
 ) -> Result<Option<(Seen<'c>, Vec<Problem>)>, StateError> {
-    let Some(table_config) = config.table(table) else {
-        return Ok(None);
-    };
+    let configured = config.table(table);
     let memory = known
         .memories
         .iter()
         .find(|memory| memory.table == table.name())
         .cloned();
+    if configured.is_none() && memory.is_none() {
+        return Ok(None);
+    }
     let (index, rows) = match &memory {
         Some(memory) => {
             let folder = &known.base_folder;
@@ -349,10 +359,13 @@ pub fn observe<'c>(
         }
         None => (Index::default(), Rows::open(disk, PathBuf::new(), 0)?),
     };
+    let last_file = || memory.as_ref().map(|memory| PathBuf::from(&memory.file));
+    let path = configured.map(TableConfig::export_path).or_else(last_file);
     let mut seen = Seen {
         table,
-        config: table_config,
-        path: table_config.export_path(),
+        config: configured.unwrap_or(&NOT_CONFIGURED),
+        is_configured: configured.is_some(),
+        path: path.unwrap_or_default(),
         shown: None,
         drop: None,
         is_part: false,
@@ -360,9 +373,8 @@ pub fn observe<'c>(
         identity: None,
         sequence: None,
         exports: memory.as_ref().map_or(0, |memory| memory.exports),
-        reconfigured: memory
-            .as_ref()
-            .is_some_and(|memory| memory.settings != config.settings_print(table)),
+        reconfigured: (memory.as_ref().zip(configured))
+            .is_some_and(|(memory, config)| memory.settings != config.settings_print(table)),
         memory,
         index,
         rows,
@@ -375,7 +387,9 @@ pub fn observe<'c>(
         old_keys: Keys::default(),
     };
     let mut problems = Vec::new();
-    if known.unready.contains(&table) {
+    if !seen.is_configured {
+        debug!(table = table.name(), "table is not configured");
+    } else if known.unready.contains(&table) {
         info!(table = table.name(), "export is not complete yet");
     } else if let Err(problem) = read(&mut seen, disk, known, &config.setup.codes) {
         info!(

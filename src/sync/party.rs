@@ -193,11 +193,8 @@ pub(super) fn decide_party<'w>(
         }
     }
     let before = decided.plan.changes.len();
-    let has_seat = |kind: Kind| world.tables[Table::Counterparts(kind).index()].is_some();
-    let is_whole = Kind::all().all(|kind| now[kind.0 as usize].is_none() || has_seat(kind));
     record_party(
         &seats,
-        is_whole,
         &party,
         &merged,
         &exceptions,
@@ -341,13 +338,6 @@ fn part<'w>(
         note_carried_away(contact, seat, decided);
         let table = seat.side.table();
         decided.memory.parted.push(parted(table, seat.no.clone()));
-    } else {
-        // The records of a table that is not configured have no seats, and are known by what is in flight towards them.
-        let waiting = world.pending.records();
-        let waiting = waiting
-            .filter(|(table, no, _)| *table == Table::Counterparts(kind) && world.key(no) == key);
-        let waiting = waiting.map(|(table, no, _)| parted(table, no.to_owned()));
-        decided.memory.parted.extend(waiting);
     }
     Ok(left)
 }

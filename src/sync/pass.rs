@@ -13,7 +13,7 @@ use crate::model::{Problem, Table};
 use crate::state::drops::ReceiptRow;
 use crate::state::memory::{Mark, MarkRow, Memory};
 use crate::state::queries::{KnownProblem, OpenConflict};
-use crate::state::{Lock, StateError, Store, TableMemory};
+use crate::state::{Lock, StateError, Store};
 
 use super::affected::affected;
 use super::apply::{Applied, ApplyError, Doing, apply};
@@ -484,7 +484,6 @@ impl<'c> View<'c> {
         decided.memory.events = of_events.events;
         decided.memory.events_read = of_events.events_read;
         decided.memory.receipts = receipts;
-        decided.memory.tables = left_out(config, known.memories);
         Ok(View {
             tables,
             couplings,
@@ -507,7 +506,9 @@ impl<'c> View<'c> {
         let accepted = known.iter().filter(|known| known.accepted);
         let accepted: BTreeSet<&str> = accepted.map(|known| known.id.as_str()).collect();
         let plan = std::mem::take(&mut self.decided.plan);
-        let tables = self.tables.iter().flatten().map(|seen| TableSummary {
+        let configured = self.tables.iter().flatten();
+        let configured = configured.filter(|seen| seen.is_configured);
+        let tables = configured.map(|seen| TableSummary {
             table: seen.table.name().to_owned(),
             file: seen.file(),
             records: seen
@@ -536,18 +537,6 @@ impl<'c> View<'c> {
             ..Summary::default()
         }
     }
-}
-
-/// Tables that are known and not configured, so that whatever changes now is not told to them. Once they are back, all their records
-/// are read anew, whether or not their files have changed.
-fn left_out(config: &Config, memories: Vec<TableMemory>) -> Vec<TableMemory> {
-    let is_configured =
-        |name: &str| Table::named(name).is_some_and(|table| config.table(table).is_some());
-    let memories = memories.into_iter();
-    let left_out = memories.filter(|memory| !is_configured(&memory.table) && memory.shape != 0);
-    left_out
-        .map(|memory| TableMemory { shape: 0, ..memory })
-        .collect()
 }
 
 /// What orders and rules ask for; most passes ask for nothing, and then nothing is looked up.

@@ -61,7 +61,7 @@ impl Quiet {
             couplings,
             tables: Vec::new(),
         };
-        for seen in tables.iter().flatten() {
+        for seen in tables.iter().flatten().filter(|seen| seen.is_configured) {
             let export = seen.export.as_ref()?;
             let row = memory
                 .tables

@@ -25,11 +25,11 @@ pub fn any_text(bytes: &[u8]) -> bool {
     };
     for table in Table::all() {
         config.limits(table);
-        config.settings_print(table);
     }
     let disk = MemoryDisk::new();
     let file = "No.,Name,City\nC1,Acme,Rome\nC2,Bolt,Oslo\n";
-    for (_, table) in config.exports() {
+    for (name, table) in config.exports() {
+        table.settings_print(name);
         disk.put(&table.export_path(), file);
     }
     disk.create_folder(&config.state.join("base"))

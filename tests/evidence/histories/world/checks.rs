@@ -80,6 +80,10 @@ impl World<'_> {
             if system.is_away && changes.any(|change| change.table == table) {
                 return Err(format!("{table} is not configured, and was written to"));
             }
+            let mut problems = summary.plan.problems.iter();
+            if system.is_away && problems.any(|problem| problem.place.table == table) {
+                return Err(format!("{table} is not configured, and somebody is told"));
+            }
             if !system.setup.in_place {
                 for file in written.iter().filter(|file| file.starts_with(&table)) {
                     let bytes = self.exchange.disk.bytes(&path(&format!("updates/{file}")));

@@ -38,8 +38,10 @@ impl World<'_> {
         if system == 0 {
             return;
         }
+        // Like a table whose export is missing, but that nobody is told of it.
         self.systems[system].is_away = !self.systems[system].is_away;
-        self.changes(system);
+        self.reconfigure();
+        self.disturbs(system);
         self.tally.is("a table that is not configured");
     }
 
@@ -73,6 +75,11 @@ impl World<'_> {
         self.reconfigure();
         self.systems[system].is_met_anew = true;
         self.oracle.met_anew(&self.systems[system]);
+        self.disturbs(system);
+    }
+
+    /// The reference model does not follow the parties of a system any more.
+    fn disturbs(&mut self, system: usize) {
         let of_system = |numbers: &Vec<Option<String>>| numbers[system].is_some();
         let parties = self.parties.iter().enumerate();
         let disturbed = parties.filter(|(_, numbers)| of_system(numbers));
