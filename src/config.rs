@@ -128,6 +128,12 @@ impl Config {
         self.tables.get(&table)
     }
 
+    /// The merged tables that it lacks.
+    pub fn lacks(&self) -> Vec<&'static str> {
+        let lacking = Table::all().filter(|table| self.table(*table).is_none());
+        lacking.map(Table::name).collect()
+    }
+
     /// The tables that are read from exports as often as these change: those that are merged, and events.
     pub fn exports(&self) -> impl Iterator<Item = (Table, &TableConfig)> {
         Table::all()

@@ -269,14 +269,15 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Contacts whose parties have something pending: values in flight, agreed values that no base says, conflicts,
-    /// debts. Such a party is looked at in every pass.
-    pub fn pending(&self) -> Result<Vec<String>, StateError> {
+    /// Contacts whose parties have something pending: values in flight and debts, but for those to some tables, agreed values that no
+    /// base says, conflicts. Such a party is looked at in every pass.
+    pub fn pending(&self, but_for: &[&str]) -> Result<Vec<String>, StateError> {
         let mut query = self.db.prepare_cached(
-            "SELECT contact FROM sent UNION SELECT contact FROM agreed UNION SELECT contact FROM conflicts \
-             UNION SELECT contact FROM debts",
+            "SELECT contact FROM agreed UNION SELECT contact FROM conflicts \
+             UNION SELECT contact FROM sent WHERE table_name NOT IN (SELECT value FROM json_each(?1)) \
+             UNION SELECT contact FROM debts WHERE table_name NOT IN (SELECT value FROM json_each(?1))",
         )?;
-        let rows = query.query_map([], |row| row.get(0))?;
+        let rows = query.query_map([serde_json::to_string(but_for)?], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -1,7 +1,5 @@
 //! The parties that a pass must look at: all others cannot have changed.
 
-use std::collections::BTreeSet;
-
 use crate::exports::key_print;
 use crate::model::Table;
 
@@ -21,17 +19,16 @@ pub struct Affected {
 }
 
 /// Finds the parties with a record that changed, came or went, with a coupling that did, or with something pending.
-pub fn affected(
+pub fn affected<'p>(
     tables: &[Option<Seen<'_>>],
     couplings: &mut Couplings,
-    pending: &BTreeSet<String>,
+    pending: impl Iterator<Item = &'p String>,
     concerned: &[u64],
     seed: u64,
 ) -> Affected {
     let hubs = tables[Table::Contacts.index()].as_ref();
     let relations = tables[Table::Relations.index()].as_ref();
     let mut set: Wanted = pending
-        .iter()
         .map(|no| plain(key_print(&[no], seed)))
         .chain(concerned.iter().copied())
         .collect();

@@ -436,7 +436,7 @@ impl<'c> View<'c> {
         receipts.extend(events.refusal(&request.intake));
         let mut couplings = couple(config, &mut tables, &gone, &arranged, seed, &mut problems)?;
         let concerned = &arranged.concerned;
-        let affected = affected(&tables, &mut couplings, &pending.contacts, concerned, seed);
+        let affected = affected(&tables, &mut couplings, pending.due(), concerned, seed);
         let key = |no: &str| observe::plain(key_print(&[no], seed));
         let mut wanted = affected.wanted;
         wanted.extend(pending.records().map(|(_, no, _)| key(no)));

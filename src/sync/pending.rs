@@ -13,6 +13,8 @@ use super::observe::Seen;
 pub struct Pending {
     /// Contacts whose parties have something pending, by number.
     pub contacts: BTreeSet<String>,
+    /// Those of them in whose parties nothing is pending but what is owed to tables that are not configured, or in flight towards them.
+    resting: BTreeSet<String>,
     sent: BTreeMap<(String, String), Vec<SentValue>>,
     agreed: HashMap<String, Vec<(String, String)>>,
     decided: HashMap<String, Vec<(String, String, String)>>,
@@ -24,9 +26,18 @@ impl Pending {
     /// # Errors
     /// Those of the state.
     pub fn of(store: &Store, tables: &[Option<Seen<'_>>]) -> Result<Pending, StateError> {
-        let contacts: BTreeSet<String> = store.pending()?.into_iter().collect();
+        let contacts: BTreeSet<String> = store.pending(&[])?.into_iter().collect();
         if contacts.is_empty() {
             return Ok(Pending::default());
+        }
+        let taken_out = tables.iter().flatten().filter(|seen| !seen.is_configured);
+        let taken_out: Vec<&str> = taken_out.map(|seen| seen.table.name()).collect();
+        let mut resting = BTreeSet::new();
+        if !taken_out.is_empty() {
+            resting.clone_from(&contacts);
+            for contact in store.pending(&taken_out)? {
+                resting.remove(&contact);
+            }
         }
         let exports = |table: &str| {
             let mut of_it = tables
@@ -37,10 +48,18 @@ impl Pending {
         };
         Ok(Pending {
             contacts,
+            resting,
             sent: store.all_sent(&exports)?,
             agreed: store.all_agreed()?,
             decided: store.all_decided()?,
         })
+    }
+
+    /// Contacts whose parties are looked at although nothing of them changes. A table that is not configured is paid nothing, and
+    /// acknowledges nothing.
+    pub fn due(&self) -> impl Iterator<Item = &String> {
+        let contacts = self.contacts.iter();
+        contacts.filter(|contact| !self.resting.contains(*contact))
     }
 
     /// What was written for a record, oldest first.

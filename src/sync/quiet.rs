@@ -125,8 +125,9 @@ pub(super) fn still(
     let Some(quiet) = store.quiet()?.filter(|quiet| quiet.under == under(config)) else {
         return Ok(None);
     };
-    let is_open =
-        !store.pending()?.is_empty() || !store.marks()?.is_empty() || !store.problems()?.is_empty();
+    let is_open = !store.pending(&config.lacks())?.is_empty()
+        || !store.marks()?.is_empty()
+        || !store.problems()?.is_empty();
     let mut looks_same = quiet
         .tables
         .iter()
