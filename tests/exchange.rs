@@ -93,15 +93,8 @@ fn a_kind_couples_from_the_pass_on_in_which_its_setup_code_is_set() {
 #[test]
 fn edits_in_the_same_field_are_held_while_the_others_go_on_and_a_decision_is_carried_out() {
     let exchange = in_step(IN_PLACE);
-    exchange
-        .put(
-            "contacts.csv",
-            format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
-        )
-        .put(
-            "customers.csv",
-            format!("{CONTACT}10,Acme,Bonn,7,a@x.example,ledger\r\n"),
-        );
+    put_contact(&exchange, "Oslo", "1");
+    put_customer(&exchange, "Bonn", "7");
     let summary = exchange.summary();
     assert_eq!(summary.plan.conflicts.len(), 1);
     assert_eq!(
@@ -142,15 +135,8 @@ fn edits_in_the_same_field_are_held_while_the_others_go_on_and_a_decision_is_car
 #[test]
 fn a_decision_on_what_has_changed_since_is_not_carried_out() {
     let exchange = in_step(IN_PLACE);
-    exchange
-        .put(
-            "contacts.csv",
-            format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
-        )
-        .put(
-            "customers.csv",
-            format!("{CONTACT}10,Acme,Bonn,1,a@x.example,ledger\r\n"),
-        );
+    put_contact(&exchange, "Oslo", "1");
+    put_customer(&exchange, "Bonn", "1");
     exchange.summary();
     let held = store(&exchange).conflicts().expect("conflicts");
     store(&exchange)
@@ -184,15 +170,8 @@ fn a_decision_stands_although_the_policy_became_another_one_meanwhile() {
 #[test]
 fn a_conflict_settles_by_itself_when_the_sides_agree() {
     let exchange = in_step(IN_PLACE);
-    exchange
-        .put(
-            "contacts.csv",
-            format!("{CONTACT}C1,Acme,Oslo,1,a@x.example,hub\r\n"),
-        )
-        .put(
-            "customers.csv",
-            format!("{CONTACT}10,Acme,Bonn,1,a@x.example,ledger\r\n"),
-        );
+    put_contact(&exchange, "Oslo", "1");
+    put_customer(&exchange, "Bonn", "1");
     exchange.summary();
     put_contact(&exchange, "Bonn", "1");
     let summary = exchange.summary();
