@@ -268,6 +268,12 @@ impl System {
         Some((self.file(), self.text.clone()))
     }
 
+    /// The row that its exports spoil is mended, and listed by the next one.
+    pub fn mend(&mut self) {
+        self.unread
+            .extend(self.spoilt.take().map(|spoilt| spoilt.no));
+    }
+
     /// Whether an export lists a record.
     fn lists(&self, no: &str) -> bool {
         let is_new = || self.read.get(no) != self.records.get(no);

@@ -2,7 +2,7 @@
 
 use super::super::oracle::{Cell, Oracle, token};
 use super::super::steps::Place;
-use super::super::systems::{FIELDS, Spoilt};
+use super::super::systems::{FIELDS, Spoilt, System};
 use super::{Check, LATEST_IMPORT, World, configuration};
 use crate::exchange::{Exchange, path};
 
@@ -205,9 +205,7 @@ impl World<'_> {
 
     /// All that is away comes back, and what is spoilt is mended.
     pub(super) fn heal(&mut self) {
-        for system in &mut self.systems {
-            system.spoilt = None;
-        }
+        self.systems.iter_mut().for_each(System::mend);
         for system in self.silent.clone().into_keys() {
             self.speak(system);
         }
@@ -220,16 +218,15 @@ impl World<'_> {
         if of.exports_read == 0 {
             return;
         }
-        let no = of.records.keys().nth(record % of.records.len().max(1));
-        of.spoilt = match (&of.spoilt, no) {
-            (None, Some(no)) => Some(Spoilt {
+        if of.spoilt.is_some() {
+            of.mend();
+        } else if let Some(no) = of.records.keys().nth(record % of.records.len().max(1)) {
+            let spoilt = Spoilt {
                 no: no.clone(),
                 how,
-            }),
-            _ => None,
-        };
-        if let Some(spoilt) = &of.spoilt {
+            };
             self.tally.is(spoilt.class());
+            of.spoilt = Some(spoilt);
         }
         if of.setup.in_place {
             self.export(system);
