@@ -1,7 +1,7 @@
 //! What people change in the configuration between passes.
 
 use super::{World, configuration};
-use crate::exchange::{parse, path};
+use crate::exchange::parse;
 
 impl World<'_> {
     /// The next pass is made with what the configuration says now.
@@ -59,12 +59,13 @@ impl World<'_> {
 
     /// Exports are numbered from now on, or no longer are.
     pub(super) fn sequence(&mut self, system: usize) {
-        let of = &mut self.systems[system];
-        if of.setup.in_place {
+        if self.systems[system].setup.in_place {
             return;
         }
-        self.exchange.disk.delete(&path(&of.file()));
-        of.setup.numbered = !of.setup.numbered;
+        // An older export whose name says the last number that was read would be news again: what was read since had none.
+        self.take_away_exports(system);
+        let setup = &mut self.systems[system].setup;
+        setup.numbered = !setup.numbered;
         self.export(system);
         self.changes(system);
         self.tally.is("a change of sequence");

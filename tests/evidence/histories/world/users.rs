@@ -183,14 +183,9 @@ impl World<'_> {
                 3 => Some(of.with_bad_quote()),
                 _ => None,
             };
-            let folder = path(&of.setup.table);
-            let of_table = self.exchange.disk.files().into_keys().filter(|file| {
-                let file = file.to_string_lossy();
-                file.starts_with(&*folder.to_string_lossy())
-            });
             match &stands {
                 Some(bytes) => self.exchange.put(&of.file(), bytes.clone()),
-                None => of_table.for_each(|file| self.exchange.disk.delete(&file)),
+                None => self.take_away_exports(system),
             }
             self.silent.insert(system, stands);
             self.tally.is(match system {
@@ -201,6 +196,15 @@ impl World<'_> {
                 self.tally.is("several silent systems");
             }
         }
+    }
+
+    /// All exports of a system are taken away, older ones too.
+    pub(super) fn take_away_exports(&self, system: usize) {
+        let begins = path(&self.systems[system].setup.table);
+        let begins = begins.to_string_lossy();
+        let files = self.exchange.disk.files().into_keys();
+        let of_table = files.filter(|file| file.to_string_lossy().starts_with(&*begins));
+        of_table.for_each(|file| self.exchange.disk.delete(&file));
     }
 
     /// All that is away comes back, and what is spoilt is mended.
