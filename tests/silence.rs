@@ -775,6 +775,20 @@ fn a_kind_couples_no_more_once_its_code_and_the_relations_are_taken_out() {
 }
 
 #[test]
+fn who_were_coupled_before_their_code_and_the_relations_were_taken_out_meet_anew_once_these_are_back()
+ {
+    let exchange = in_step(IN_PLACE);
+    let tables = without(&["vendors", "bank_accounts", "relations"]);
+    put_contact(&exchange, "Oslo", "1");
+    put_customer(&exchange, "Bonn", "1");
+    exchange.summary_of(&format!("state = \"state\"\n{tables}"));
+    let plan = exchange.summary().plan;
+    assert_eq!(plan.conflicts.len(), 1, "{plan:#?}");
+    assert!(row(&exchange, "contacts.csv").contains("Oslo"));
+    assert!(row(&exchange, "customers.csv").contains("Bonn"));
+}
+
+#[test]
 fn who_goes_is_no_primary_contact_any_more_once_the_table_that_names_it_is_configured_again() {
     let exchange = in_step(IN_PLACE);
     let ledger = |cells: &str| {

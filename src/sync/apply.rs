@@ -134,6 +134,7 @@ pub fn apply(
         troubled: &troubled,
         born: &born,
         dropped: &dropped,
+        setup: &doing.config.setup,
         seed: doing.seed,
     };
     let base_folder = store.base_folder();
@@ -266,10 +267,9 @@ fn write_files(
             .unwrap_or(&nothing);
         remember_table(seen, edits, bases, disk, base_folder)
     };
-    let moves = |seen: &Seen<'_>| seen.export.is_some() || bases.carried.contains_key(&seen.table);
     let work = tables.iter().flatten().map(|seen| (seen.size(), seen));
     let done = side_by_side(work.collect(), |seen| {
-        let kept = moves(seen).then(|| keep(seen));
+        let kept = bases.concern(seen).then(|| keep(seen));
         // The jobs of a table follow one another, in the order of the tables.
         let of_table = jobs.iter().filter(|job| job.seen.table == seen.table);
         let written: Vec<Written> = of_table.map(&write).collect();

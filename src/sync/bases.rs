@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tracing::info;
 
+use crate::config::Setup;
 use crate::disk::{Disk, Unsynced};
 use crate::exports::Edits;
 use crate::merge::deliver::Route;
@@ -16,7 +17,7 @@ use crate::state::{Entry, IndexDraft, RowWriter, StateError};
 
 use super::decide::{Born, Overrides};
 use super::diff::PrintMap;
-use super::observe::Seen;
+use super::observe::{Seen, untagged};
 use super::rebase::{Rebasing, link_of, looks, put_cells};
 
 /// What the bases of a pass are made of.
@@ -28,8 +29,36 @@ pub(super) struct Bases<'a> {
     pub(super) troubled: &'a BTreeMap<Table, BTreeSet<usize>>,
     pub(super) born: &'a BTreeMap<Table, Vec<Born>>,
     pub(super) dropped: &'a BTreeMap<Table, BTreeSet<usize>>,
+    /// Which kinds are coupled.
+    pub(super) setup: &'a Setup,
     /// The seed of all hashes.
     pub(super) seed: u64,
+}
+
+impl Bases<'_> {
+    /// Whether anything of a table is to be remembered.
+    pub(super) fn concern(&self, seen: &Seen<'_>) -> bool {
+        seen.export.is_some()
+            || self.carried.contains_key(&seen.table)
+            || self.parted(seen).next().is_some()
+    }
+
+    /// Relations that say nothing and couple nobody any more, since the code of their kind is not set, with what they refer to now: by their
+    /// places in the index. Should the code be set again, their records meet anew. (Who is only absent for now stays coupled.)
+    fn parted<'s>(&'s self, seen: &'s Seen<'_>) -> impl Iterator<Item = (usize, [u64; 2])> + 's {
+        let is_silent = seen.table == Table::Relations && seen.export.is_none();
+        let links = seen
+            .index
+            .links
+            .iter()
+            .enumerate()
+            .filter(move |_| is_silent);
+        let parted = links.filter(|(_, link)| match untagged(link[1]) {
+            Some((Table::Counterparts(kind), _)) => self.setup.code(kind).is_none(),
+            _ => false,
+        });
+        parted.map(|(at, link)| (at, [link[0], 0]))
+    }
 }
 
 /// What the state will know of a table.
@@ -51,15 +80,7 @@ pub(super) fn remember_table(
 ) -> Result<Kept, StateError> {
     let old = seen.memory.clone().unwrap_or_default();
     let Some(export) = &seen.export else {
-        let words = bases.carried.get(&seen.table);
-        return remember_words(
-            seen,
-            old,
-            words.unwrap_or(&Overrides::new()),
-            bases.seed,
-            disk,
-            folder,
-        );
+        return remember_words(seen, old, bases, disk, folder);
     };
     let rebased = bases.rebased.get(&seen.table);
     let born = bases.born.get(&seen.table).map_or(&[][..], Vec::as_slice);
@@ -207,12 +228,12 @@ pub(super) fn remember_table(
     kept(memory, writer, &index, seen.table, disk, folder)
 }
 
-/// Writes what records of a table that says nothing said in conflicts that are decided now; all else is as it was.
+/// Writes what records of a table that says nothing said in conflicts that are decided now, and which relations couple nobody any more;
+/// all else is as it was.
 fn remember_words(
     seen: &Seen<'_>,
     mut memory: TableMemory,
-    words: &Overrides,
-    seed: u64,
+    bases: &Bases<'_>,
     disk: &dyn Disk,
     folder: &Path,
 ) -> Result<Kept, StateError> {
@@ -221,27 +242,44 @@ fn remember_words(
     let mut writer = RowWriter::open(disk, path, memory.rows_length)?;
     let mut index = IndexDraft::new(&seen.index);
     let before = &seen.index;
+    let mut changed: BTreeMap<usize, Entry> = BTreeMap::new();
+    for (at, link) in bases.parted(seen) {
+        // Its row is looked at again once the relations speak.
+        let entry = before.entry(at);
+        changed.insert(
+            at,
+            Entry {
+                print: 0,
+                link,
+                ..entry
+            },
+        );
+    }
     // A number that stood twice has an entry for each of its records, and what is known of it is known of each.
-    let of_keys = words.iter().map(|(at, cells)| (before.keys[*at], cells));
-    let of_keys: PrintMap<&Vec<(usize, Option<String>)>> = of_keys.collect();
-    let mut next = 0;
-    for (at, key) in before.keys.iter().enumerate() {
+    let words = bases.carried.get(&seen.table).into_iter().flatten();
+    let of_keys: PrintMap<_> = words.map(|(at, cells)| (before.keys[*at], cells)).collect();
+    let keys = before
+        .keys
+        .iter()
+        .enumerate()
+        .filter(|_| !of_keys.is_empty());
+    for (at, key) in keys {
         let Some(cells) = of_keys.get(key) else {
             continue;
         };
-        index.keep(next, at - next);
-        next = at + 1;
         let Some(mut row) = seen.rows.get(before.row(at))? else {
-            index.keep(at, 1);
             continue;
         };
         put_cells(&mut row, cells);
-        let entry = before.entry(at);
-        index.push(Entry {
-            row: writer.push(&row)?,
-            link: link_of(&row, seen.table, seed).unwrap_or(entry.link),
-            ..entry
-        });
+        let entry = changed.entry(at).or_insert_with(|| before.entry(at));
+        entry.row = writer.push(&row)?;
+        entry.link = link_of(&row, seen.table, bases.seed).unwrap_or(entry.link);
+    }
+    let mut next = 0;
+    for (at, entry) in changed {
+        index.keep(next, at - next);
+        index.push(entry);
+        next = at + 1;
     }
     index.keep(next, before.len() - next);
     Ok(Kept {
