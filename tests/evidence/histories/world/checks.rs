@@ -250,13 +250,18 @@ impl World<'_> {
     }
 
     /// Whether the records of a party agree on a field, each as far as it can hold what is agreed.
-    pub(super) fn agree(&self, values: &[(&System, &str)], field: usize) -> bool {
-        let mut agreed = self.forms(values);
+    pub(super) fn agree(&self, party: usize, values: &[(&System, &str)], field: usize) -> bool {
+        let stands_by =
+            |(system, is): &(&System, &str)| system.setup.no_change && is.trim().is_empty();
+        // What stands where a cell was emptied need not be shown by anybody.
+        let contact = self.parties[party][0].as_deref().unwrap_or_default();
+        let is_unshown = values.iter().any(stands_by);
+        let unshown = is_unshown.then(|| self.oracle.forms_of_party(contact, field));
+        let mut agreed = self.forms(values).chain(unshown.into_iter().flatten());
         let is_agreed = agreed.any(|agreed| {
-            values.iter().all(|(system, is)| {
-                let stands_by = system.setup.no_change && is.trim().is_empty();
-                let held = system.held(field, agreed);
-                stands_by || held.is_none_or(|held| held.trim() == is.trim())
+            values.iter().all(|value| {
+                let held = value.0.held(field, agreed);
+                stands_by(value) || held.is_none_or(|held| held.trim() == value.1.trim())
             })
         });
         is_agreed || values.is_empty()

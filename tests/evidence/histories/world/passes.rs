@@ -279,7 +279,7 @@ impl World<'_> {
         for party in 0..self.parties.len() {
             for (field, name) in FIELDS.iter().enumerate() {
                 let values = self.values(party, field);
-                if !self.agree(&values, field) {
+                if !self.agree(party, &values, field) {
                     return Err(format!(
                         "{name} of party {party} disagrees in the end: {:?}",
                         told(&values)
