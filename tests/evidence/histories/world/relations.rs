@@ -22,6 +22,8 @@ pub struct Relations {
     unread: BTreeSet<(usize, usize)>,
     /// Update files that it has not imported, by name.
     left: Vec<String>,
+    /// Users took the last row out of a file that is its data.
+    is_emptied: bool,
 }
 
 impl Relations {
@@ -150,7 +152,9 @@ impl World<'_> {
             if is_unsure {
                 self.relations.unsure.insert((party, system));
             }
-            self.relate(text.replacen(&row, "", 1));
+            let text = text.replacen(&row, "", 1);
+            self.relations.is_emptied = text.lines().count() == 1;
+            self.relate(text);
             self.tally.is("a relation that a user takes out");
             return;
         }
@@ -162,6 +166,7 @@ impl World<'_> {
             && is_there(system, no)
             && self.relations.parted.remove(&(party, system))
         {
+            self.relations.is_emptied = false;
             self.relate(text + &row);
             self.tally.is("a relation that a user enters");
         }
@@ -171,7 +176,8 @@ impl World<'_> {
     /// emptied, and none comes back into it.
     pub(super) fn agree_on_relations(&mut self) {
         let text = self.related();
-        if self.setup.relations_in_folder && text.lines().count() == 1 {
+        let is_emptied = self.setup.relations_in_folder || self.relations.is_emptied;
+        if is_emptied && text.lines().count() == 1 {
             for party in 0..self.parties.len() {
                 let counterparts = 1..self.systems.len();
                 let parted = counterparts.map(|system| (party, system));
@@ -215,8 +221,13 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Their system imports what it has not imported.
+    /// Their system imports what it has not imported. It is its export that spoils a row, and not what it has.
     pub(super) fn import_relations(&mut self) {
+        let spoilt = self.relations.spoilt.take();
+        if let Some((spoilt, row)) = &spoilt {
+            let mended = self.related().replacen(spoilt, row, 1);
+            self.relate(mended);
+        }
         for file in std::mem::take(&mut self.relations.left) {
             self.tally.is("an import of relations");
             let update = self.exchange.text(&format!("updates/{file}"));
@@ -234,6 +245,11 @@ impl World<'_> {
                 }
             }
             self.relate(text);
+        }
+        let text = self.related();
+        if let Some((spoilt, row)) = spoilt.filter(|(_, row)| text.contains(row)) {
+            self.relate(text.replacen(&row, &spoilt, 1));
+            self.relations.spoilt = Some((spoilt, row));
         }
     }
 }
