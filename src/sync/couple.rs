@@ -14,6 +14,7 @@ use super::arrange::Arranged;
 use super::diff::PrintSet;
 use super::keys::{Positions, Wanted, find_keys};
 use super::observe::{Seen, plain, tagged, untagged};
+use super::presence::Presence;
 use super::relation_rows::{Brief, Rows, Rules, links_before};
 use super::spread::{in_parts, joined};
 
@@ -678,7 +679,8 @@ fn settle(
                     couplings.troubled.insert(at);
                 }
                 if let Some((table, no)) = missed {
-                    if rows.is_hidden(at) {
+                    // It goes once its row can be read.
+                    if !Presence::of(&relation, Some(seen), what.seed)?.can_go(seen.route()) {
                         continue;
                     }
                     let reason = format!("{} {no} is gone", table.noun());

@@ -35,6 +35,7 @@ mod own_cells;
 mod party;
 pub mod pass;
 mod pending;
+mod presence;
 mod quiet;
 mod rebase;
 mod receipts;

@@ -407,6 +407,10 @@ pub fn observe<'c>(
         config.merge.in_flight_limit,
         &mut problems,
     );
+    if table == Table::Relations {
+        // Each is asked for by its own key, and few are.
+        seen.find_any_key();
+    }
     if let Some(export) = &seen.export {
         problems.extend(export.problems.iter().cloned());
         debug!(

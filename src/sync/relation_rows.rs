@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::exports::{Export, Reader, Record, key_print};
 use crate::merge::coupling::{Relation, UnknownLink, kind_of};
-use crate::merge::deliver::Route;
 use crate::model::{Form, Kind, Problem, Row, Table, form};
 use crate::state::StateError;
 
@@ -112,13 +111,6 @@ impl<'r, 'c> Rows<'r, 'c> {
     /// Whether a row is one that the pass makes.
     pub(super) fn is_new(&self, at: usize) -> bool {
         at >= self.listed + self.unlisted.len()
-    }
-
-    /// Whether a row may be one of those in its system's own file that do not say whose they are: it cannot be taken out before
-    /// it says that.
-    pub(super) fn is_hidden(&self, at: usize) -> bool {
-        let is_unlisted = at >= self.listed && !self.is_new(at);
-        is_unlisted && self.seen.diff.unreadable && self.seen.route() == Route::InPlace
     }
 
     /// Where the rows are that are looked at anew.

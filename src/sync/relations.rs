@@ -17,7 +17,7 @@ use super::couple::{Removal, STATUS, company_key};
 use super::decide::Decided;
 use super::diff::PrintMap;
 use super::observe::{plain, tagged};
-use super::relation_rows::read_relation;
+use super::presence::Presence;
 use super::world::World;
 
 /// The statuses of contacts whose relations changed, or who show another one (`business-central.md` §6.2), listed, unlisted,
@@ -289,6 +289,21 @@ pub fn removal_name(relation: &Relation) -> String {
     format!("{} {} {}", relation.contact, relation.code, relation.no)
 }
 
+/// The relations that are named like this: contacts and codes may have blanks in them.
+pub(super) fn called(name: &str) -> impl Iterator<Item = Relation> {
+    let blanks = || name.match_indices(' ').map(|(at, _)| at);
+    let pairs = blanks().flat_map(move |first| {
+        let later = blanks().filter(move |at| *at > first);
+        later.map(move |second| (first, second))
+    });
+    pairs.map(move |(first, second)| Relation {
+        contact: name[..first].to_owned(),
+        code: name[first + 1..second].to_owned(),
+        link: None,
+        no: name[second + 1..].to_owned(),
+    })
+}
+
 /// How a relation row is named in the state.
 pub fn relation_name(relation: &Relation) -> String {
     format!("{} {}", relation.contact, relation.code)
@@ -349,21 +364,38 @@ pub(super) fn note_gone(
         .as_ref()
         .filter(|seen| seen.export.is_some())
     {
-        let removals = world.couplings.removals.iter();
-        let removals = removals.map(|removal| removal_name(&removal.relation));
-        // A row that another one is to replace is there, although that other one counts.
-        let replaced = seen.created.filling.keys().filter_map(|at| {
-            let record = seen.export.as_ref()?.record(*at).ok()?;
-            Some(removal_name(&read_relation(&record)))
-        });
-        let still: BTreeSet<String> = removals.chain(replaced).collect();
-        if world.couplings.were_read() && seen.tells_who_is_gone() {
-            decided.memory.returned.extend(
-                stored
-                    .into_iter()
-                    .filter(|row| row.table == "relations" && !still.contains(&row.no)),
-            );
+        for row in stored.into_iter().filter(|row| row.table == "relations") {
+            let presences =
+                called(&row.no).map(|named| Presence::of(&named, Some(seen), world.seed));
+            let presences = presences.collect::<Result<Vec<Presence>, StateError>>()?;
+            if presences.into_iter().all(Presence::is_over) {
+                decided.memory.returned.push(row);
+            }
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relation_is_among_those_that_its_name_may_mean() {
+        for (contact, code, no) in [
+            ("C1", "CUST", "10"),
+            ("C 1", "CUST A", "1 0"),
+            ("", "", ""),
+            ("C1", "", " "),
+        ] {
+            let relation = Relation {
+                contact: contact.to_owned(),
+                code: code.to_owned(),
+                link: None,
+                no: no.to_owned(),
+            };
+            let named: Vec<Relation> = called(&removal_name(&relation)).collect();
+            assert!(named.contains(&relation), "{named:?}");
+        }
+    }
 }

@@ -521,6 +521,51 @@ fn what_returns_after_its_relation_was_taken_out_regains_it_although_another_one
 }
 
 #[test]
+fn what_returns_while_the_removal_of_its_relation_is_in_flight_regains_it_although_its_row_cannot_be_read()
+ {
+    for (kind, table) in KINDS
+        .iter()
+        .flat_map(|kind| ["contacts", kind.table].map(|table| (kind, table)))
+    {
+        let row = kind.relation_of("C3", "X3");
+        let bad_rows = [
+            row.repeat(2),
+            format!("C3,{}\n", kind.code),
+            row.replace(',', ";"),
+        ];
+        for (bad, is_read, is_imported) in bad_rows.iter().flat_map(|bad| {
+            let read = [true, false].into_iter();
+            read.flat_map(move |read| [true, false].map(|imported| (bad, read, imported)))
+        }) {
+            let exchange = three_parties(kind, "updates");
+            let no = if table == "contacts" { "C3" } else { "X3" };
+            let gone = delete(&exchange, table, no);
+            let first = exchange.summary().pass.expect("a pass");
+            let relations = exchange.text("relations.csv");
+            exchange.put("relations.csv", relations.replace(&row, bad));
+            if is_read {
+                exchange.summary();
+            }
+            add(&exchange, table, &gone);
+            let second = exchange.summary();
+            exchange.put("relations.csv", relations);
+            let mut left: Vec<u64> = [first].into_iter().chain(second.pass).collect();
+            if is_imported {
+                left.drain(..).for_each(|pass| import(&exchange, pass));
+            }
+            let third = exchange.summary();
+            left.extend(third.pass);
+            left.into_iter().for_each(|pass| import(&exchange, pass));
+            settled(&exchange, "updates");
+            let case = format!("{table} {bad} {is_read} {is_imported}");
+            assert_eq!(exchange.summary().couplings, 3, "{case}");
+            let relations = exchange.text("relations.csv");
+            assert_eq!(relations.matches(row.trim()).count(), 1, "{case}");
+        }
+    }
+}
+
+#[test]
 fn what_goes_while_its_relation_cannot_be_read_regains_it_when_it_returns() {
     for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
         let row = kind.relation_of("C3", "X3");

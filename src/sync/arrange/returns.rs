@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::exports::key_print;
 use crate::merge::coupling::{Relation, kind_of};
 use crate::model::{Kind, Row, Table, form};
 use crate::state::StateError;
@@ -10,7 +9,8 @@ use crate::state::memory::{CreatedRow, Mark, OwedCell, Taken};
 
 use super::super::couple::{PRIMARY_CONTACT, Removal};
 use super::super::in_flight::hear;
-use super::super::observe::{plain, tagged};
+use super::super::observe::tagged;
+use super::super::presence::{Presence, Regain};
 use super::{Arranger, Birth, NewRelation, OwnCell, canonical, cell, set};
 
 /// A relation that goes with one of its ends.
@@ -21,6 +21,16 @@ pub(super) fn taken(relation: &Relation) -> Taken {
         relation.link.clone().unwrap_or_default(),
         relation.no.clone(),
     ])
+}
+
+/// The same as a relation again.
+fn given_back([contact, code, link, no]: &[String; 4]) -> Relation {
+    Relation {
+        contact: contact.clone(),
+        code: code.clone(),
+        link: Some(link.clone()),
+        no: no.clone(),
+    }
 }
 
 /// The cells of a counterpart that name its primary contact.
@@ -193,15 +203,17 @@ impl Arranger<'_, '_, '_> {
         if self.row(table, no)?.is_none() {
             return Ok(());
         }
-        // What would come back into a table that says nothing waits until it speaks.
-        let must_wait = |taken: &Taken| match taken {
-            Taken::Relation(relation) => {
-                self.speaking(Table::Relations).is_err() || self.may_be_out(relation)
+        let (mut waiting, mut due) = (Vec::new(), Vec::new());
+        for taken in self.taken_by(table, no)? {
+            match &taken {
+                Taken::Relation(relation)
+                    if self.regain(&given_back(relation))? == Regain::Waits =>
+                {
+                    waiting.push(taken);
+                }
+                Taken::Relation(_) | Taken::Cell(_) => due.push(taken),
             }
-            Taken::Cell(_) => false,
-        };
-        let taken = self.taken_by(table, no)?.into_iter();
-        let (waiting, due): (Vec<Taken>, Vec<Taken>) = taken.partition(must_wait);
+        }
         if due.is_empty() {
             return Ok(());
         }
@@ -213,14 +225,8 @@ impl Arranger<'_, '_, '_> {
         let mut cells: BTreeMap<(Table, String), Vec<(&'static str, String)>> = BTreeMap::new();
         for taken in due {
             match taken {
-                Taken::Relation([contact, code, link, of]) => {
-                    let relation = Relation {
-                        contact,
-                        code,
-                        link: Some(link),
-                        no: of,
-                    };
-                    self.relate_again(relation, table, no)?;
+                Taken::Relation(relation) => {
+                    self.relate_again(given_back(&relation), table, no)?;
                 }
                 Taken::Cell([of, of_no, column, value]) => {
                     let (Some(of), Some(column)) = (
@@ -277,19 +283,11 @@ impl Arranger<'_, '_, '_> {
         Ok(())
     }
 
-    /// Whether a relation was asked to be taken out and is not listed while another one does not say whose it is: nobody knows
-    /// whether it is out.
-    fn may_be_out(&self, [contact, code, link, no]: &[String; 4]) -> bool {
-        let key = plain(key_print(&[contact, code], self.scene.seed));
+    /// What becomes of a relation whose record came back.
+    fn regain(&self, relation: &Relation) -> Result<Regain, StateError> {
         let relations = self.seen(Table::Relations);
-        let is_unlisted = relations.is_some_and(|seen| seen.is_illegible(key));
-        let relation = Relation {
-            contact: contact.clone(),
-            code: code.clone(),
-            link: Some(link.clone()),
-            no: no.clone(),
-        };
-        is_unlisted && self.is_asked_away(&relation)
+        let presence = Presence::of(relation, relations, self.scene.seed)?;
+        Ok(presence.regain(self.is_asked_away(relation)))
     }
 
     fn relate_again(
@@ -313,12 +311,8 @@ impl Arranger<'_, '_, '_> {
             link: relation.link.filter(|_| has_link),
             ..relation
         };
-        let listed = self
-            .rows_of(&relation.contact)?
-            .iter()
-            .any(|(_, row)| row.code == relation.code);
-        let is_asked_away = self.is_asked_away(&relation);
-        if listed && !is_asked_away {
+        let regain = self.regain(&relation)?;
+        if regain == Regain::Nothing {
             return Ok(());
         }
         if let Some(kind) = kind {
@@ -340,11 +334,12 @@ impl Arranger<'_, '_, '_> {
             return Ok(());
         }
         let reason = format!("{} {no} came back", table.noun());
-        match listed {
-            true => {
+        match regain {
+            Regain::Kept => {
                 self.out.reasserted.insert(relation);
             }
-            false => self.out.relations.push(NewRelation { relation, reason }),
+            Regain::Made => self.out.relations.push(NewRelation { relation, reason }),
+            Regain::Nothing | Regain::Waits => {}
         }
         Ok(())
     }
