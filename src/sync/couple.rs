@@ -387,11 +387,11 @@ pub(super) fn left_behind<'a>(
     let gone: Wanted = gone.collect();
     let index = Some(&relations.index).filter(|_| relations.export.is_some() && !gone.is_empty());
     let links = index.into_iter().flat_map(|index| {
-        let links = index.links.iter().zip(&index.prints);
-        // What was left open is looked at anyway.
-        links.filter(|(_, print)| **print != 0)
+        let links = index.links.iter().zip(&index.prints).zip(&index.keys);
+        // What was left open is looked at anyway where it is listed.
+        links.filter(|((_, print), key)| **print != 0 || relations.is_unlisted(**key))
     });
-    let ends = links.flat_map(|(link, _)| link);
+    let ends = links.flat_map(|((link, _), _)| link);
     ends.filter(move |end| *end != 0 && gone.contains(*end))
 }
 

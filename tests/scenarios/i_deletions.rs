@@ -566,6 +566,36 @@ fn what_returns_while_the_removal_of_its_relation_is_in_flight_regains_it_althou
 }
 
 #[test]
+fn what_goes_while_its_relation_is_in_flight_and_relations_say_nothing_regains_it_when_it_returns()
+{
+    for (kind, table) in KINDS
+        .iter()
+        .flat_map(|kind| ["contacts", kind.table].map(|table| (kind, table)))
+    {
+        let exchange = three_parties(kind, "updates");
+        let no = if table == "contacts" { "C3" } else { "X3" };
+        let gone = delete(&exchange, table, no);
+        settled(&exchange, "updates");
+        add(&exchange, table, &gone);
+        let brings = exchange.summary().pass.expect("a pass");
+        let relations = hide(&exchange, "relations.csv");
+        delete(&exchange, table, no);
+        exchange.summary();
+        exchange.put("relations.csv", relations);
+        let summary = exchange.summary();
+        assert_eq!(summary.plan.uncouplings.len(), 1, "{table}");
+        [Some(brings), summary.pass]
+            .into_iter()
+            .flatten()
+            .for_each(|pass| import(&exchange, pass));
+        assert_eq!(exchange.summary().couplings, 2, "{table}");
+        add(&exchange, table, &gone);
+        settled(&exchange, "updates");
+        assert_eq!(exchange.summary().couplings, 3, "{table}");
+    }
+}
+
+#[test]
 fn what_goes_while_its_relation_cannot_be_read_regains_it_when_it_returns() {
     for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
         let row = kind.relation_of("C3", "X3");
