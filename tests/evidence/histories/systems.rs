@@ -553,6 +553,11 @@ impl Spoilt {
         }
     }
 
+    /// Whether it says that it is somebody else's.
+    pub fn is_strange(&self, format: Format) -> bool {
+        matches!(self.how % Self::WAYS, 0 | 6) && format != Format::Json
+    }
+
     /// Whether it does not say whose it is, so that nobody of its table counts as gone.
     pub fn keeps_all(&self, format: Format) -> bool {
         match self.how % Self::WAYS {

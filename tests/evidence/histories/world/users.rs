@@ -105,6 +105,11 @@ impl World<'_> {
         if let Some(values) = of.records.remove(&no) {
             self.oracle.deleted(system, &no, &values);
             of.deleted.insert(no.clone(), values);
+            let format = of.setup.format;
+            of.spoilt = of
+                .spoilt
+                .take()
+                .filter(|spoilt| spoilt.no != no || !spoilt.is_strange(format));
         }
         let is_of = |numbers: &Vec<Option<String>>| numbers[system].as_ref() == Some(&no);
         let party = self.parties.iter().position(is_of);
@@ -222,13 +227,18 @@ impl World<'_> {
         if of.exports_read == 0 {
             return;
         }
+        let no = of.records.keys().nth(record % of.records.len().max(1));
+        let spoilt = no.map(|no| Spoilt {
+            no: no.clone(),
+            how,
+        });
+        // Where nobody is missed, who seems to be somebody else is.
+        let is_known = |spoilt: &Spoilt| {
+            of.read.contains_key(&spoilt.no) || !spoilt.is_strange(of.setup.format)
+        };
         if of.spoilt.is_some() {
             of.mend();
-        } else if let Some(no) = of.records.keys().nth(record % of.records.len().max(1)) {
-            let spoilt = Spoilt {
-                no: no.clone(),
-                how,
-            };
+        } else if let Some(spoilt) = spoilt.filter(is_known) {
             self.tally.is(spoilt.class());
             of.spoilt = Some(spoilt);
         }
