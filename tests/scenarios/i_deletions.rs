@@ -566,6 +566,29 @@ fn what_returns_while_the_removal_of_its_relation_is_in_flight_regains_it_althou
 }
 
 #[test]
+fn what_returns_while_somebody_has_entered_half_of_its_relation_finds_it_once_it_is_whole() {
+    for (kind, table) in KINDS
+        .iter()
+        .flat_map(|kind| ["contacts", kind.table].map(|table| (kind, table)))
+    {
+        let exchange = three_parties(kind, "in-place");
+        let no = if table == "contacts" { "C3" } else { "X3" };
+        let gone = delete(&exchange, table, no);
+        settled(&exchange, "in-place");
+        let (row, half) = (kind.relation_of("C3", "X3"), format!("C3,{}\n", kind.code));
+        add(&exchange, "relations", half.trim());
+        exchange.summary();
+        add(&exchange, table, &gone);
+        exchange.summary();
+        let relations = exchange.text("relations.csv");
+        assert!(relations.ends_with(&half), "{relations}");
+        exchange.put("relations.csv", relations.replace(&half, &row));
+        settled(&exchange, "in-place");
+        assert_eq!(exchange.summary().couplings, 3, "{table}");
+    }
+}
+
+#[test]
 fn what_goes_while_its_relation_is_in_flight_and_relations_say_nothing_regains_it_when_it_returns()
 {
     for (kind, table) in KINDS
