@@ -147,6 +147,9 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
             no: relation.no.clone(),
             reason: reason.clone(),
         };
+        // A row that nobody can read is there all the same: its system is asked for it like for one that is listed.
+        let is_hidden = Presence::of(relation, Some(seen), world.seed)? == Presence::Unknown;
+        let is_listed = *at < listed || is_hidden && seen.route() == Route::Folder;
         match seen.route() {
             Route::Nowhere | Route::Silent => {
                 let mut place = match *at < listed {
@@ -192,7 +195,7 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
                 }
                 continue;
             }
-            Route::Folder if *at >= listed => {}
+            Route::Folder if !is_listed => {}
             Route::Folder => decided.memory.gone.push(GoneRow {
                 table: "relations".to_owned(),
                 no: name,
@@ -212,6 +215,10 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
                 let key = [&relation.contact, &relation.code];
                 let key = key.into_iter().cloned().enumerate().collect();
                 edits.unlisted_remove.push(key);
+                if is_listed {
+                    decided.plan.uncouplings.push(uncoupling);
+                    continue;
+                }
                 decided
                     .dropped
                     .entry(Table::Relations)

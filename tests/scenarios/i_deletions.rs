@@ -589,6 +589,39 @@ fn what_returns_while_somebody_has_entered_half_of_its_relation_finds_it_once_it
 }
 
 #[test]
+fn a_relation_in_a_row_that_does_not_say_whose_it_is_is_asked_to_be_removed_once() {
+    for (kind, table) in KINDS
+        .iter()
+        .flat_map(|kind| ["contacts", kind.table].map(|table| (kind, table)))
+    {
+        let exchange = three_parties(kind, "updates");
+        let row = kind.relation_of("C3", "X3");
+        let relations = exchange.text("relations.csv");
+        exchange.put(
+            "relations.csv",
+            relations.replace(&row, &row.replace(',', ";")),
+        );
+        delete(
+            &exchange,
+            table,
+            if table == "contacts" { "C3" } else { "X3" },
+        );
+        let first = exchange.summary();
+        assert_eq!(first.plan.uncouplings.len(), 1, "{table}");
+        exchange.put("relations.csv", relations);
+        for export in 0..6 {
+            add(&exchange, "relations", &format!("C2,LAW{export},,"));
+            let summary = exchange.summary();
+            assert_eq!(summary.couplings, 2, "{table} {export}");
+            assert!(summary.plan.uncouplings.is_empty(), "{table} {export}");
+        }
+        import(&exchange, first.pass.expect("a pass"));
+        exchange.summary();
+        is_in_step(&exchange);
+    }
+}
+
+#[test]
 fn what_goes_while_its_relation_is_in_flight_and_relations_say_nothing_regains_it_when_it_returns()
 {
     for (kind, table) in KINDS
