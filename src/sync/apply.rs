@@ -134,7 +134,6 @@ pub fn apply(
         troubled: &troubled,
         born: &born,
         dropped: &dropped,
-        setup: &doing.config.setup,
         seed: doing.seed,
     };
     let base_folder = store.base_folder();

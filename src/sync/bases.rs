@@ -6,7 +6,6 @@ use std::path::Path;
 
 use tracing::info;
 
-use crate::config::Setup;
 use crate::disk::{Disk, Unsynced};
 use crate::exports::Edits;
 use crate::merge::deliver::Route;
@@ -17,7 +16,7 @@ use crate::state::{Entry, IndexDraft, RowWriter, StateError};
 
 use super::decide::{Born, Overrides};
 use super::diff::PrintMap;
-use super::observe::{Seen, untagged};
+use super::observe::Seen;
 use super::rebase::{Rebasing, link_of, looks, put_cells};
 
 /// What the bases of a pass are made of.
@@ -29,8 +28,6 @@ pub(super) struct Bases<'a> {
     pub(super) troubled: &'a BTreeMap<Table, BTreeSet<usize>>,
     pub(super) born: &'a BTreeMap<Table, Vec<Born>>,
     pub(super) dropped: &'a BTreeMap<Table, BTreeSet<usize>>,
-    /// Which kinds are coupled.
-    pub(super) setup: &'a Setup,
     /// The seed of all hashes.
     pub(super) seed: u64,
 }
@@ -43,21 +40,16 @@ impl Bases<'_> {
             || self.parted(seen).next().is_some()
     }
 
-    /// Relations that say nothing and couple nobody any more, since the code of their kind is not set, with what they refer to now: by their
-    /// places in the index. Should the code be set again, their records meet anew. (Who is only absent for now stays coupled.)
+    /// Relations that say nothing and are to be read anew before they couple again, with what they refer to until then: by their places
+    /// in the index.
     fn parted<'s>(&'s self, seen: &'s Seen<'_>) -> impl Iterator<Item = (usize, [u64; 2])> + 's {
         let is_silent = seen.table == Table::Relations && seen.export.is_none();
-        let links = seen
-            .index
-            .links
-            .iter()
-            .enumerate()
-            .filter(move |_| is_silent);
-        let parted = links.filter(|(_, link)| match untagged(link[1]) {
-            Some((Table::Counterparts(kind), _)) => self.setup.code(kind).is_none(),
-            _ => false,
-        });
-        parted.map(|(at, link)| (at, [link[0], 0]))
+        let links = self.links.filter(|_| is_silent);
+        let troubled = self.troubled.get(&Table::Relations).into_iter().flatten();
+        let links = links
+            .into_iter()
+            .flat_map(move |links| troubled.clone().map(|at| (*at, links[*at])));
+        links.filter(|(at, link)| *link != seen.index.links.at(*at))
     }
 }
 

@@ -236,8 +236,16 @@ pub fn couple(
         return Ok(couplings);
     };
     let Some(export) = &relations.export else {
-        let links = in_silence(config, tables, arranged, relations, &absent, &couplings);
+        let silence = Silence {
+            config,
+            tables,
+            arranged,
+            relations,
+            absent: &absent,
+        };
+        let (links, parted) = silence.links(&couplings);
         couplings.links = links.map(Arc::new);
+        couplings.troubled = parted;
         couplings.count = couplings.in_force(Some(relations)).count();
         return Ok(couplings);
     };
@@ -304,46 +312,80 @@ fn gone_ends(
     let relations = tables[Table::Relations.index()].as_ref();
     let known = relations.filter(|_| !gone.is_empty());
     let known = known.into_iter().flat_map(|seen| couplings.known(seen));
-    let ends: PrintSet = known.flatten().filter(|end| gone.contains(*end)).collect();
+    let concerned = known.filter(|pair| pair.iter().any(|end| gone.contains(*end)));
+    let ends: Vec<u64> = concerned.flatten().collect();
     let record = |end: u64| untagged(end).unwrap_or((Table::Contacts, end));
     find_keys(tables, &ends.iter().map(|end| record(*end).1).collect());
+    let ends = ends.into_iter().filter(|end| gone.contains(*end));
     let is_absent = |end: &u64| {
         let (table, key) = record(*end);
         let seen = tables[table.index()].as_ref();
         !seen.is_some_and(|seen| seen.exists(key))
     };
-    ends.into_iter().partition(is_absent)
+    ends.partition(is_absent)
 }
 
-/// What silent relations refer to, where that is other than what they said: who is absent is coupled with nobody, and nor is
-/// whoever got a number that is disputed, or is of a kind whose code is not set any more.
-fn in_silence(
-    config: &Config,
-    tables: &[Option<Seen<'_>>],
-    arranged: &Arranged,
-    relations: &Seen<'_>,
-    absent: &PrintSet,
-    couplings: &Couplings,
-) -> Option<Vec<[u64; 2]>> {
-    let has_code = |kind: Kind| config.setup.code(kind).is_some();
-    if absent.is_empty() && !has_disputes(tables) && Kind::all().all(has_code) {
-        return None;
+/// Relations that say nothing.
+struct Silence<'a> {
+    config: &'a Config,
+    tables: &'a [Option<Seen<'a>>],
+    arranged: &'a Arranged,
+    relations: &'a Seen<'a>,
+    absent: &'a PrintSet,
+}
+
+impl Silence<'_> {
+    /// What the relations refer to, where that is other than what they said, and where those stand in the index that are to be read anew
+    /// before they couple again. Who is absent is coupled with nobody for as long, and nor is whoever got a number that is disputed. Whose kind
+    /// has no code any more is parted, and so is who came back and has not met the other, who says nothing: what they say by the time that
+    /// they meet is not agreed.
+    fn links(&self, couplings: &Couplings) -> (Option<Vec<[u64; 2]>>, BTreeSet<usize>) {
+        let has_code = |kind: Kind| self.config.setup.code(kind).is_some();
+        if self.absent.is_empty()
+            && couplings.returned.is_empty()
+            && !has_disputes(self.tables)
+            && Kind::all().all(has_code)
+        {
+            return (None, BTreeSet::new());
+        }
+        let mut parted = BTreeSet::new();
+        let links = self.relations.index.links.iter().enumerate();
+        let links = links.map(|(at, link)| {
+            let pair = couplings.now_called(link);
+            if pair[1] == 0 {
+                return link;
+            }
+            if self.is_parted(pair, couplings) {
+                parted.insert(at);
+                return [pair[0], 0];
+            }
+            match self.is_suspended(pair) {
+                true => [pair[0], 0],
+                false => link,
+            }
+        });
+        (Some(links.collect()), parted)
     }
-    let may_couple = |(table, _)| matches!(table, Table::Counterparts(kind) if has_code(kind));
-    let is_over = |[contact, counterpart]: [u64; 2]| {
-        let other = untagged(counterpart);
-        let mut ends = [(Table::Contacts, contact)].into_iter().chain(other);
-        absent.contains(&contact)
-            || absent.contains(&counterpart)
-            || !other.is_some_and(may_couple)
-            || ends.any(|(table, key)| is_disputed(tables, arranged, table, key))
-    };
-    let links = relations.index.links.iter();
-    let links = links.map(|link| match couplings.now_called(link) {
-        coupled if coupled[1] != 0 && is_over(coupled) => [coupled[0], 0],
-        link => link,
-    });
-    Some(links.collect())
+
+    fn is_parted(&self, pair: [u64; 2], couplings: &Couplings) -> bool {
+        let Some((table @ Table::Counterparts(kind), counterpart)) = untagged(pair[1]) else {
+            return true;
+        };
+        let speaks = |table: Table, key: u64| {
+            let seen = self.tables[table.index()].as_ref();
+            seen.is_some_and(|seen| seen.speaks_of(key))
+        };
+        let came_back = || pair.iter().any(|end| couplings.returned.contains(end));
+        let can_meet = || speaks(Table::Contacts, pair[0]) && speaks(table, counterpart);
+        self.config.setup.code(kind).is_none() || came_back() && !can_meet()
+    }
+
+    fn is_suspended(&self, pair: [u64; 2]) -> bool {
+        let ends = [(Table::Contacts, pair[0])];
+        let mut ends = ends.into_iter().chain(untagged(pair[1]));
+        pair.iter().any(|end| self.absent.contains(end))
+            || ends.any(|(table, key)| is_disputed(self.tables, self.arranged, table, key))
+    }
 }
 
 /// Records that came back under another number: which end of a pair they are, and their old and their new key.

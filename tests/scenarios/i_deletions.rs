@@ -859,6 +859,36 @@ fn who_was_edited_while_its_contact_was_gone_meets_it_anew_although_relations_sa
 }
 
 #[test]
+fn who_comes_back_while_the_other_and_relations_say_nothing_meets_it_anew_once_they_speak() {
+    for way in WAYS {
+        let vendors = format!("No.,Name,City\n{},Acme,Rome\n9,Other,Bern\n", VENDOR.no);
+        let tables = [
+            ("contacts", "No.,Name,City\nC1,Acme,Rome\nC9,Nobody,Oslo\n"),
+            ("vendors", &vendors),
+            (
+                "relations",
+                &format!("{RELATION_COLUMNS}{}", VENDOR.relation()),
+            ),
+        ];
+        let exchange = exchange_through(way, &tables, "");
+        assert_eq!(reconciled(&exchange).couplings, 1);
+        let relations = hide(&exchange, "relations.csv");
+        let gone = delete(&exchange, "contacts", "C1");
+        edit(&exchange, "vendors", VENDOR.no, "City", "Kiel");
+        exchange.summary();
+        let vendors = hide(&exchange, "vendors.csv");
+        add(&exchange, "contacts", &gone);
+        assert_eq!(exchange.summary().couplings, 0, "{way}");
+        exchange
+            .put("relations.csv", relations)
+            .put("vendors.csv", vendors);
+        let summary = exchange.summary();
+        assert!(summary.plan.changes.is_empty(), "{way} {summary:#?}");
+        assert_eq!((summary.couplings, waiting(&exchange).1), (1, 1), "{way}");
+    }
+}
+
+#[test]
 fn i20_a_number_in_small_letters_is_the_same_number_when_it_returns() {
     for kind in KINDS {
         let relation = kind.relation_of("c1", "k1");
