@@ -16,6 +16,7 @@ use super::keys::{Positions, Wanted, find_keys};
 use super::observe::{Seen, plain, tagged, untagged};
 use super::presence::Presence;
 use super::relation_rows::{Brief, Rows, Rules, links_before};
+use super::silence::Silence;
 use super::spread::{in_parts, joined};
 
 /// The column of a contact that says its status.
@@ -47,7 +48,7 @@ pub struct Couplings {
     /// Records that came back under another number: which end of a pair, and the old and the new key.
     renamed: Vec<(usize, u64, u64)>,
     /// Ends of pairs that came back; while they were gone, nobody was coupled with them, whatever relations said.
-    returned: PrintSet,
+    pub(super) returned: PrintSet,
     /// How many are in force.
     count: usize,
     /// Records of the relations export that are a problem.
@@ -142,7 +143,7 @@ impl Couplings {
     }
 
     /// Who came back under another number was coupled under the one that we gave it.
-    fn now_called(&self, mut pair: [u64; 2]) -> [u64; 2] {
+    pub(super) fn now_called(&self, mut pair: [u64; 2]) -> [u64; 2] {
         for (end, from, to) in &self.renamed {
             if pair[*end] == *from {
                 pair[*end] = *to;
@@ -323,69 +324,6 @@ fn gone_ends(
         !seen.is_some_and(|seen| seen.exists(key))
     };
     ends.partition(is_absent)
-}
-
-/// Relations that say nothing.
-struct Silence<'a> {
-    config: &'a Config,
-    tables: &'a [Option<Seen<'a>>],
-    arranged: &'a Arranged,
-    relations: &'a Seen<'a>,
-    absent: &'a PrintSet,
-}
-
-impl Silence<'_> {
-    /// What the relations refer to, where that is other than what they said, and where those stand in the index that are to be read anew
-    /// before they couple again. Who is absent is coupled with nobody for as long, and nor is whoever got a number that is disputed. Whose kind
-    /// has no code any more is parted, and so is who came back and has not met the other, who says nothing: what they say by the time that
-    /// they meet is not agreed.
-    fn links(&self, couplings: &Couplings) -> (Option<Vec<[u64; 2]>>, BTreeSet<usize>) {
-        let has_code = |kind: Kind| self.config.setup.code(kind).is_some();
-        if self.absent.is_empty()
-            && couplings.returned.is_empty()
-            && !has_disputes(self.tables)
-            && Kind::all().all(has_code)
-        {
-            return (None, BTreeSet::new());
-        }
-        let mut parted = BTreeSet::new();
-        let links = self.relations.index.links.iter().enumerate();
-        let links = links.map(|(at, link)| {
-            let pair = couplings.now_called(link);
-            if pair[1] == 0 {
-                return link;
-            }
-            if self.is_parted(pair, couplings) {
-                parted.insert(at);
-                return [pair[0], 0];
-            }
-            match self.is_suspended(pair) {
-                true => [pair[0], 0],
-                false => link,
-            }
-        });
-        (Some(links.collect()), parted)
-    }
-
-    fn is_parted(&self, pair: [u64; 2], couplings: &Couplings) -> bool {
-        let Some((table @ Table::Counterparts(kind), counterpart)) = untagged(pair[1]) else {
-            return true;
-        };
-        let speaks = |table: Table, key: u64| {
-            let seen = self.tables[table.index()].as_ref();
-            seen.is_some_and(|seen| seen.speaks_of(key))
-        };
-        let came_back = || pair.iter().any(|end| couplings.returned.contains(end));
-        let can_meet = || speaks(Table::Contacts, pair[0]) && speaks(table, counterpart);
-        self.config.setup.code(kind).is_none() || came_back() && !can_meet()
-    }
-
-    fn is_suspended(&self, pair: [u64; 2]) -> bool {
-        let ends = [(Table::Contacts, pair[0])];
-        let mut ends = ends.into_iter().chain(untagged(pair[1]));
-        pair.iter().any(|end| self.absent.contains(end))
-            || ends.any(|(table, key)| is_disputed(self.tables, self.arranged, table, key))
-    }
 }
 
 /// Records that came back under another number: which end of a pair they are, and their old and their new key.
@@ -875,14 +813,19 @@ fn disputed(what: &Change<'_, '_>, row: &Brief) -> Option<(Table, Kind)> {
 }
 
 /// Whether a number of ours was given to somebody else, and nobody has coupled those all the same.
-fn is_disputed(tables: &[Option<Seen<'_>>], arranged: &Arranged, table: Table, key: u64) -> bool {
+pub(super) fn is_disputed(
+    tables: &[Option<Seen<'_>>],
+    arranged: &Arranged,
+    table: Table,
+    key: u64,
+) -> bool {
     let seen = tables[table.index()].as_ref();
     seen.is_some_and(|seen| seen.created.disputed.contains(&key))
         && !arranged.undisputed.contains(&tagged(key, table))
 }
 
 /// Whether any number is disputed.
-fn has_disputes(tables: &[Option<Seen<'_>>]) -> bool {
+pub(super) fn has_disputes(tables: &[Option<Seen<'_>>]) -> bool {
     let mut seen = tables.iter().flatten();
     seen.any(|seen| !seen.created.disputed.is_empty())
 }

@@ -47,6 +47,7 @@ pub mod returned;
 mod seat;
 mod shares;
 mod sight;
+mod silence;
 pub mod spread;
 mod stamps;
 pub mod unsaid;
