@@ -263,7 +263,7 @@ fn send(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
     for row in &memory.sent {
         // What was carried along is past once the last update of the record is.
         let (pass, imported) = match row.carried {
-            true => last_update(db, row)?.unwrap_or((memory.pass as i64, false)),
+            true => last_update(db, row, memory.pass)?.unwrap_or((memory.pass as i64, false)),
             false => (memory.pass as i64, false),
         };
         let mut send = db.prepare_cached(
@@ -286,12 +286,20 @@ fn send(db: &Connection, memory: &Memory<'_>) -> Result<(), StateError> {
     Ok(())
 }
 
-/// The pass that wrote the last update of a record, as far as it is remembered, and whether that is imported.
-fn last_update(db: &Connection, row: &SentRow) -> Result<Option<(i64, bool)>, StateError> {
+/// The pass that wrote the last update of a record before this one, which carries what the record says now; as far as it is
+/// remembered, and whether that is imported.
+fn last_update(
+    db: &Connection,
+    row: &SentRow,
+    pass: u64,
+) -> Result<Option<(i64, bool)>, StateError> {
     let mut query = db.prepare_cached(
-        "SELECT pass, imported FROM sent WHERE table_name = ?1 AND no = ?2 ORDER BY pass DESC, imported LIMIT 1",
+        "SELECT pass, imported FROM sent WHERE table_name = ?1 AND no = ?2 AND pass < ?3 \
+         ORDER BY pass DESC, imported LIMIT 1",
     )?;
-    let last = query.query_row([&row.table, &row.no], |row| Ok((row.get(0)?, row.get(1)?)));
+    let last = query.query_row(params![row.table, row.no, pass as i64], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    });
     Ok(last.optional()?)
 }
 

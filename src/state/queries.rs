@@ -21,6 +21,10 @@ pub struct SentValue {
     pub sent: Sent,
     /// The field's name on the contact.
     pub field: String,
+    /// The pass that wrote it, or the last update that carried it along.
+    pub pass: u64,
+    /// It was never waited for: an update merely carried it along.
+    pub carried: bool,
 }
 
 /// What a person decided on a field: its name, the value, and the print of what was decided on.
@@ -125,6 +129,22 @@ pub struct HaltedPlan {
 
 fn hexadecimal(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
     Ok(u64::from_str_radix(&row.get::<_, String>(at)?, 16).unwrap_or_default())
+}
+
+/// A value from five columns, of which this is the first, after so many exports of its table.
+fn sent_value(row: &Row<'_>, at: usize, exports: u64) -> rusqlite::Result<SentValue> {
+    let export = number(row, at + 2)?;
+    let acknowledged = row.get::<_, Option<i64>>(at + 3)?;
+    Ok(SentValue {
+        field: row.get(at)?,
+        sent: Sent {
+            value: row.get(at + 1)?,
+            acknowledged: acknowledged.is_some(),
+            exports: exports.saturating_sub(export) as u32,
+        },
+        pass: number(row, at + 4)?,
+        carried: acknowledged == Some(export as i64),
+    })
 }
 
 fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
@@ -294,20 +314,10 @@ impl Store {
     /// What was written for a record, oldest first; `exports` is the table's count of exports now.
     pub fn sent(&self, table: &str, no: &str, exports: u64) -> Result<Vec<SentValue>, StateError> {
         let mut query = self.db.prepare_cached(
-            "SELECT field, value, export, acknowledged_export FROM sent WHERE table_name = ?1 AND no = ?2 \
+            "SELECT field, value, export, acknowledged_export, pass FROM sent WHERE table_name = ?1 AND no = ?2 \
              ORDER BY field, seq",
         )?;
-        let rows = query.query_map(params![table, no], |row| {
-            let export = number(row, 2)?;
-            Ok(SentValue {
-                field: row.get(0)?,
-                sent: Sent {
-                    value: row.get(1)?,
-                    acknowledged: row.get::<_, Option<i64>>(3)?.is_some(),
-                    exports: exports.saturating_sub(export) as u32,
-                },
-            })
-        })?;
+        let rows = query.query_map(params![table, no], |row| sent_value(row, 0, exports))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -318,21 +328,16 @@ impl Store {
         exports: &dyn Fn(&str) -> u64,
     ) -> Result<BTreeMap<(String, String), Vec<SentValue>>, StateError> {
         let mut query = self.db.prepare_cached(
-            "SELECT table_name, no, field, value, export, acknowledged_export FROM sent ORDER BY table_name, no, field, seq",
+            "SELECT table_name, no, field, value, export, acknowledged_export, pass FROM sent \
+             ORDER BY table_name, no, field, seq",
         )?;
         let mut rows = query.query([])?;
         let mut all: BTreeMap<(String, String), Vec<SentValue>> = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let (table, no): (String, String) = (row.get(0)?, row.get(1)?);
             let now = exports(&table);
-            all.entry((table, no)).or_default().push(SentValue {
-                field: row.get(2)?,
-                sent: Sent {
-                    value: row.get(3)?,
-                    acknowledged: row.get::<_, Option<i64>>(5)?.is_some(),
-                    exports: now.saturating_sub(number(row, 4)?) as u32,
-                },
-            });
+            let sent = sent_value(row, 2, now)?;
+            all.entry((table, no)).or_default().push(sent);
         }
         Ok(all)
     }

@@ -9,6 +9,7 @@ use crate::merge::{Delivery, FieldMerge, Merged, Party};
 use crate::model::damage::damage;
 use crate::model::{FieldId, Place, Problem, Row, Side};
 use crate::state::memory::{AgreedRow, AnswerRow, SentRow};
+use crate::state::queries::SentValue;
 
 use super::decide::Decided;
 use super::in_flight::not_imported;
@@ -105,10 +106,12 @@ fn note_carried(
         };
         let now = base_after(seat, field.field, field.delivery(slot));
         let name = field.field.def().name;
-        // What earlier updates carried, also of a field that was held. None has carried what a table that is edited in place has
-        // shown since.
-        let may_come = !is_in_place || seat.sent.iter().all(|value| value.field != name);
-        let was = |value: &&str| may_come && !seat.sent.is_empty() && now != Some(*value);
+        // What earlier updates carried, also of a field that was held.
+        let may_come = match is_in_place {
+            true => is_carried(seat.sent, name),
+            false => !seat.sent.is_empty(),
+        };
+        let was = |value: &&str| may_come && now != Some(*value);
         let base = seat.base_of(field.field).filter(was);
         let word = seat.word(column).filter(was);
         let word = word.filter(|word| shown.get(column) != Some(*word));
@@ -119,6 +122,15 @@ fn note_carried(
                 .push(carried(contact, seat, name, value));
         }
     }
+}
+
+/// Whether an update may have carried what a record says of a field: none has where the record said something else when the last one
+/// was written, as when its table has been edited in place since.
+fn is_carried(sent: &[SentValue], field: &str) -> bool {
+    let earlier = sent
+        .iter()
+        .filter(|value| value.carried && value.field == field);
+    sent.iter().map(|value| value.pass).max() > earlier.map(|value| value.pass).max()
 }
 
 /// The same of a record that leaves its party, by its base and its words: when it is met again, nobody knows those any more.
