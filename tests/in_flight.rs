@@ -463,6 +463,18 @@ fn what_an_update_carried_is_no_news_although_earlier_updates_changed_that_cell_
 }
 
 #[test]
+fn what_an_update_carried_of_a_conflict_is_no_news_once_it_was_decided_while_its_table_was_edited_in_place()
+ {
+    let exchange = in_step(&through_a_folder(IN_PLACE, "customers.csv", ""));
+    put_customer(&exchange, "Bari", "1");
+    put_contact(&exchange, "Oslo", "2");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    expect_no_news_after_edits_in_place(&exchange, "Oslo", "Bari");
+}
+
+#[test]
 fn update_files_of_a_lost_state_are_not_overwritten_and_do_not_stop_a_pass() {
     let config = IN_PLACE.replace("\"in-place\"", "\"updates\"");
     let exchange = in_step(&config);

@@ -104,7 +104,12 @@ fn note_carried(
         let Some(column) = seat.side.table().column_of(field.field) else {
             continue;
         };
-        let now = base_after(seat, field.field, field.delivery(slot));
+        let delivery = field.delivery(slot);
+        let now = base_after(seat, field.field, delivery);
+        let written = delivery.and_then(|delivery| delivery.write.as_deref());
+        let says = written
+            .filter(|_| is_in_place)
+            .or_else(|| shown.get(column));
         let name = field.field.def().name;
         // What earlier updates carried, also of a field that was held.
         let may_come = match is_in_place {
@@ -114,7 +119,7 @@ fn note_carried(
         let was = |value: &&str| may_come && now != Some(*value);
         let base = seat.base_of(field.field).filter(was);
         let word = seat.word(column).filter(was);
-        let word = word.filter(|word| shown.get(column) != Some(*word));
+        let word = word.filter(|word| says != Some(*word));
         for value in base.into_iter().chain(word) {
             decided
                 .memory

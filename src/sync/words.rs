@@ -8,13 +8,13 @@ use crate::state::{StateError, Store};
 
 use super::observe::Seen;
 
-/// The values that records showed in conflicts that nobody has decided on, and that no base says.
+/// The values that records showed in conflicts that no pass has settled, and that no base says.
 #[derive(Debug, Default)]
 pub struct Words(HashMap<(Table, String), Vec<(usize, String)>>);
 
 impl Words {
     /// Those of all open conflicts, where an export says nothing, says something else or may leave records or values out: a row
-    /// that cannot be read counts as touched in every pass.
+    /// that cannot be read counts as touched in every pass. And where somebody has decided, so that what a record showed is written over.
     ///
     /// # Errors
     /// Those of the state.
@@ -27,7 +27,7 @@ impl Words {
                 || !seen.diff.gone.is_empty()
                 || seen.config.empty == Empty::NoChange
         };
-        if !tables.iter().flatten().any(is_silent) {
+        if !tables.iter().flatten().any(is_silent) && store.all_decided()?.is_empty() {
             return Ok(words);
         }
         for open in store.conflicts()? {
