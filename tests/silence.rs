@@ -424,6 +424,40 @@ fn what_a_record_said_in_a_conflict_stands_while_its_row_cannot_be_read() {
     }
 }
 
+#[test]
+fn what_was_decided_while_a_row_could_not_be_read_is_told_to_its_record_once_it_can() {
+    // Of the first two nobody knows whose they are.
+    for bad in [
+        ",Acme,Bari,1,a@x.example,row",
+        "10;Acme;Bari;1;a@x.example;row",
+        "10,Acme",
+        "10,Acme,Bari,1,a@x.example,row\r\n10,Acme,Ulm,1,a@x.example,row",
+    ] {
+        for is_away in [false, true] {
+            let exchange = Exchange::new(IN_PLACE);
+            let relation: String = RELATIONS.split_inclusive("\r\n").take(2).collect();
+            exchange.put("relations.csv", relation);
+            put_city(&exchange, "contacts.csv", "C1", "Oslo");
+            put_city(&exchange, "customers.csv", "10", "Bari");
+            assert_eq!(exchange.summary().plan.conflicts.len(), 1, "{bad}");
+            let customers = exchange.text("customers.csv");
+            let spoilt = customers.replace("10,Acme,Bari,1,a@x.example,row", bad);
+            exchange.put("customers.csv", spoilt);
+            let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "contact"]);
+            assert_eq!(ran.code, 0, "{bad}: {ran:?}");
+            assert_eq!(exchange.summary().plan.debts.len(), 1, "{bad}");
+            if is_away {
+                exchange.put("customers.csv", "");
+                assert_eq!(exchange.summary().plan.debts.len(), 1, "{bad}");
+            }
+            exchange.put("customers.csv", customers);
+            let plan = exchange.summary().plan;
+            assert!(plan.conflicts.is_empty(), "{bad}: {:#?}", plan.conflicts);
+            assert!(row(&exchange, "customers.csv").contains("Oslo"), "{bad}");
+        }
+    }
+}
+
 /// The party, in step, whose customers leave cells empty where nothing changes; `more` is what else is said of their table.
 fn with_sparse_customers(more: &str) -> Exchange {
     let sparse = format!("{more}\nempty = \"no-change\"");

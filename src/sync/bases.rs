@@ -14,9 +14,9 @@ use crate::state::memory::TableMemory;
 use crate::state::rows::rows_path;
 use crate::state::{Entry, IndexDraft, RowWriter, StateError};
 
-use super::decide::{Born, Overrides};
+use super::decide::{Born, Cells, Overrides};
 use super::diff::PrintMap;
-use super::observe::Seen;
+use super::observe::{Seen, plain};
 use super::rebase::{Rebasing, link_of, looks, put_cells};
 
 /// What the bases of a pass are made of.
@@ -38,6 +38,14 @@ impl Bases<'_> {
         seen.export.is_some()
             || self.carried.contains_key(&seen.table)
             || self.parted(seen).next().is_some()
+    }
+
+    /// What becomes of the bases of a table's records that no export shows, by key: a number that stood twice has an entry for each of
+    /// its records, and what is known of it is known of each.
+    fn carried_by_key(&self, seen: &Seen<'_>) -> PrintMap<&Cells> {
+        let carried = self.carried.get(&seen.table).into_iter().flatten();
+        let of_keys = carried.map(|(at, cells)| (plain(seen.index.keys[*at]), cells));
+        of_keys.collect()
     }
 
     /// Relations that say nothing and are to be read anew before they couple again, with what they refer to until then: by their places
@@ -77,7 +85,7 @@ pub(super) fn remember_table(
     let rebased = bases.rebased.get(&seen.table);
     let born = bases.born.get(&seen.table).map_or(&[][..], Vec::as_slice);
     let dropped = bases.dropped.get(&seen.table);
-    let moved = bases.carried.get(&seen.table);
+    let moved = bases.carried_by_key(seen);
     let unlisted = seen.unlisted();
     let carried: Vec<usize> = (0..unlisted.len())
         .filter(|at| dropped.is_none_or(|dropped| !dropped.contains(&unlisted[*at])))
@@ -125,7 +133,7 @@ pub(super) fn remember_table(
         && same_links
         && same_order
         && rebased.is_none_or(BTreeSet::is_empty)
-        && moved.is_none()
+        && moved.is_empty()
         && !seen.index.is_outdated
     {
         return Ok(Kept {
@@ -151,6 +159,7 @@ pub(super) fn remember_table(
         edits,
         overrides: bases.overrides.get(&seen.table),
         rebased,
+        carried: &moved,
         troubled,
         links: of_relations(),
         compacting,
@@ -182,7 +191,7 @@ pub(super) fn remember_table(
                 entry.print = 0;
             }
         }
-        let cells = moved.and_then(|moved| moved.get(&old));
+        let cells = moved.get(&plain(entry.key));
         if (compacting || cells.is_some())
             && let Some(mut row) = seen.rows.get(entry.row)?
         {
@@ -247,16 +256,14 @@ fn remember_words(
             },
         );
     }
-    // A number that stood twice has an entry for each of its records, and what is known of it is known of each.
-    let words = bases.carried.get(&seen.table).into_iter().flatten();
-    let of_keys: PrintMap<_> = words.map(|(at, cells)| (before.keys[*at], cells)).collect();
+    let of_keys = bases.carried_by_key(seen);
     let keys = before
         .keys
         .iter()
         .enumerate()
         .filter(|_| !of_keys.is_empty());
     for (at, key) in keys {
-        let Some(cells) = of_keys.get(key) else {
+        let Some(cells) = of_keys.get(&plain(*key)) else {
             continue;
         };
         let Some(mut row) = seen.rows.get(before.row(at))? else {

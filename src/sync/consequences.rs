@@ -73,7 +73,7 @@ fn base_after<'s>(
     match delivery {
         Some(delivery) if !seat.keeps_base() || delivery.base.is_none() => delivery.base.as_deref(),
         // A row that was read anew has lost what its export does not show any more.
-        None if !seat.keeps_base() && seat.unlisted.is_none() => None,
+        None if !seat.keeps_base() && seat.unshown.is_none() => None,
         _ => seat.base_of(field),
     }
 }
@@ -172,7 +172,7 @@ pub(super) fn record_base(
     decided: &mut Decided,
 ) {
     let table = seat.side.table();
-    if let (Some(old), Some(base)) = (seat.unlisted, &seat.base) {
+    if let (Some(old), Some(base)) = (seat.unshown, &seat.base) {
         // It stands by its base, but for what it said in conflicts: open ones have its word, and its base gets what it said in others.
         let moved = cells
             .into_iter()

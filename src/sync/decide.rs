@@ -23,8 +23,11 @@ use super::world::World;
 use super::{births, duplicates, in_flight, own_cells};
 use super::{documents, interactions};
 
+/// Cells of a base, which may be unknown, by column.
+pub type Cells = Vec<(usize, Option<String>)>;
+
 /// By record: cells whose base is not what they show.
-pub type Overrides = BTreeMap<usize, Vec<(usize, Option<String>)>>;
+pub type Overrides = BTreeMap<usize, Cells>;
 
 /// What a pass decided.
 #[derive(Default)]

@@ -7,7 +7,8 @@ use crate::model::{Problem, Row, Table};
 use crate::state::{Entry, RowWriter, StateError};
 
 use super::couple::{PRIMARY_CONTACT, company_key};
-use super::decide::Overrides;
+use super::decide::{Cells, Overrides};
+use super::diff::PrintMap;
 use super::observe::{Seen, plain};
 
 /// What decides on the bases of a table's records.
@@ -20,6 +21,8 @@ pub(super) struct Rebasing<'r> {
     pub(super) overrides: Option<&'r Overrides>,
     /// Records that get a new base row although their bytes are as they were.
     pub(super) rebased: Option<&'r BTreeSet<usize>>,
+    /// By key: what becomes of the bases of records that no export shows.
+    pub(super) carried: &'r PrintMap<&'r Cells>,
     /// Records that are a problem, and so are looked at again in every pass.
     pub(super) troubled: Option<&'r BTreeSet<usize>>,
     /// What each relation refers to.
@@ -128,9 +131,15 @@ impl Rebasing<'_> {
     ) -> Result<Option<Entry>, StateError> {
         let key = self.seen.diff.keys[at];
         let mut entry = self.old(at).unwrap_or_default();
-        if self.compacting
-            && let Some(row) = self.seen.rows.get(entry.row)?
+        let mut link = self.link(at);
+        let cells = self.carried.get(&plain(key));
+        if (self.compacting || cells.is_some())
+            && let Some(mut row) = self.seen.rows.get(entry.row)?
         {
+            if let Some(cells) = cells {
+                put_cells(&mut row, cells);
+                link = link_of(&row, self.seen.table, self.seed).unwrap_or(link);
+            }
             entry.row = rows.push(&row)?;
         }
         // Whose number stands twice is looked at again, also as who is left of them.
@@ -141,7 +150,7 @@ impl Rebasing<'_> {
         let entry = Entry {
             key,
             print,
-            link: self.link(at),
+            link,
             ..entry
         };
         Ok((key != 0).then_some(entry))

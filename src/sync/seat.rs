@@ -27,7 +27,9 @@ pub(super) struct Seat<'w> {
     /// Its record in the export; `None` when it says nothing in this pass.
     pub(super) at: Option<usize>,
     /// Its place in the index, where it exists and no export shows it in this pass: its base can move all the same.
-    pub(super) unlisted: Option<usize>,
+    pub(super) unshown: Option<usize>,
+    /// Its row cannot be read, or may be one that does not say whose it is, so that nobody knows what it shows.
+    is_illegible: bool,
     /// What it shows. A record that a delta export does not list shows its base; whoever says nothing stands by what it said
     /// in open conflicts.
     pub(super) shown: Option<Row>,
@@ -56,7 +58,8 @@ pub(super) fn seat<'w>(
             seen,
             no: birth.no.clone(),
             at: None,
-            unlisted: None,
+            unshown: None,
+            is_illegible: false,
             shown: Some(birth.row.clone()),
             base: None,
             met: false,
@@ -69,10 +72,16 @@ pub(super) fn seat<'w>(
     let position = seen.position(key).filter(|at| !seen.is_double(*at));
     let mut shown = position.and_then(|at| notes.row(seen, at));
     let at = position.filter(|_| shown.is_some());
-    let unlisted = seen.old_position(key);
-    let unlisted =
-        unlisted.filter(|_| shown.is_none() && seen.is_unlisted(key) && !seen.is_illegible(key));
-    if unlisted.is_some() && seen.export.is_some() {
+    let is_listed = seen.position(key).is_some();
+    let old = match position {
+        Some(at) => (seen.diff.olds[at] as usize).checked_sub(1),
+        None => seen
+            .old_position(key)
+            .filter(|_| is_listed || seen.is_unlisted(key)),
+    };
+    let unshown = old.filter(|_| shown.is_none());
+    let is_illegible = shown.is_none() && (is_listed || seen.is_illegible(key));
+    if unshown.is_some() && seen.export.is_some() && !is_illegible {
         shown.clone_from(&base);
     }
     let Some(no) = shown
@@ -100,7 +109,8 @@ pub(super) fn seat<'w>(
         seen,
         no,
         at,
-        unlisted,
+        unshown,
+        is_illegible,
         shown,
         base,
         met,
@@ -177,7 +187,12 @@ pub(super) fn in_motion(seats: &[Seat<'_>], given: impl Iterator<Item = FieldId>
 impl Seat<'_> {
     /// Whether its base stays whatever is decided, because nothing is known of it.
     pub(super) fn keeps_base(&self) -> bool {
-        self.at.is_none() && self.unlisted.is_none() && !self.is_new
+        self.at.is_none() && self.unshown.is_none() && !self.is_new
+    }
+
+    /// Whether it says nothing in this pass: its export, or its row.
+    fn is_silent(&self) -> bool {
+        self.seen.export.is_none() || self.is_illegible || self.keeps_base()
     }
 
     /// What it showed of a field when it was last merged, whether or not its export still has the column.
@@ -283,7 +298,7 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
         let of_field = seat.sent.iter().filter(|value| value.field == name);
         let sent = of_field.map(|value| Sent {
             // Only an export that lists its record can show that it is not imported.
-            exports: match seat.unlisted {
+            exports: match seat.unshown {
                 Some(_) => 0,
                 None => value.sent.exports,
             },
@@ -303,7 +318,7 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
             },
         );
     }
-    let unlisted = seat.unlisted.and(seat.shown.as_ref());
+    let unlisted = seat.unshown.and(seat.shown.as_ref());
     let unheld = Arc::new(unheld(seen, unlisted, seat.sent));
     Member {
         side: seat.side,
@@ -313,7 +328,7 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
         // A record that the pass creates begins with what is written for it.
         route: match seat.is_new {
             true => Route::InPlace,
-            false if seen.export.is_none() || seat.keeps_base() => Route::Silent,
+            false if seat.is_silent() => Route::Silent,
             false => seen.route(),
         },
         hold: Box::new(move |field| {
