@@ -578,6 +578,33 @@ fn a_whole_table_that_is_imported_some_exports_after_the_last_reverts_nothing() 
 }
 
 #[test]
+fn what_a_whole_table_could_not_carry_into_a_row_that_cannot_be_read_is_written_once_it_can() {
+    let row = "10,Acme,Rome,1,a@x.example,ledger\r\n";
+    // Of the second nobody knows whose it is.
+    for bad in ["10,Acme\r\n", ",Acme,Rome,1,a@x.example,ledger\r\n"] {
+        let (exchange, _) = two_whole_tables();
+        let customers = exchange.text("customers.csv");
+        exchange.put("customers.csv", customers.replace(row, bad));
+        let contacts = exchange.text("contacts.csv").replace("Bonn", "Ulm");
+        exchange.put("contacts.csv", contacts);
+        let debts = exchange.summary().plan.debts;
+        let owed = debts
+            .iter()
+            .map(|debt| (debt.no.as_str(), debt.column.as_str()));
+        assert!(owed.eq([("10", "City")]), "{bad}: {debts:#?}");
+        let update = exchange.text("updates/customers_000004.csv");
+        assert_eq!(update, customers.replace(row, bad).replace("Kiel", "Ulm"));
+        // Its system understands the row, and imports it after the update that changed it.
+        exchange.put("customers.csv", customers.replace("Kiel", "Ulm"));
+        let plan = exchange.summary().plan;
+        assert!(plan.debts.is_empty(), "{bad}: {:#?}", plan.debts);
+        assert!(plan.conflicts.is_empty(), "{bad}: {:#?}", plan.conflicts);
+        let update = exchange.text("updates/customers_000005.csv");
+        assert!(update.contains("10,Acme,Oslo,1"), "{bad}: {update}");
+    }
+}
+
+#[test]
 fn a_whole_table_never_carries_a_value_over_what_somebody_typed() {
     let (exchange, [first, _]) = two_whole_tables();
     let typed = first.replace("Oslo", "Bari");

@@ -575,11 +575,13 @@ fn afterwards(case: &Case, field: &FieldMerge) -> Case {
         if let Some(text) = &delivery.write {
             match word.route {
                 Route::InPlace => word.shown = Some(text.clone()),
-                Route::Folder | Route::Nowhere | Route::Silent => word.sent.push(Sent {
-                    value: text.clone(),
-                    acknowledged: false,
-                    exports: 0,
-                }),
+                Route::Folder | Route::Nowhere | Route::Silent | Route::Frozen => {
+                    word.sent.push(Sent {
+                        value: text.clone(),
+                        acknowledged: false,
+                        exports: 0,
+                    })
+                }
             }
         }
     }

@@ -39,6 +39,8 @@ pub enum Route {
     Nowhere,
     /// It says nothing in this pass: its export, or its row.
     Silent,
+    /// Its row cannot be read, and each update of its table lists it as it stands: what is in flight towards it counts as undone.
+    Frozen,
 }
 
 /// What one side gets out of a decided field.
@@ -83,6 +85,7 @@ pub fn deliver(
     let acknowledged = match heard.flight {
         // A person has seen what was in flight; whatever is written now begins anew.
         _ if decided && side.shown.is_some() => side.in_flight().count(),
+        _ if route == Route::Frozen => side.in_flight().count(),
         Flight::Acknowledged(count) => count,
         Flight::Unheard | Flight::Waiting => 0,
     };
@@ -97,10 +100,10 @@ pub fn deliver(
         delivery.imported = count;
     }
     let Some(shown) = side.shown else {
-        let expects = |value: &str| {
-            side.expected()
-                .is_some_and(|expected| side.capacity.shows(expected, value))
-        };
+        let left = side.in_flight().skip(acknowledged).last();
+        let expected = left.map(|sent| sent.value.as_str()).or(side.base);
+        let expects =
+            |value: &str| expected.is_some_and(|expected| side.capacity.shows(expected, value));
         delivery.owed = agreed
             .filter(|value| !held_back && !expects(value))
             .map(|_| Owed::Silent);
@@ -155,7 +158,7 @@ pub fn deliver(
     }
     match route {
         Route::Nowhere => delivery.owed = Some(Owed::NotWritten),
-        Route::Silent => delivery.owed = Some(Owed::Silent),
+        Route::Silent | Route::Frozen => delivery.owed = Some(Owed::Silent),
         Route::InPlace => {
             delivery.base = Some(text.to_string());
             delivery.write = Some(text.into_owned());

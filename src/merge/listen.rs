@@ -34,14 +34,6 @@ pub struct FieldSide<'a> {
 }
 
 impl FieldSide<'_> {
-    /// The newest value in flight, or else the base: what the side is known to hold sooner or later.
-    pub fn expected(&self) -> Option<&str> {
-        self.in_flight()
-            .last()
-            .map(|sent| sent.value.as_str())
-            .or(self.base)
-    }
-
     /// Values in flight, oldest first.
     pub fn in_flight(&self) -> impl DoubleEndedIterator<Item = &Sent> {
         self.sent.iter().filter(|sent| !sent.acknowledged)

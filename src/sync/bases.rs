@@ -209,7 +209,9 @@ pub(super) fn remember_table(
         let is_troubled = troubled.is_some_and(|troubled| troubled.contains(&(first_born + at)));
         let (print, extent) = match seen.route() {
             Route::InPlace if !is_troubled => looks(export, export.new_row(&born.new).ok()),
-            Route::InPlace | Route::Folder | Route::Nowhere | Route::Silent => (0, 0),
+            Route::InPlace | Route::Folder | Route::Nowhere | Route::Silent | Route::Frozen => {
+                (0, 0)
+            }
         };
         let link = match seen.table {
             Table::Relations => {

@@ -106,7 +106,7 @@ pub(super) fn write(
             cells.push((cell.column, Some(cell.value.to_owned())));
             decided.rebased.entry(cell.table).or_default().insert(at);
         }
-        (Route::InPlace | Route::Nowhere, None) | (Route::Silent, _) => {}
+        (Route::InPlace | Route::Nowhere, None) | (Route::Silent | Route::Frozen, _) => {}
     }
     Ok(())
 }

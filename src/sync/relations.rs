@@ -151,7 +151,7 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
         let is_hidden = Presence::of(relation, Some(seen), world.seed)? == Presence::Unknown;
         let is_listed = *at < listed || is_hidden && seen.route() == Route::Folder;
         match seen.route() {
-            Route::Nowhere | Route::Silent => {
+            Route::Nowhere | Route::Silent | Route::Frozen => {
                 let mut place = match *at < listed {
                     true => seen.place(*at),
                     false => Place::default(),

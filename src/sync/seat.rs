@@ -328,6 +328,7 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
         // A record that the pass creates begins with what is written for it.
         route: match seat.is_new {
             true => Route::InPlace,
+            false if seat.is_illegible && seen.is_updated_whole() => Route::Frozen,
             false if seat.is_silent() => Route::Silent,
             false => seen.route(),
         },
