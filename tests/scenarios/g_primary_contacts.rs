@@ -531,6 +531,62 @@ fn g16_a_renamed_primary_contact_reaches_a_folder_exchange_once() {
 }
 
 #[test]
+fn g16_a_name_that_an_update_brings_beside_another_choice_is_no_name_that_somebody_typed() {
+    for kind in MASTERS {
+        let exchange = ledger_through("updates", &kind, "", &kind.relation_of("C1", "77"));
+        add(&exchange, "contacts", "P3,Cat Hill,Person,C1,Acme,2,Rome");
+        edit(&exchange, kind.table, "77", "Primary Contact No.", "P1");
+        let named = reconciled(&exchange).pass.expect("a pass");
+        // It imports the name of the first, and chooses another.
+        import(&exchange, named);
+        edit(&exchange, kind.table, "77", "Primary Contact No.", "P3");
+        let renamed = reconciled(&exchange).pass.expect("a pass");
+        import(&exchange, renamed);
+        assert!(row(&exchange, kind.table, "77").contains("P3,Cat Hill"));
+        assert!(!exchange.summary().plan.writes());
+    }
+}
+
+#[test]
+fn g16_a_name_that_is_imported_after_its_number_was_cleared_becomes_no_person() {
+    for kind in MASTERS {
+        let exchange = ledger_through("updates", &kind, "", &kind.relation_of("C1", "77"));
+        edit(&exchange, kind.table, "77", "Primary Contact No.", "P1");
+        let named = reconciled(&exchange).pass.expect("a pass");
+        edit(&exchange, kind.table, "77", "Primary Contact No.", "");
+        let cleared = reconciled(&exchange).pass.expect("a pass");
+        import(&exchange, named);
+        edit(&exchange, kind.table, "77", "Primary Contact No.", "");
+        let late = exchange.summary();
+        assert!(late.plan.creations.is_empty(), "{:#?}", late.plan.creations);
+        import(&exchange, cleared);
+        exchange.summary();
+        assert_eq!(row(&exchange, kind.table, "77"), "77,Acme,,,1,Rome");
+        is_in_step(&exchange);
+    }
+}
+
+#[test]
+fn g16_a_person_that_went_before_its_name_was_entered_comes_back_with_it() {
+    for kind in MASTERS {
+        let exchange = ledger(&kind, "", &kind.relation_of("C1", "77"));
+        edit(&exchange, kind.table, "77", "Primary Contact No.", "P1");
+        let contacts = exchange.text("contacts.csv");
+        let person = "P1,Ann Smith,Person,C1,Acme,2,Rome\n";
+        exchange.put("contacts.csv", contacts.replace(person, ""));
+        exchange.summary();
+        assert_eq!(row(&exchange, kind.table, "77"), "77,Acme,,,1,Rome");
+        exchange.put("contacts.csv", contacts);
+        reconciled(&exchange);
+        assert_eq!(
+            row(&exchange, kind.table, "77"),
+            "77,Acme,P1,Ann Smith,1,Rome"
+        );
+        is_in_step(&exchange);
+    }
+}
+
+#[test]
 fn g16_a_name_that_is_typed_where_there_was_none_becomes_a_person() {
     for kind in MASTERS {
         let exchange = ledger(&kind, "", &kind.relation_of("C1", "77"));

@@ -19,6 +19,8 @@ pub(super) struct Moved {
     primary: String,
     /// The name that was typed, where it is to become a person.
     typed: Option<String>,
+    /// Somebody cleared the number while the name that belongs to it is on its way.
+    is_cleared: bool,
     /// Somebody changed the name in the same edit: it is theirs.
     named: bool,
     is_new: bool,
@@ -55,23 +57,33 @@ pub(super) fn moved(
         None => is_new,
     };
     // That an update of ours is imported is nobody's choice.
-    let is_ours = |value: &SentValue| {
-        value.field == PRIMARY_CONTACT
-            && !value.sent.acknowledged
-            && canonical(&value.sent.value) == primary
+    let is_ours = |column: &str, form: Form, shown: &str| {
+        let mut in_flight = sent.iter().filter(|value| !value.sent.acknowledged);
+        in_flight.any(|value| value.field == column && form::same(form, &value.sent.value, shown))
     };
-    let changed = !primary.is_empty() && is_another() && !sent.iter().any(is_ours);
+    let changed =
+        !primary.is_empty() && is_another() && !is_ours(PRIMARY_CONTACT, Form::Code, &primary);
     let typed = primary.is_empty()
         && was_blank(PRIMARY_CONTACT)
         && was_blank("Contact")
         && !name.is_empty()
+        && !is_ours("Contact", Form::Text, &name)
         && !is_person;
-    (changed && !is_person || typed).then(|| Moved {
+    let is_cleared = primary.is_empty()
+        && before(PRIMARY_CONTACT).is_some_and(|known| !known.is_empty())
+        && !is_ours(PRIMARY_CONTACT, Form::Code, "")
+        && sent
+            .iter()
+            .any(|value| value.field == "Contact" && !value.sent.acknowledged);
+    (changed && !is_person || typed || is_cleared).then(|| Moved {
         kind,
         no: no.to_owned(),
         primary,
         typed: typed.then(|| name.clone()),
-        named: !name.is_empty() && before("Contact").is_none_or(|known| known != name),
+        is_cleared,
+        named: !name.is_empty()
+            && before("Contact").is_none_or(|known| known != name)
+            && !is_ours("Contact", Form::Text, &name),
         is_new,
         is_returned,
     })
@@ -81,6 +93,9 @@ impl Arranger<'_, '_, '_> {
     /// Finds or restores the relation that a primary contact stands for, or says why it cannot be the primary contact.
     pub(super) fn follow_primary(&mut self, moved: &Moved) -> Result<(), StateError> {
         let table = Table::Counterparts(moved.kind);
+        if moved.is_cleared {
+            return self.withdraw_name(table, &moved.no);
+        }
         let result = match &moved.typed {
             Some(name) => self.typed_name(moved, name)?,
             None => self.find_or_restore(moved)?,
@@ -95,6 +110,18 @@ impl Arranger<'_, '_, '_> {
                 refusal,
                 "choose another primary contact, or link the records first",
             );
+        }
+        Ok(())
+    }
+
+    /// The name that is on its way to a record whose number somebody has cleared since would stand there alone.
+    fn withdraw_name(&mut self, table: Table, no: &str) -> Result<(), StateError> {
+        let (shown, to_come) = (self.row(table, no)?, self.row_to_come(table, no)?);
+        let Some((shown, to_come)) = shown.zip(to_come) else {
+            return Ok(());
+        };
+        if cell(table, &shown, "Contact") != cell(table, &to_come, "Contact") {
+            self.own_cell(table, no, "Contact", String::new(), "");
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::super::couple::{PRIMARY_CONTACT, Removal};
 use super::super::in_flight::hear;
 use super::super::observe::tagged;
 use super::super::presence::{Presence, Regain};
-use super::{Arranger, Birth, NewRelation, OwnCell, canonical, cell, set};
+use super::{Arranger, Birth, NewRelation, OwnCell, canonical, cell, is_person, set};
 
 /// A relation that goes with one of its ends.
 pub(super) fn taken(relation: &Relation) -> Taken {
@@ -167,7 +167,7 @@ impl Arranger<'_, '_, '_> {
     }
 
     /// What a record will show once its system has imported what is in flight towards its primary contact.
-    fn row_to_come(&self, table: Table, no: &str) -> Result<Option<Row>, StateError> {
+    pub(super) fn row_to_come(&self, table: Table, no: &str) -> Result<Option<Row>, StateError> {
         let (Some(seen), Some(mut row)) = (self.seen(table), self.row(table, no)?) else {
             return Ok(None);
         };
@@ -251,7 +251,7 @@ impl Arranger<'_, '_, '_> {
         &mut self,
         of: Table,
         of_no: &str,
-        cells: Vec<(&'static str, String)>,
+        mut cells: Vec<(&'static str, String)>,
     ) -> Result<(), StateError> {
         let mut numbers = cells
             .iter()
@@ -274,6 +274,13 @@ impl Arranger<'_, '_, '_> {
         let named = canonical(cell(of, &row, PRIMARY_CONTACT));
         if !named.is_empty() && named != primary {
             return Ok(());
+        }
+        // Who went before its name was written has it written now.
+        let is_named = cells.iter().any(|(column, _)| *column == "Contact");
+        let person = self.row(Table::Contacts, &primary)?;
+        if let Some(person) = person.filter(|person| !is_named && is_person(person)) {
+            let name = cell(Table::Contacts, &person, "Name").to_owned();
+            cells.push(("Contact", name));
         }
         for (column, value) in cells {
             if form::is_blank(cell(of, &row, column)) {
