@@ -499,6 +499,30 @@ fn a_cell_that_was_cleared_is_seen_to_be_imported_where_an_emptied_cell_means_no
 }
 
 #[test]
+fn a_cell_that_is_emptied_before_a_first_meeting_where_that_means_no_change_says_there_what_it_said()
+ {
+    let config = IN_PLACE.replace(
+        "\"customers.csv\"",
+        "\"customers.csv\"\nempty = \"no-change\"",
+    );
+    let exchange = Exchange::new(&config);
+    put_party(&exchange, "customers.csv");
+    exchange.put(
+        "relations.csv",
+        RELATIONS.replace("C1,CUST,Customer,10\r\n", ""),
+    );
+    put_customer(&exchange, "Kiel", "1");
+    exchange.summary();
+    put_customer(&exchange, "", "1");
+    exchange.put("relations.csv", RELATIONS);
+    let plan = exchange.summary().plan;
+    assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+    let says = plan.conflicts[0].claims.iter();
+    let says: Vec<_> = says.map(|claim| claim.shows.as_deref()).collect();
+    assert_eq!(says[..2], [Some("Rome"), Some("Kiel")]);
+}
+
+#[test]
 fn an_emptied_cell_that_means_no_change_takes_nothing_back_in_a_conflict() {
     for contents in ["full", "delta"] {
         let exchange = with_sparse_customers(&format!("contents = \"{contents}\""));

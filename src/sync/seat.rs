@@ -305,7 +305,9 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
             ..value.sent.clone()
         });
         let sent: Vec<Sent> = sent.collect();
-        let stands = seat.word(column).or(base.as_deref());
+        // What stood there when it met nobody stands as well.
+        let stands = base.as_deref().or(seat.base_of(field));
+        let stands = seat.word(column).or(stands);
         let shown = said(seen, shown, stands, &sent).map(str::to_owned);
         cells.insert(
             field,
