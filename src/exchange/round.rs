@@ -80,18 +80,13 @@ pub fn round(
     let rows = take_requests(config, disk, store, looks, &at, &mut taken)?;
     mail::take(config, disk, looks, &mut taken.intake, &mut taken.unready);
     // What the last round could not do is told only if it cannot be done now either.
-    let told = match request.intake.problems.is_empty() {
-        true => Vec::new(),
-        false => upkeep(
-            config,
-            disk,
-            store,
-            &taken.intake.mails,
-            &effects.clock.now(),
-        )?,
-    };
-    let stands = |path: &PathBuf| disk.identity(path).is_ok_and(|found| found.is_some());
-    taken.intake.mails.retain(stands);
+    let mut told = Vec::new();
+    if !request.intake.problems.is_empty() {
+        let mails = &mut taken.intake.mails;
+        told = upkeep(config, disk, store, mails, &effects.clock.now())?;
+        // Those that are put away now were read before.
+        mails.retain(|path| disk.identity(path).is_ok_and(|found| found.is_some()));
+    }
     taken.intake.problems.extend(told.iter().cloned());
     let published = publish::publish(config, disk, store)?;
     answered.extend(published.answered);
