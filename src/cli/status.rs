@@ -7,7 +7,6 @@ use serde_json::json;
 use crate::disk::RealDisk;
 use crate::exchange;
 use crate::exit::Exit;
-use crate::model::Table;
 use crate::state::Lock;
 use crate::state::drops::DropRow;
 use crate::sync::inbox;
@@ -22,9 +21,8 @@ pub fn run(context: &Context<'_>) -> Answer {
     let passes = store.passes(1)?;
     let (tables, in_flight, mut debts) = (store.tables()?, store.in_flight()?, store.debts()?);
     // What is owed to a table that was taken out waits for nobody; should it come back, it is paid.
-    let is_configured =
-        |name: &str| Table::named(name).is_some_and(|table| config.table(table).is_some());
-    debts.retain(|debt| is_configured(&debt.table));
+    let lacking = config.lacks();
+    debts.retain(|debt| !lacking.contains(&debt.table.as_str()));
     let (conflicts, problems, halts) = (store.conflicts()?, store.problems()?, store.halts()?);
     // A file that a person has mended or thrown away has been seen to.
     let failed: Vec<DropRow> = store
@@ -60,9 +58,9 @@ pub fn run(context: &Context<'_>) -> Answer {
         } else {
             String::new()
         };
-        let standing = match is_configured(&table.table) {
-            true => "",
-            false => ", not configured",
+        let standing = match lacking.contains(&table.table.as_str()) {
+            true => ", not configured",
+            false => "",
         };
         let _ = writeln!(
             text,
