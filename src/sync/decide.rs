@@ -38,7 +38,7 @@ pub struct Decided {
     pub edits: BTreeMap<Table, Edits>,
     /// Cells of records whose base is not what they show.
     pub overrides: BTreeMap<Table, Overrides>,
-    /// Cells of records that the export does not list whose base moves all the same, by place in the index.
+    /// Cells of records that no row of the export shows whose base moves all the same, by place in the index.
     pub carried: BTreeMap<Table, Overrides>,
     /// Records that get a new base row although their bytes are as they were.
     pub rebased: BTreeMap<Table, BTreeSet<usize>>,

@@ -148,8 +148,9 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
             reason: reason.clone(),
         };
         // A row that nobody can read is there all the same: its system is asked for it like for one that is listed.
-        let is_hidden = Presence::of(relation, Some(seen), world.seed)? == Presence::Unknown;
-        let is_listed = *at < listed || is_hidden && seen.route() == Route::Folder;
+        let is_listed = *at < listed
+            || seen.route() == Route::Folder
+                && Presence::of(relation, Some(seen), world.seed)? == Presence::Unknown;
         match seen.route() {
             Route::Nowhere | Route::Silent | Route::Frozen => {
                 let mut place = match *at < listed {
