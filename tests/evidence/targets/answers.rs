@@ -155,9 +155,13 @@ fn meaning(row: &RequestRow, open: &OpenConflict) -> Option<String> {
         // As it stands in a cell for people: what begins like a formula has a mark before it.
         let is_formula = |rest: &&str| rest.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']);
         let value = value.strip_prefix('\'').filter(is_formula).unwrap_or(value);
-        // A phone number has no letters.
-        let is_valid =
-            open.conflict.field != "Phone No." || !value.chars().any(char::is_alphabetic);
+        // A phone number has no letters, and no side holds a value without end.
+        let (holds, may_have_letters) = match open.conflict.field.as_str() {
+            "Phone No." => (30, false),
+            _ => (100, true),
+        };
+        let is_valid = value.chars().count() <= holds
+            && (may_have_letters || !value.chars().any(char::is_alphabetic));
         return is_valid.then(|| value.to_owned());
     }
     if typed.to_lowercase() == "base" {
