@@ -7,6 +7,7 @@ use memchr::{memchr, memchr_iter, memchr2, memchr3, memrchr};
 use regex_lite::Regex;
 
 use super::grammar::{Fault, Step};
+use super::places::Places;
 use super::settings::Newline;
 
 /// 0x1A, with which DOS and CP/M programs end a text file.
@@ -258,27 +259,26 @@ pub(super) fn leading_cells(
     out: &mut Vec<CellSpan>,
 ) -> Result<(), Fault> {
     out.clear();
-    let mut delimiters = memchr_iter(dialect.delimiter, record);
+    let mut delimiters = Places::of(dialect.delimiter, record);
     let mut start = 0;
     loop {
         let quote = dialect
             .quote
             .filter(|quote| record.get(start) == Some(quote));
-        let inside = match quote {
+        let delimiter = match quote {
+            None => delimiters.next(),
             Some(quote) => {
-                closing(quote, record, start)
-                    .ok_or_else(|| broken(start, "a quote is not closed"))?
-                    + 1
+                let close = closing(quote, record, start);
+                let after = close.ok_or_else(|| broken(start, "a quote is not closed"))? + 1;
+                if after < record.len() && record[after] != dialect.delimiter {
+                    return Err(broken(after, "text follows a closing quote"));
+                }
+                delimiters.skip_to(after);
+                delimiters.next()
             }
-            None => start,
         };
-        let delimiter = delimiters.find(|at| *at >= inside);
-        let end = delimiter.unwrap_or(record.len());
-        if quote.is_some() && end != inside {
-            return Err(broken(inside, "text follows a closing quote"));
-        }
         out.push(CellSpan {
-            span: start..end,
+            span: start..delimiter.unwrap_or(record.len()),
             quoted: quote.is_some(),
         });
         match delimiter {
@@ -324,17 +324,6 @@ pub fn unquote<'a>(dialect: &CsvDialect, raw: &'a [u8]) -> Cow<'a, [u8]> {
     }
     value.extend_from_slice(rest);
     Cow::Owned(value)
-}
-
-/// The text of a raw cell where it lies in the cell as it is; `None` where quotes in it are doubled.
-pub(super) fn unquoted_text<'a>(dialect: &CsvDialect, raw: &'a str) -> Option<&'a str> {
-    match dialect.quote {
-        Some(quote) if raw.as_bytes().first() == Some(&quote) => {
-            let inner = raw.get(1..raw.len().checked_sub(1)?)?;
-            memchr(quote, inner.as_bytes()).is_none().then_some(inner)
-        }
-        _ => Some(raw),
-    }
 }
 
 /// The raw cell for a value. A cell that `was_quoted` stays so; another is quoted only when its value needs it.

@@ -10,6 +10,7 @@ pub mod grammar;
 pub mod json;
 mod kept;
 mod last;
+mod places;
 mod print;
 mod reader;
 mod reading;
