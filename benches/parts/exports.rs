@@ -46,6 +46,32 @@ fn values(bencher: Bencher<'_, '_>, bytes: Vec<u8>) {
     });
 }
 
+/// The cells of all records, lent by a reader.
+#[divan::bench(args = [1_000, 100_000])]
+fn lend_csv(bencher: Bencher<'_, '_>, records: usize) {
+    lend(bencher, data::csv(records));
+}
+
+#[divan::bench(args = [1_000, 100_000])]
+fn lend_json_lines(bencher: Bencher<'_, '_>, records: usize) {
+    lend(bencher, data::json_lines(records));
+}
+
+fn lend(bencher: Bencher<'_, '_>, bytes: Vec<u8>) {
+    let size = BytesCount::of_slice(&bytes);
+    let export = data::read(bytes);
+    bencher.counter(size).bench(|| {
+        let (mut reader, mut problems) = (export.reader(), Vec::new());
+        for at in 0..export.records.len() {
+            let view = reader.read(at).expect("a record");
+            let each = view.each(&mut problems, |cell| {
+                black_box(cell);
+            });
+            each.expect("its cells");
+        }
+    });
+}
+
 /// A file with an edit in one record of fifty, every other byte as it was.
 #[divan::bench(args = RECORDS)]
 fn splice_csv(bencher: Bencher<'_, '_>, records: usize) {

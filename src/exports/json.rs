@@ -13,7 +13,7 @@ mod write;
 pub use document::{MAX_DEPTH, body, check_tail, step};
 pub use name::Spelling;
 pub use record::{Member, members, text};
-pub(super) use record::{members_into, refuse_duplicates};
+pub(super) use record::{members_into, refuse_duplicates, said};
 pub use write::{document, insert, new_record, separator, token};
 
 use memchr::{memchr, memmem};

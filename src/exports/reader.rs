@@ -5,8 +5,9 @@ use std::io;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+use memchr::memchr;
+
 use super::columns::Columns;
-use super::csv;
 use super::dialect::Grammar;
 use super::export::{CHANGED, Cells, Export, Record, RecordAt};
 use super::grammar::Fault;
@@ -145,7 +146,7 @@ impl Reader<'_> {
         // Bytes that are ASCII are the same text in every encoding.
         let is_utf8 = export.dialect.encoding.working() == super::Encoding::Utf8;
         let text = match is_utf8 || bytes.is_ascii() {
-            true => std::str::from_utf8(bytes).ok(),
+            true => simdutf8::basic::from_utf8(bytes).ok(),
             false => None,
         };
         Ok(View {
@@ -260,16 +261,19 @@ impl<'r> View<'r> {
         Ok(raw.is_some_and(|raw| quote.is_some() && raw.first().copied() == quote))
     }
 
-    /// What stands in a model column, where that is just a part of the record's text.
+    /// What stands in a model column, where that is just a part of the record's text, as in most cells it is.
+    #[inline]
     fn plain(&self, column: usize) -> Option<&'r str> {
         let (Cells::Csv(cells), Some(text)) = (self.cells, self.text) else {
             return None;
         };
-        let cell = cells.get(self.export.columns.position(column)?)?;
-        match cell.quoted {
-            true => None,
-            false => text.get(cell.span.clone()),
+        let cell = cells.get(self.columns.get(column)?.position?)?;
+        if !cell.quoted {
+            return text.get(cell.span.clone());
         }
+        let inner = text.get(cell.span.start + 1..cell.span.end - 1)?;
+        let quote = text.as_bytes()[cell.span.start];
+        memchr(quote, inner.as_bytes()).is_none().then_some(inner)
     }
 
     /// What stands in a model column, options and booleans in the file's spelling; `None` where the file does not say.
@@ -278,17 +282,16 @@ impl<'r> View<'r> {
     ///
     /// A fault when it is no text, and those of [`raw`](View::raw).
     pub fn text(&self, column: usize) -> Result<Option<Cow<'r, str>>, Fault> {
-        match (&self.export.dialect.grammar, self.text) {
-            (Grammar::Csv(dialect), Some(text)) => {
-                let raw = self.span(column)?.and_then(|span| text.get(span));
-                if let Some(text) = raw.and_then(|raw| csv::unquoted_text(dialect, raw)) {
-                    return Ok(Some(Cow::Borrowed(text)));
-                }
-                self.export.cell(self.bytes, self.cells, column)
-            }
-            (Grammar::Csv(_), None) => self.export.cell(self.bytes, self.cells, column),
-            (Grammar::Json(dialect), _) => match self.raw(column)? {
-                Some(token) => json::text(token).map(Some),
+        match &self.export.dialect.grammar {
+            Grammar::Csv(_) => match self.plain(column) {
+                Some(text) => Ok(Some(Cow::Borrowed(text))),
+                None => self.export.cell(self.bytes, self.cells, column),
+            },
+            Grammar::Json(dialect) => match self.span(column)? {
+                Some(span) => match self.text.and_then(|text| text.get(span.clone())) {
+                    Some(token) => json::said(token).map(Some),
+                    None => json::text(&self.bytes[span]).map(Some),
+                },
                 None if dialect.sparse && self.export.columns.has(column) => {
                     Ok(Some(Cow::Borrowed("")))
                 }
@@ -368,9 +371,10 @@ impl<'r> View<'r> {
         mut then: impl FnMut(usize, &str),
     ) -> Result<(), Fault> {
         let before = problems.len();
+        let is_csv = matches!(self.cells, Cells::Csv(_));
+        let may_say = |known: &Column| known.position.is_some() || !is_csv;
         let columns = self.columns.iter().enumerate();
-        for (column, known) in columns.filter(|(_, known)| concerns(known.form)) {
-            // Most cells are a part of the record's text.
+        for (column, known) in columns.filter(|(_, known)| may_say(known) && concerns(known.form)) {
             if let (Form::Text | Form::Code, Some(text)) = (known.form, self.plain(column)) {
                 then(column, text);
                 continue;

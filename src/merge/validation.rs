@@ -91,7 +91,7 @@ fn is_address(text: &str) -> bool {
 
 /// The specials of RFC 5322 that stand before the @, but for the bar, which separates addresses where it stands.
 fn is_special(c: char) -> bool {
-    "!#$%&'*+/=?^_`{}~".contains(c)
+    matches!(c, '!' | '#'..='\'' | '*' | '+' | '/' | '=' | '?' | '^'..='`' | '{' | '}' | '~')
 }
 
 #[cfg(test)]

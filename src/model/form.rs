@@ -61,7 +61,11 @@ pub fn caption(form: Form, spelling: &str) -> Option<&'static str> {
         return Some("");
     }
     let (_, meanings) = SPELLINGS.iter().find(|(of, _)| *of == form)?;
-    let is_it = |word: &str| match spelling.is_ascii() {
+    if let Some(words) = meanings.iter().find(|words| words[0] == spelling) {
+        return Some(words[0]);
+    }
+    let is_ascii = spelling.is_ascii();
+    let is_it = |word: &str| match is_ascii {
         true => word.eq_ignore_ascii_case(spelling),
         false => word.to_lowercase() == spelling.to_lowercase(),
     };

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::de::Read;
 use serde_json::value::RawValue;
 
 use crate::exports::grammar::Fault;
@@ -45,9 +46,12 @@ pub fn members_into(record: &[u8], out: &mut Vec<Member>) -> Result<(), Fault> {
             reason: "the record is not an object".into(),
         });
     }
-    let mut reader = serde_json::Deserializer::from_slice(record);
     let tokens = Tokens { record, out };
-    let read = tokens.deserialize(&mut reader).and_then(|()| reader.end());
+    // What is text is found to be so once, and not token by token.
+    let read = match simdutf8::basic::from_utf8(record) {
+        Ok(text) => tokens.read(serde_json::Deserializer::from_str(text)),
+        Err(_) => tokens.read(serde_json::Deserializer::from_slice(record)),
+    };
     read.map_err(|error| syntax_fault(record, &error))
 }
 
@@ -82,6 +86,16 @@ pub fn refuse_duplicates(record: &[u8], members: &[Member]) -> Result<(), Fault>
 struct Tokens<'m> {
     record: &'m [u8],
     out: &'m mut Vec<Member>,
+}
+
+impl Tokens<'_> {
+    fn read<'de, R: Read<'de>>(
+        self,
+        mut reader: serde_json::Deserializer<R>,
+    ) -> serde_json::Result<()> {
+        self.deserialize(&mut reader)?;
+        reader.end()
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Tokens<'_> {
@@ -140,19 +154,30 @@ fn syntax_fault(bytes: &[u8], error: &serde_json::Error) -> Fault {
 /// # Errors
 /// `lone-surrogate` when a string escapes half of a character, `invalid-json` when the token is none.
 pub fn text(token: &[u8]) -> Result<Cow<'_, str>, Fault> {
-    let verbatim = match token {
-        b"null" => b"",
-        [b'"', inner @ .., b'"'] if memchr(b'\\', inner).is_none() => inner,
-        [b'"', ..] => return unescaped(token).map(Cow::Owned),
-        other => other,
-    };
-    match std::str::from_utf8(verbatim) {
-        Ok(text) => Ok(Cow::Borrowed(text)),
+    match std::str::from_utf8(token) {
+        Ok(token) => said(token),
         Err(error) => Err(Fault {
             at: error.valid_up_to(),
             kind: INVALID,
             reason: "not valid JSON: the text is not UTF-8".into(),
         }),
+    }
+}
+
+/// [`text`] of a token that is known to be text.
+///
+/// # Errors
+/// `lone-surrogate` when a string escapes half of a character, `invalid-json` when the token is none.
+pub fn said(token: &str) -> Result<Cow<'_, str>, Fault> {
+    if token == "null" {
+        return Ok(Cow::Borrowed(""));
+    }
+    let Some(rest) = token.strip_prefix('"') else {
+        return Ok(Cow::Borrowed(token));
+    };
+    match rest.strip_suffix('"') {
+        Some(inner) if memchr(b'\\', inner.as_bytes()).is_none() => Ok(Cow::Borrowed(inner)),
+        _ => unescaped(token.as_bytes()).map(Cow::Owned),
     }
 }
 
