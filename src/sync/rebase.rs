@@ -130,7 +130,12 @@ impl Rebasing<'_> {
         rows: &mut RowWriter,
     ) -> Result<Option<Entry>, StateError> {
         let key = self.seen.diff.keys[at];
-        let mut entry = self.old(at).unwrap_or_default();
+        let old = self.old(at);
+        // While anybody may be hidden in a row, a record that is new is not noted: the next pass would know it, and find nobody hidden.
+        if old.is_none() && self.seen.diff.unreadable {
+            return Ok(None);
+        }
+        let mut entry = old.unwrap_or_default();
         let mut link = self.link(at);
         let cells = self.carried.get(&plain(key));
         if (self.compacting || cells.is_some())

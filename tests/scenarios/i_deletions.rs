@@ -1015,6 +1015,36 @@ fn nobody_is_gone_while_a_row_does_not_say_whose_it_is() {
 }
 
 #[test]
+fn nobody_is_gone_for_as_long_as_the_row_that_may_be_them_stays() {
+    for way in WAYS {
+        // It stands twice, once whole; or another row that said nothing is mended before it.
+        for (bad, other) in [
+            ("Q2,Beta\nQ2,Beta,Bonn,2\n", None),
+            ("X2;Beta;Bonn;2\n", Some(",Core,Oslo,3")),
+        ] {
+            let case = format!("{bad:?} {way}");
+            let exchange = three_parties(&CUSTOMER, way);
+            let sound = exchange.text("customers.csv");
+            spoil(&exchange, "customers", "X2", bad);
+            let alone = exchange.text("customers.csv");
+            if let Some(other) = other {
+                exchange.put("customers.csv", alone.replace("X3,Core,Oslo,3", other));
+            }
+            assert_eq!(exchange.summary().couplings, 3, "{case}");
+            exchange.put("customers.csv", alone);
+            for _ in 0..3 {
+                let summary = exchange.summary();
+                assert_eq!(summary.couplings, 3, "{case}");
+                assert!(summary.plan.uncouplings.is_empty(), "{case}");
+            }
+            exchange.put("customers.csv", sound);
+            assert_eq!(reconciled(&exchange).couplings, 3, "{case}");
+            is_in_step(&exchange);
+        }
+    }
+}
+
+#[test]
 fn no_contact_and_no_relation_is_gone_while_a_row_does_not_say_whose_it_is() {
     for way in WAYS {
         for (table, bad) in [
