@@ -409,6 +409,16 @@ impl Checker {
     }
 }
 
+/// How long these working bytes are in UTF-16.
+pub(super) fn own_length(working: &[u8]) -> u64 {
+    // UTF-8 has one byte that is no continuation for each character, and four bytes where UTF-16 has two units.
+    let units: u64 = working
+        .iter()
+        .map(|&byte| u64::from(byte & 0xC0 != 0x80) + u64::from(byte >= 0xF0))
+        .sum();
+    2 * units
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

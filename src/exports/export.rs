@@ -9,12 +9,10 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
-use super::columns::{Columns, Unmatched, fold};
+use super::columns::{Columns, fold};
 use super::csv::{self, CellSpan, CsvDialect};
 use super::dialect::{Dialect, Grammar};
-use super::encoding::{self, Encoding, Opening};
+use super::encoding::{self, Encoding, Opening, own_length};
 use super::grammar::Fault;
 use super::json::{self, Member};
 use super::kept::Kept;
@@ -22,11 +20,11 @@ use super::last::Last;
 use super::print::Printer;
 use super::reader::ambiguous;
 use super::reading::{Reading, Stop, digest_of};
+use super::refusal::{Refusal, refusal, too_large};
 use super::settings::{Settings, TooLong};
-use super::source::{Bounds, ReadAt, pieces, read_exact_at, read_range};
+use super::source::{ReadAt, pieces, read_range};
 use super::spelling::Spellings;
-use crate::model::form::{canonical, is_blank};
-use crate::model::{Form, Place, Problem, Row, Table};
+use crate::model::{Place, Problem, Row, Table};
 
 /// The kind of fault of a record whose file is no longer what was read.
 pub const CHANGED: &str = "changed";
@@ -89,67 +87,6 @@ pub struct Export {
     pub(super) lapsed: AtomicBool,
 }
 
-/// Why a file is refused whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What is wrong, for a person; never a value.
-    pub reason: String,
-    /// The line, from 1.
-    pub line: Option<u64>,
-    /// The offset in the file's own bytes.
-    pub offset: Option<u64>,
-    /// What to do about it.
-    pub advice: String,
-    /// What it is all the same, where it is refused because none of its columns is the key.
-    pub keyless: Option<Box<Keyless>>,
-}
-
-/// A file none of whose columns is the key.
-#[derive(Clone, Debug)]
-pub struct Keyless {
-    /// How it is written.
-    pub dialect: Dialect,
-    /// Its columns.
-    pub columns: Vec<String>,
-}
-
-/// Dialects have patterns in them, which cannot be compared; what is told of them can.
-impl PartialEq for Keyless {
-    fn eq(&self, other: &Keyless) -> bool {
-        let told = |keyless: &Keyless| keyless.dialect.to_string();
-        self.columns == other.columns && told(self) == told(other)
-    }
-}
-
-impl Eq for Keyless {}
-
-impl Refusal {
-    fn unreadable(error: &io::Error) -> Refusal {
-        Refusal {
-            reason: format!("the file cannot be read: {error}"),
-            line: None,
-            offset: None,
-            advice: "it is read again in the next pass".to_owned(),
-            keyless: None,
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(line) = self.line {
-            write!(f, "line {line}: ")?;
-        }
-        f.write_str(&self.reason)?;
-        if let Some(offset) = self.offset {
-            write!(f, " (byte {offset})")?;
-        }
-        write!(f, "; {}", self.advice)
-    }
-}
-
-impl std::error::Error for Refusal {}
-
 /// Why a value cannot stand in a column of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unheld {
@@ -186,33 +123,6 @@ impl fmt::Display for Unheld {
 }
 
 impl std::error::Error for Unheld {}
-
-/// The hash of a record's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyPrint {
-    /// Of a record that can be read.
-    Sound(u64),
-    /// Of one that cannot, but exists all the same; `None` where not even its key is legible.
-    Faulty(Option<u64>),
-}
-
-impl KeyPrint {
-    /// The hash, of a record that can be read.
-    pub fn sound(self) -> Option<u64> {
-        match self {
-            KeyPrint::Sound(print) => Some(print),
-            KeyPrint::Faulty(_) => None,
-        }
-    }
-
-    /// The hash, also of a record that is left out.
-    pub fn any(self) -> Option<u64> {
-        match self {
-            KeyPrint::Sound(print) => Some(print),
-            KeyPrint::Faulty(print) => print,
-        }
-    }
-}
 
 /// One record, with the values that Couplet understands.
 #[derive(Clone, Debug)]
@@ -440,31 +350,6 @@ impl Export {
         }
     }
 
-    /// The hash of a record's key; records of several exports with the same key have the same one.
-    pub fn key_print(&self, record: &Record) -> u64 {
-        let keys: Vec<&str> = (0..self.table.key_columns())
-            .map(|column| record.value(column).unwrap_or(""))
-            .collect();
-        key_print(&keys, self.seed)
-    }
-
-    /// The hash of the key of the record at a position, which may be left out and exist all the same.
-    pub fn key_print_at(&self, at: usize) -> KeyPrint {
-        let Some(place) = self.records.get(at) else {
-            return KeyPrint::Faulty(None);
-        };
-        if let Some(bytes) = self.kept.get(at) {
-            return self.key_of(bytes, &mut Vec::new());
-        }
-        match read_range(&*self.text, place.start..place.end()) {
-            Ok(bytes) => self.key_of(&bytes, &mut Vec::new()),
-            Err(_) => {
-                self.lapsed.store(true, Ordering::Relaxed);
-                KeyPrint::Faulty(None)
-            }
-        }
-    }
-
     /// The print of a record with these bytes.
     pub fn print_of(&self, record: &[u8]) -> u64 {
         self.printer.print(record)
@@ -473,139 +358,6 @@ impl Export {
     /// The seed of its hashes.
     pub fn seed(&self) -> u64 {
         self.seed
-    }
-
-    /// The hashes of all keys, in the order of the records. Only what is needed for them is looked at.
-    ///
-    /// # Errors
-    ///
-    /// Those of reading the file.
-    pub fn key_prints(&self) -> io::Result<Vec<KeyPrint>> {
-        let mut prints = Vec::with_capacity(self.records.len());
-        let mut spans = Vec::new();
-        self.each_record(|record| prints.push(self.key_of(record, &mut spans)))?;
-        Ok(prints)
-    }
-
-    /// Hands over the bytes of all records, in their order.
-    fn each_record(&self, mut then: impl FnMut(&[u8])) -> io::Result<()> {
-        const BLOCK: u64 = 256 << 10;
-        let mut bytes = Vec::new();
-        let mut rest = self.records.as_slice();
-        while let Some(first) = rest.first() {
-            let limit = first.start + BLOCK;
-            let fits = rest.iter().take_while(|record| record.end() <= limit);
-            let (block, later) = rest.split_at(fits.count().max(1));
-            let end = block.last().map_or(first.start, RecordAt::end);
-            bytes.resize((end - first.start) as usize, 0);
-            read_exact_at(&*self.text, &mut bytes, first.start)?;
-            for record in block {
-                let from = (record.start - first.start) as usize;
-                then(&bytes[from..from + record.len as usize]);
-            }
-            rest = later;
-        }
-        Ok(())
-    }
-
-    /// The hashes of all keys, also of records that are left out, in the order of the records; 0 where one is illegible.
-    ///
-    /// # Errors
-    ///
-    /// Those of reading the file.
-    pub fn keys(&self) -> io::Result<Vec<u64>> {
-        let mut keys = Vec::with_capacity(self.records.len());
-        let mut spans = Vec::new();
-        self.each_record(|record| {
-            let key = match &self.dialect.grammar {
-                Grammar::Csv(dialect) => self.leading_key(dialect, record, &mut spans),
-                Grammar::Json(_) => self.key_of(record, &mut spans).any(),
-            };
-            keys.push(key.unwrap_or(0));
-        })?;
-        Ok(keys)
-    }
-
-    /// The hash of a key, from no more cells than are needed for it; `None` where it is illegible.
-    fn leading_key(
-        &self,
-        dialect: &CsvDialect,
-        record: &[u8],
-        spans: &mut Vec<CellSpan>,
-    ) -> Option<u64> {
-        let count = self.table.key_columns();
-        let positions = (0..count).map(|column| self.columns.position(column));
-        let last = positions.clone().flatten().max()?;
-        csv::leading_cells(dialect, record, last + 1, spans).ok()?;
-        let value = |position: Option<usize>| self.csv_value(dialect, record, spans, position?);
-        if count == 1 {
-            let key = value(self.columns.position(0))?;
-            return self.is_named(&key).then(|| key_print(&[&key], self.seed));
-        }
-        let values: Option<Vec<Cow<'_, str>>> = positions.map(value).collect();
-        let values = values.filter(|values| self.is_named(&values[0]))?;
-        let keys: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
-        Some(key_print(&keys, self.seed))
-    }
-
-    fn key_of(&self, record: &[u8], spans: &mut Vec<CellSpan>) -> KeyPrint {
-        let keys = 0..self.table.key_columns();
-        match &self.dialect.grammar {
-            Grammar::Csv(dialect) => {
-                let positions = || keys.clone().map(|column| self.columns.position(column));
-                let sound = match csv::count_unquoted(dialect, record) {
-                    // Without quotes the key cells are found without the others.
-                    Some(count) => {
-                        let last = positions().flatten().max().unwrap_or(0);
-                        spans.clear();
-                        let mut start = 0;
-                        for cell in record.split(|&b| b == dialect.delimiter).take(last + 1) {
-                            spans.push(CellSpan {
-                                span: start..start + cell.len(),
-                                quoted: false,
-                            });
-                            start += cell.len() + 1;
-                        }
-                        count == dialect.columns
-                    }
-                    None => {
-                        let most = dialect.columns + 1;
-                        let split = csv::leading_cells(dialect, record, most, spans);
-                        split.is_ok() && spans.len() == dialect.columns
-                    }
-                };
-                let values: Option<Vec<Cow<'_, str>>> = positions()
-                    .map(|position| self.csv_value(dialect, record, spans, position?))
-                    .collect();
-                self.judged(sound, values)
-            }
-            Grammar::Json(_) => match json::members(record).map(Cells::Json) {
-                Ok(cells) => {
-                    let values = keys
-                        .map(|column| self.cell(record, &cells, column).ok().flatten())
-                        .collect();
-                    self.judged(true, values)
-                }
-                Err(_) => KeyPrint::Faulty(None),
-            },
-        }
-    }
-
-    fn judged(&self, sound: bool, values: Option<Vec<Cow<'_, str>>>) -> KeyPrint {
-        let Some(values) = values.filter(|values| self.is_named(&values[0])) else {
-            return KeyPrint::Faulty(None);
-        };
-        let keys: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
-        let print = key_print(&keys, self.seed);
-        match sound {
-            true => KeyPrint::Sound(print),
-            false => KeyPrint::Faulty(Some(print)),
-        }
-    }
-
-    /// Whether a record with this in its first key column is somebody's. Only a relation is a record without, and is carried.
-    fn is_named(&self, first_key: &str) -> bool {
-        self.table == Table::Relations || !is_blank(first_key)
     }
 
     /// What it was read from.
@@ -787,7 +539,8 @@ impl Export {
         Ok(found)
     }
 
-    fn csv_value<'a>(
+    /// The text of a cell of a CSV record; `None` where there is none, or it does not decode.
+    pub(super) fn csv_value<'a>(
         &self,
         dialect: &CsvDialect,
         record: &'a [u8],
@@ -834,21 +587,6 @@ impl fmt::Debug for Export {
             .field("records", &self.records.len())
             .finish_non_exhaustive()
     }
-}
-
-/// The hash of a key, which all exports compute alike.
-pub fn key_print(keys: &[&str], seed: u64) -> u64 {
-    if let [key] = keys {
-        return xxh3_64_with_seed(canonical(Form::Code, key).as_bytes(), seed);
-    }
-    let mut whole = String::with_capacity(64);
-    for (at, key) in keys.iter().enumerate() {
-        if at > 0 {
-            whole.push('\x1f');
-        }
-        whole.push_str(&canonical(Form::Code, key));
-    }
-    xxh3_64_with_seed(whole.as_bytes(), seed)
 }
 
 /// What the file's first bytes and the settings say together about its encoding.
@@ -903,25 +641,6 @@ pub(super) fn shape(table: Table, dialect: &Dialect, proven: bool, columns: &Col
     hash.digest()
 }
 
-/// Refuses a file that is longer than the bounds allow. One in UTF-16 is held in memory.
-fn too_large(length: u64, is_utf16: bool, bounds: Bounds) -> Result<(), Refusal> {
-    let (key, most) = match is_utf16 || bounds.is_held {
-        true if bounds.whole < bounds.file => ("whole", bounds.whole),
-        _ => ("file", bounds.file),
-    };
-    if length <= most {
-        return Ok(());
-    }
-    let why = if is_utf16 { " in UTF-16" } else { "" };
-    Err(Refusal {
-        reason: format!("the file has {length} bytes, and at most {most} are read{why}"),
-        line: None,
-        offset: None,
-        advice: format!("see whether it is what it should be, or raise `limits.{key}`"),
-        keyless: None,
-    })
-}
-
 fn transcoded(source: &dyn ReadAt, encoding: Encoding) -> Result<Vec<u8>, Stop> {
     let bytes = read_range(source, 0..source.len())?;
     match encoding.decode(&bytes) {
@@ -931,84 +650,4 @@ fn transcoded(source: &dyn ReadAt, encoding: Encoding) -> Result<Vec<u8>, Stop> 
             after_others: false,
         }),
     }
-}
-
-fn refusal(text: &dyn ReadAt, encoding: Encoding, settings: &Settings, stop: Stop) -> Refusal {
-    let bounds = settings.bounds;
-    let mut keyless = None;
-    let (at, reason, advice) = match stop {
-        Stop::Io(error) => return Refusal::unreadable(&error),
-        Stop::NoKey(at, Unmatched { reason, advice }, found) => {
-            let pins = pins_of_header(settings);
-            let is_one_cell = found.columns.len() == 1 && !pins.is_empty();
-            keyless = Some(found);
-            match is_one_cell {
-                true => (
-                    at,
-                    format!("{reason}: its header is one cell, as {pins} is pinned"),
-                    "correct what is pinned, or leave it out".to_owned(),
-                ),
-                false => (at, reason, advice),
-            }
-        }
-        Stop::At(at, reason, advice) => (at, reason, advice),
-        Stop::Undecodable { at, .. } => match settings.encoding {
-            Some(_) => (
-                at,
-                format!("the bytes do not decode as {encoding}, which is pinned"),
-                "correct `encoding`, leave it out, or export the file again".to_owned(),
-            ),
-            None => (
-                at,
-                format!("the bytes do not decode as {encoding}"),
-                "pin the right `encoding`, or export the file again".to_owned(),
-            ),
-        },
-    };
-    let lines = pieces(text, 0..at.min(text.len()), bounds.window.max(4096)).try_fold(
-        (0, None),
-        |(count, before), piece| {
-            let piece = piece?;
-            let count = count + csv::line_ends(&piece, before);
-            Ok::<_, io::Error>((count, piece.last().copied()))
-        },
-    );
-    Refusal {
-        reason,
-        line: lines.ok().map(|(count, _)| count + 1),
-        offset: Some(own_offset(text, encoding, at)),
-        advice,
-        keyless,
-    }
-}
-
-/// The pins that decide where a header's cells end, as they are written; blank where there are none.
-fn pins_of_header(settings: &Settings) -> String {
-    let delimiter = settings.delimiter.map(|byte| match byte {
-        b'\t' => "`delimiter` \"tab\"".to_owned(),
-        byte => format!("`delimiter` \"{}\"", char::from(byte)),
-    });
-    let encoding = settings
-        .encoding
-        .map(|encoding| format!("`encoding` \"{encoding}\""));
-    let pins: Vec<String> = delimiter.into_iter().chain(encoding).collect();
-    pins.join(" with ")
-}
-
-/// The offset in the file's own bytes of one in its working bytes.
-fn own_offset(text: &dyn ReadAt, encoding: Encoding, working: u64) -> u64 {
-    if !encoding.is_utf16() {
-        return working;
-    }
-    own_length(&read_range(text, 0..working.min(text.len())).unwrap_or_default())
-}
-
-/// How long these working bytes are in UTF-16.
-fn own_length(working: &[u8]) -> u64 {
-    // UTF-8 has one byte that is no continuation for each character, and four bytes where UTF-16 has two units.
-    let units: u64 = working
-        .iter()
-        .map(|&byte| u64::from(byte & 0xC0 != 0x80) + u64::from(byte >= 0xF0))
-        .sum();
-    2 * units
 }

@@ -6,7 +6,8 @@ use toml_edit::{Array, DocumentMut, Item, Table as TomlTable, value};
 
 use super::columns::fold;
 use super::dialect::{Dialect, Grammar};
-use super::export::{Export, Keyless, Refusal};
+use super::export::Export;
+use super::refusal::{Keyless, Refusal};
 use super::settings::{ColumnPin, Settings, TooLong};
 use super::source::ReadAt;
 use crate::model::Table;
