@@ -12,6 +12,7 @@ pub mod lock;
 pub mod memory;
 mod names;
 pub mod queries;
+mod remember;
 pub mod rows;
 pub mod store;
 

@@ -558,7 +558,7 @@ impl Store {
 
     /// The number of the last interaction that was logged; 0 where none was.
     pub fn last_interaction(&self) -> Result<u64, StateError> {
-        super::journal::last_interaction(&self.db)
+        super::remember::last_interaction(&self.db)
     }
 
     /// Interactions up to an entry number, in order.

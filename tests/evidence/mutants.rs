@@ -36,7 +36,12 @@ pub const MUTANTS: Layer = Layer {
 const NOTICED: &str = "a mutant that was noticed";
 
 /// What is changed: files below `src/`, and folders of them.
-const CHANGED: &[&str] = &["merge/", "state/journal.rs", "sync/recover.rs"];
+const CHANGED: &[&str] = &[
+    "merge/",
+    "state/journal.rs",
+    "state/remember.rs",
+    "sync/recover.rs",
+];
 
 /// What the copy's library gets in addition.
 const SWITCHES: &str = r#"
