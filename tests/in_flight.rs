@@ -148,6 +148,24 @@ fn what_an_update_carries_of_a_conflict_is_somebodys_word_for_as_long_as_the_rec
 }
 
 #[test]
+fn what_an_update_carries_of_a_conflict_stays_a_word_when_its_cell_is_emptied_where_that_means_no_change()
+ {
+    let config = through_a_folder(IN_PLACE, "customers.csv", "empty = \"no-change\"");
+    let exchange = in_step(&format!("{config}[merge]\non_conflict = \"counterpart\"\n"));
+    put_customer(&exchange, "Oslo", "1");
+    put_city(&exchange, "vendors.csv", "20", "Bari");
+    put_contact(&exchange, "Rome", "2");
+    assert_eq!(exchange.summary().plan.conflicts.len(), 1);
+    let update = exchange.text("updates/customers_000002.csv");
+    assert!(update.contains("10,Acme,Oslo,2,"), "{update}");
+    put_customer(&exchange, "", "1");
+    for _ in 0..3 {
+        let plan = exchange.summary().plan;
+        assert_eq!((plan.conflicts.len(), plan.changes.len()), (1, 0));
+    }
+}
+
+#[test]
 fn what_was_written_into_a_folder_is_in_flight_until_it_is_shown() {
     let config = through_a_folder(IN_PLACE, "customers.csv", "");
     let exchange = in_step(&config);

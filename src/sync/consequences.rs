@@ -58,7 +58,7 @@ pub(super) fn record_party(
         }
     }
     for (slot, (seat, cells)) in seats.iter().zip(bases).enumerate() {
-        note_carried(contact, seat, slot, merged, decided);
+        note_carried(party, seat, slot, merged, decided);
         record_base(seat, cells, decided);
     }
 }
@@ -88,17 +88,18 @@ fn may_stay(seat: &Seat<'_>, delivery: Option<&Delivery>) -> bool {
 /// An update of a record carries its other shared values too, as the export showed them. When one of them changes before
 /// the update is imported, or its column is gone for a while, the import brings the old one back; noted here, it is not
 /// taken for somebody's new word, also when the table is edited in place meanwhile. What the record says in a conflict is its word for as
-/// long as it says so.
+/// long as it says so; a cell that is emptied, where that means no change, says so still.
 fn note_carried(
-    contact: &str,
+    party: &Party<'_>,
     seat: &Seat<'_>,
     slot: usize,
     merged: &Merged,
     decided: &mut Decided,
 ) {
-    let Some(shown) = &seat.shown else {
+    if seat.shown.is_none() {
         return;
-    };
+    }
+    let (contact, member) = (&party.members[0].no, &party.members[slot]);
     let is_in_place = seat.seen.route() == Route::InPlace;
     for field in &merged.fields {
         let Some(column) = seat.side.table().column_of(field.field) else {
@@ -107,9 +108,10 @@ fn note_carried(
         let delivery = field.delivery(slot);
         let now = base_after(seat, field.field, delivery);
         let written = delivery.and_then(|delivery| delivery.write.as_deref());
+        let cell = member.cells.get(&field.field);
         let says = written
             .filter(|_| is_in_place)
-            .or_else(|| shown.get(column));
+            .or_else(|| cell.and_then(|cell| cell.shown.as_deref()));
         let name = field.field.def().name;
         // What earlier updates carried, also of a field that was held.
         let may_come = match is_in_place {
