@@ -99,6 +99,8 @@ pub struct Arranged {
     pub unlinked: BTreeSet<(String, String)>,
     /// Relations that were asked to be taken out, and are to stay after all.
     pub reasserted: BTreeSet<Relation>,
+    /// Relations that were asked to be taken out with a record that came back, and go with the other one, which is gone meanwhile.
+    pub asked_anew: BTreeSet<Relation>,
     /// Records with columns that could not be followed: their base stays, so that every pass tries again.
     pub troubled: BTreeMap<(Table, String), Vec<&'static str>>,
     /// Tagged keys of numbers that are no longer disputed.
@@ -265,6 +267,7 @@ impl Arranged {
             || !self.unlinked.is_empty()
             || !self.undisputed.is_empty()
             || !self.reasserted.is_empty()
+            || !self.asked_anew.is_empty()
     }
 }
 

@@ -138,13 +138,14 @@ impl<'r, 'c> Rows<'r, 'c> {
         let mut gone = rules.gone.iter();
         let may_be_unwanted =
             !self.arranged.unlinked.is_empty() || gone.any(|(table, _)| *table == Table::Relations);
-        let reasserted = self.arranged.reasserted.iter().map(removal_name);
-        let reasserted: BTreeSet<String> = reasserted.collect();
+        let reasserted = self.arranged.reasserted.iter();
+        let counting = reasserted.chain(&self.arranged.asked_anew);
+        let counting: BTreeSet<String> = counting.map(removal_name).collect();
         let is_unwanted = |relation: &Relation| {
             let asked = removal_name(relation);
             let name = (relation.contact.clone(), relation.code.clone());
             self.arranged.unlinked.contains(&name)
-                || !reasserted.contains(&asked) && rules.gone.contains(&(Table::Relations, asked))
+                || !counting.contains(&asked) && rules.gone.contains(&(Table::Relations, asked))
         };
         let key = |no: &str| plain(key_print(&[no], rules.seed));
         let read_part = |ats: &[u32]| {

@@ -118,10 +118,12 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
     if world.couplings.removals.is_empty() {
         return Ok(());
     }
+    let anew = world.arranged.asked_anew.iter().map(removal_name);
+    let anew: BTreeSet<String> = anew.collect();
     let asked: BTreeSet<String> = world
         .gone
         .iter()
-        .filter(|(table, _)| *table == Table::Relations)
+        .filter(|(table, no)| *table == Table::Relations && !anew.contains(no))
         .map(|(_, no)| no.clone())
         .collect();
     let listed = seen

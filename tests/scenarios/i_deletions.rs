@@ -566,6 +566,37 @@ fn what_returns_while_the_removal_of_its_relation_is_in_flight_regains_it_althou
 }
 
 #[test]
+fn a_relation_that_was_taken_out_with_one_record_and_entered_again_unread_goes_with_the_other() {
+    for (kind, at_once) in KINDS
+        .iter()
+        .flat_map(|kind| [true, false].map(|at_once| (kind, at_once)))
+    {
+        for [first, second] in [["contacts", kind.table], [kind.table, "contacts"]] {
+            let exchange = three_parties(kind, "updates");
+            let no = |table: &str| if table == "contacts" { "C3" } else { "X3" };
+            let gone = delete(&exchange, first, no(first));
+            exchange.summary();
+            // Its system imports the removal, and its user enters it again: it looks as if nothing had been imported.
+            let relations = hide(&exchange, "relations.csv");
+            add(&exchange, first, &gone);
+            exchange.summary();
+            delete(&exchange, second, no(second));
+            if !at_once {
+                exchange.summary();
+            }
+            exchange.put("relations.csv", relations);
+            let summary = exchange.summary();
+            let case = format!("{second} {at_once}");
+            assert_eq!(summary.plan.uncouplings.len(), 1, "{case}");
+            import(&exchange, summary.pass.expect("a pass"));
+            settled(&exchange, "updates");
+            assert_eq!(exchange.summary().couplings, 2, "{case}");
+            assert!(!exchange.text("relations.csv").contains("C3,"), "{case}");
+        }
+    }
+}
+
+#[test]
 fn what_returns_while_somebody_has_entered_half_of_its_relation_finds_it_once_it_is_whole() {
     for (kind, table) in KINDS
         .iter()

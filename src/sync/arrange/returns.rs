@@ -327,7 +327,12 @@ impl Arranger<'_, '_, '_> {
             // Who is gone as well regains the relation in its turn.
             for (table, no) in [(Table::Contacts, &relation.contact), (of, &relation.no)] {
                 if self.row(table, no)?.is_none() {
-                    return self.keep_for(table, no, vec![taken(&relation)]);
+                    let taken = taken(&relation);
+                    // What went with the other one may have been carried out, and entered again.
+                    if regain == Regain::Kept && !self.taken_by(table, no)?.contains(&taken) {
+                        self.out.asked_anew.insert(relation.clone());
+                    }
+                    return self.keep_for(table, no, vec![taken]);
                 }
             }
             let free = self.counterpart_of(&relation.contact, kind)?.is_none()
