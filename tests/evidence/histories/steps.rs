@@ -282,7 +282,7 @@ fn setup(dice: &mut Dice, varied: Varied) -> Setup {
         systems,
         parties,
         policy,
-        relations_in_folder: varied == Varied::Rows && dice.chance(25),
+        relations_in_folder: varied == Varied::Rows && dice.chance(40),
     }
 }
 
@@ -312,12 +312,16 @@ fn system(dice: &mut Dice, table: &str, varied: Varied) -> SystemSetup {
         cuts: of_cells && dice.chance(60),
         narrow: of_cells && dice.chance(15),
         pads: of_cells && dice.chance(15),
-        foreign: of_cells && dice.chance(25),
+        foreign: of_cells && dice.chance(45),
         whole_table: !of_cells && !in_place && !delta && dice.chance(20),
     }
 }
 
-/// What may happen, and how often it does. Not everything happens in every history, as not everything is varied in it.
+/// By how much more often a kind of step happens in one history than in another: one that is frequent anyway, and one that is rare.
+const FACTORS: [[usize; 5]; 2] = [[1, 1, 1, 2, 2], [1, 1, 2, 2, 5]];
+
+/// What may happen, and how often it does. Not everything happens in every history, as not everything is varied in it; and each has
+/// weights of its own, so that what is rare in most is frequent in some, and two such things meet.
 fn menu(dice: &mut Dice, varied: Varied) -> Vec<(usize, usize)> {
     let often = [
         8, 1, 1, 6, 2, 5, 6, 1, 9, 1, 1, 4, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
@@ -327,7 +331,8 @@ fn menu(dice: &mut Dice, varied: Varied) -> Vec<(usize, usize)> {
     for (kind, weight) in kinds.filter(|(kind, _)| varied.has(*kind)) {
         let is_rare = weight == 1;
         if !(is_rare && dice.chance(40)) {
-            menu.push((kind, if is_rare { 1 + dice.below(2) } else { weight }));
+            let factors = FACTORS[usize::from(is_rare)];
+            menu.push((kind, weight * factors[dice.below(factors.len())]));
         }
     }
     menu
