@@ -314,6 +314,29 @@ fn what_an_update_carried_along_is_no_news_when_it_is_imported_into_a_contact_th
 }
 
 #[test]
+fn what_an_update_carried_along_is_no_news_when_it_is_imported_after_its_counterpart_came_back() {
+    let exchange = couple();
+    // The update with the new phone number carries the city as well.
+    put_customer(&exchange, "Rome", "2");
+    exchange.summary();
+    let customer = exchange.text("customers.csv");
+    let other = "11,Beta,Bonn,3,b@x.example,ledger";
+    exchange.put("customers.csv", format!("{CONTACT}{other}\r\n"));
+    exchange.summary();
+    let customer = customer.replace(",Rome,2,", ",,,");
+    exchange.put("customers.csv", format!("{customer}{other}\r\n"));
+    put_two_contacts(&exchange, "Bari", "1");
+    exchange.summary();
+    let met = "10,Acme,Bari,1,a@x.example,ledger";
+    assert_eq!(row(&exchange, "customers.csv"), met);
+    put_two_contacts(&exchange, "Rome", "2");
+    let conflicts = exchange.summary().plan.conflicts;
+    let fields: Vec<&str> = conflicts.iter().map(|held| held.field.as_str()).collect();
+    assert_eq!(fields, ["City", "Phone No."]);
+    assert_eq!(row(&exchange, "customers.csv"), met);
+}
+
+#[test]
 fn what_an_update_carried_of_a_conflict_is_no_news_after_its_party_ended() {
     let exchange = couple();
     put_two_contacts(&exchange, "Bari", "1");

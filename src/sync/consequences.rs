@@ -140,9 +140,15 @@ fn is_carried(sent: &[SentValue], field: &str) -> bool {
     sent.iter().map(|value| value.pass).max() > earlier.map(|value| value.pass).max()
 }
 
-/// The same of a record that leaves its party, by its base and its words: when it is met again, nobody knows those any more.
-pub(super) fn note_carried_away(contact: &str, seat: &Seat<'_>, decided: &mut Decided) {
-    if seat.sent.is_empty() {
+/// The same of a record that leaves its party, or meets another one, by its base and its words: nobody knows those any more when it
+/// is merged again. What was written for it is given.
+pub(super) fn note_carried_away(
+    contact: &str,
+    seat: &Seat<'_>,
+    sent: &[SentValue],
+    decided: &mut Decided,
+) {
+    if sent.is_empty() {
         return;
     }
     for field in FieldId::all() {

@@ -102,6 +102,8 @@ pub(super) fn decide_party<'w>(
     let known_as = world.former(Table::Contacts, &contact_no).to_owned();
     let is_pending = world.pending.contacts.contains(&known_as);
     if is_pending && !seats[0].met {
+        let sent = world.pending.sent(Table::Contacts, &known_as);
+        note_carried_away(&contact_no, &seats[0], sent, decided);
         decided
             .memory
             .parted
@@ -295,7 +297,7 @@ fn end<'w>(
     let waiting = world.pending.decided(no).iter();
     let waiting = waiting.map(|(field, ..)| (no.to_owned(), field.clone()));
     decided.stale.extend(waiting);
-    note_carried_away(no, hub, decided);
+    note_carried_away(no, hub, hub.sent, decided);
     decided
         .memory
         .parted
@@ -335,7 +337,7 @@ fn part<'w>(
             let known = cells.filter_map(|(column, cell)| Some((column, Some(cell?.to_owned()))));
             record_base(seat, known.collect(), decided);
         }
-        note_carried_away(contact, seat, decided);
+        note_carried_away(contact, seat, seat.sent, decided);
         let table = seat.side.table();
         decided.memory.parted.push(parted(table, seat.no.clone()));
     }
