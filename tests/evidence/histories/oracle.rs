@@ -154,10 +154,10 @@ impl Oracle {
     }
 
     /// A cell is emptied where that means no change: what a pass has read of it stands, as far as others were there to be told.
-    pub fn emptied(&mut self, cell: &Cell, before: &str, is_alone: bool) {
+    pub fn emptied(&mut self, cell: &Cell, before: &str, is_theirs: bool) {
         if let Some(typed) = self.tokens.get_mut(token(before))
             && typed.cell == *cell
-            && (!typed.seen || is_alone)
+            && (!typed.seen || is_theirs)
         {
             typed.superseded = true;
         }

@@ -253,9 +253,10 @@ impl World<'_> {
     pub(super) fn agree(&self, party: usize, values: &[(&System, &str)], field: usize) -> bool {
         let stands_by =
             |(system, is): &(&System, &str)| system.setup.no_change && is.trim().is_empty();
-        // What stands where a cell was emptied need not be shown by anybody.
+        // What stands where a cell was emptied need not be shown by anybody, nor what only who left could hold.
         let contact = self.parties[party][0].as_deref().unwrap_or_default();
-        let is_unshown = values.iter().any(stands_by);
+        let members = self.parties[party].iter().flatten().count();
+        let is_unshown = values.iter().any(stands_by) || values.len() < members;
         let unshown = is_unshown.then(|| self.oracle.forms_of_party(contact, field));
         let mut agreed = self.forms(values).chain(unshown.into_iter().flatten());
         let is_agreed = agreed.any(|agreed| {

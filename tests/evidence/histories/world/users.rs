@@ -48,8 +48,8 @@ impl World<'_> {
         let is_emptied = value.trim().is_empty() && self.systems[system].setup.no_change;
         let is_of_now = |word: &str| word.split('.').next() == Some(&self.now.to_string());
         if is_emptied {
-            let is_alone = self.is_alone(&cell, &before);
-            self.oracle.emptied(&cell, &before, is_alone);
+            let is_theirs = self.is_alone(&cell, &before) || self.may_be_overruled(&cell);
+            self.oracle.emptied(&cell, &before, is_theirs);
             self.tally.is("an emptied cell that means no change");
         } else if is_of_now(token(&value)) && self.oracle.is_new(&value) {
             self.oracle.typed(&cell, &before, &value, self.now);
@@ -82,6 +82,18 @@ impl World<'_> {
         });
         let says: Vec<bool> = says.collect();
         !says[0] || says.iter().filter(|says| **says).count() < 2
+    }
+
+    /// Whether a policy may have chosen against what a cell says. Where it cannot hold what was chosen, nothing is written over it, and
+    /// the log does not name it.
+    fn may_be_overruled(&self, cell: &Cell) -> bool {
+        let is_of = |numbers: &Vec<Option<String>>| numbers[cell.system].as_ref() == Some(&cell.no);
+        let party = self.parties.iter().position(is_of);
+        let is_held = |party| {
+            self.open()
+                .is_ok_and(|open| open.contains(&(party, cell.field)))
+        };
+        !self.holds && party.is_some_and(|party| !is_held(party))
     }
 
     /// A user deletes a record that a pass has read, unless it is the last one.
