@@ -201,7 +201,7 @@ pub fn decide<'w>(
     }
     try_again(world, &mut decided)?;
     keep_troubled(world, &mut decided);
-    decide_removals(world, &mut decided)?;
+    decide_removals(world, &mut decided, &mut problems)?;
     reassert(world, &mut decided);
     in_flight::complete(world, &mut decided);
     in_flight::carry(world, &mut decided)?;

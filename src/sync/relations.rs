@@ -111,7 +111,11 @@ pub(super) fn statuses(world: &World<'_>) -> Result<Vec<OwnCell>, StateError> {
 }
 
 /// Relations whose record disappeared go with it (`product.md` §6).
-pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Result<(), StateError> {
+pub(super) fn decide_removals(
+    world: &World<'_>,
+    decided: &mut Decided,
+    problems: &mut Vec<Problem>,
+) -> Result<(), StateError> {
     let Some(seen) = &world.tables[Table::Relations.index()] else {
         return Ok(());
     };
@@ -161,7 +165,7 @@ pub(super) fn decide_removals(world: &World<'_>, decided: &mut Decided) -> Resul
                 };
                 place.key = Some(name);
                 let advice = "remove the relation there, or set write_back for relations";
-                decided.plan.problems.push(Problem::new(
+                problems.push(Problem::new(
                     place,
                     "relation-of-gone-record",
                     reason.clone(),

@@ -566,6 +566,39 @@ fn what_returns_while_the_removal_of_its_relation_is_in_flight_regains_it_althou
 }
 
 #[test]
+fn a_relation_that_is_not_written_back_is_a_problem_while_its_record_is_gone() {
+    for (kind, table) in KINDS
+        .iter()
+        .flat_map(|kind| ["contacts", kind.table].map(|table| (kind, table)))
+    {
+        let exchange = three_parties(kind, "in-place");
+        let (export, way) = ("\"relations.csv\"\n", "write_back = \"in-place\"\n");
+        let written = format!("{export}{way}");
+        let config = exchange.config().replace(&written, export);
+        let exchange = exchange.configured(&config);
+        assert_eq!(exchange.summary().couplings, 3);
+        let gone = delete(
+            &exchange,
+            table,
+            if table == "contacts" { "C3" } else { "X3" },
+        );
+        for _ in 0..2 {
+            let problems = exchange.summary().plan.problems;
+            let kinds: Vec<&str> = problems.iter().map(|told| told.kind.as_str()).collect();
+            assert_eq!(kinds, ["relation-of-gone-record"], "{table}");
+        }
+        add(&exchange, table, &gone);
+        let summary = exchange.summary();
+        assert!(
+            summary.plan.problems.is_empty(),
+            "{:?}",
+            summary.plan.problems
+        );
+        assert_eq!(summary.couplings, 3, "{table}");
+    }
+}
+
+#[test]
 fn a_relation_that_was_taken_out_with_one_record_and_entered_again_unread_goes_with_the_other() {
     for (kind, at_once) in KINDS
         .iter()
