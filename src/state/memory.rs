@@ -120,7 +120,7 @@ pub enum Mark {
     Disputed,
     /// Its table said nothing when a rule had cells of it written. Its body is a list of [`OwedCell`].
     Owed,
-    /// A relation that was taken out before any export showed it. Its body is the table's count of exports then.
+    /// A relation that was asked to be taken out. Its body is the table's count of exports then.
     Asked,
     /// It came back under another number, its body, while relations said nothing: they may still name it as we did.
     Renamed,

@@ -14,7 +14,7 @@ use crate::state::{StateError, Store};
 
 use super::counts::counts;
 use super::notes::Notes;
-use super::relations::{decide_removals, note_gone, reassert, removal_name, statuses};
+use super::relations::{decide_removals, note_gone, reassert, statuses};
 use super::shares::Share;
 use super::sight::Sight;
 use super::stamps::stamp;
@@ -330,16 +330,6 @@ fn note_arranged(world: &World<'_>, decided: &mut Decided) {
     memory
         .numbered
         .extend(numbered.map(|(series, last)| (series.clone(), last.clone())));
-    let reasserted: Vec<String> = arranged.reasserted.iter().map(removal_name).collect();
-    let limit = u64::from(world.config.merge.in_flight_limit);
-    let relations = world.tables[Table::Relations.index()].as_ref();
-    let exports = relations.map_or(0, |seen| seen.exports);
-    let asked = world.marks.iter().filter(|row| row.mark == Mark::Asked);
-    let over = asked.filter(|row| {
-        let since = row.body.parse().unwrap_or(0);
-        exports.saturating_sub(since) > limit || reasserted.contains(&row.no)
-    });
-    memory.unmarked.extend(over.cloned());
     for seen in world.tables.iter().flatten() {
         let table = seen.table.name();
         let mark = |mark: Mark, no: &String| MarkRow {

@@ -1,6 +1,6 @@
 //! What follows from relations and from records that come and go: statuses, and relations that go too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exports::{Export, key_print};
 use crate::merge::Rule;
@@ -135,6 +135,10 @@ pub(super) fn decide_removals(
         .as_ref()
         .map_or(0, |export| export.records.len());
     let unlisted = seen.unlisted();
+    let (since, limit) = (
+        asked_since(world),
+        u64::from(world.config.merge.in_flight_limit),
+    );
     let new = world.arranged.relations.iter();
     let comes_again: BTreeSet<String> = new.map(|new| relation_name(&new.relation)).collect();
     for Removal {
@@ -175,6 +179,11 @@ pub(super) fn decide_removals(
             }
             // Asked for already: its system has not imported it yet.
             Route::Folder if asked.contains(&name) => {
+                let age = since
+                    .get(&name)
+                    .map(|since| seen.exports.saturating_sub(*since));
+                let late = age.filter(|age| *at < listed && *age > limit);
+                problems.extend(late.map(|age| not_taken_out(seen.place(*at), name, age)));
                 let edits = decided.edits.entry(Table::Relations).or_default();
                 edits.leaving.extend((*at < listed).then_some(*at));
                 continue;
@@ -194,19 +203,13 @@ pub(super) fn decide_removals(
                     None => {
                         let edits = decided.edits.entry(Table::Relations).or_default();
                         edits.leaving.insert(*at);
-                        decided.memory.gone.push(GoneRow {
-                            table: "relations".to_owned(),
-                            no: name,
-                        });
+                        note_asked(relation, seen.exports, decided);
                     }
                 }
                 continue;
             }
             Route::Folder if !is_listed => {}
-            Route::Folder => decided.memory.gone.push(GoneRow {
-                table: "relations".to_owned(),
-                no: name,
-            }),
+            Route::Folder => note_asked(relation, seen.exports, decided),
             Route::InPlace => {}
         }
         let edits = decided.edits.entry(Table::Relations).or_default();
@@ -244,7 +247,42 @@ pub(super) fn decide_removals(
     Ok(())
 }
 
-/// A relation that was taken out before any export showed it.
+/// Remembers that a relation is to be taken out that is listed: until it is not, and since when.
+fn note_asked(relation: &Relation, exports: u64, decided: &mut Decided) {
+    decided.memory.gone.push(asked_away(relation));
+    decided.memory.marked.push(asked_for(relation, exports));
+}
+
+/// Relations that were asked to be taken out, by name, with how many exports of them there had been then.
+fn asked_since<'w>(world: &'w World<'_>) -> BTreeMap<&'w String, u64> {
+    let asked = world.marks.iter().filter(|row| row.mark == Mark::Asked);
+    asked
+        .map(|row| (&row.no, row.body.parse().unwrap_or(0)))
+        .collect()
+}
+
+/// A relation that its system goes on listing although it was asked to take it out.
+fn not_taken_out(place: Place, name: String, exports: u64) -> Problem {
+    Problem::new(
+        Place {
+            key: Some(name),
+            ..place
+        },
+        "not-imported",
+        format!("it was asked to be taken out, and {exports} newer exports still list it"),
+        "see whether its system imports the update files, or take it out there; `couplet links add` lets it stay",
+    )
+}
+
+/// A relation that is asked to be taken out until it is out.
+fn asked_away(relation: &Relation) -> GoneRow {
+    GoneRow {
+        table: Table::Relations.name().to_owned(),
+        no: removal_name(relation),
+    }
+}
+
+/// Since when a relation is asked to be taken out.
 fn asked_for(relation: &Relation, exports: u64) -> MarkRow {
     MarkRow {
         mark: Mark::Asked,
@@ -368,26 +406,43 @@ pub(super) fn note_gone(
     }
     // What is to stay after all is asked for no longer, whatever the export tells.
     let reasserted = world.arranged.reasserted.iter();
-    let reasserted = reasserted.map(|relation| GoneRow {
-        table: "relations".to_owned(),
-        no: removal_name(relation),
-    });
-    decided.memory.returned.extend(reasserted);
+    decided.memory.returned.extend(reasserted.map(asked_away));
     // A relation that we asked to remove and that is no longer there has been removed.
     if let Some(seen) = world.tables[Table::Relations.index()]
         .as_ref()
         .filter(|seen| seen.export.is_some())
     {
-        for row in stored.into_iter().filter(|row| row.table == "relations") {
+        for row in stored.iter().filter(|row| row.table == "relations") {
             let presences =
                 called(&row.no).map(|named| Presence::of(&named, Some(seen), world.seed));
             let presences = presences.collect::<Result<Vec<Presence>, StateError>>()?;
             if presences.into_iter().all(Presence::is_over) {
-                decided.memory.returned.push(row);
+                decided.memory.returned.push(row.clone());
             }
         }
     }
+    note_over(world, &stored, decided);
     Ok(())
+}
+
+/// Forgets since when relations are asked to be taken out: those that are out, or stay, and those that no export had shown, once
+/// what brought them is not imported any more.
+fn note_over(world: &World<'_>, stored: &[GoneRow], decided: &mut Decided) {
+    let limit = u64::from(world.config.merge.in_flight_limit);
+    let relations = world.tables[Table::Relations.index()].as_ref();
+    let exports = relations.map_or(0, |seen| seen.exports);
+    let names = |rows: &[GoneRow]| -> BTreeSet<String> {
+        let of_relations = rows.iter().filter(|row| row.table == "relations");
+        of_relations.map(|row| row.no.clone()).collect()
+    };
+    let (listed, over) = (names(stored), names(&decided.memory.returned));
+    let asked = world.marks.iter().filter(|row| row.mark == Mark::Asked);
+    let over = asked.filter(|row| {
+        let since = row.body.parse().unwrap_or(0);
+        let is_late = exports.saturating_sub(since) > limit;
+        over.contains(&row.no) || is_late && !listed.contains(&row.no)
+    });
+    decided.memory.unmarked.extend(over.cloned());
 }
 
 #[cfg(test)]

@@ -724,6 +724,46 @@ fn d20_a_link_that_its_system_does_not_import_is_a_problem() {
 }
 
 #[test]
+fn d20_a_removed_link_that_its_system_goes_on_listing_is_a_problem_until_it_is_out_or_stays() {
+    for (kind, is_imported) in KINDS
+        .iter()
+        .flat_map(|kind| [true, false].map(|imported| (kind, imported)))
+    {
+        let exchange = ledger(kind, &kind.relation(), "updates");
+        import(&exchange, 1);
+        reconciled(&exchange);
+        let waits = || {
+            let problems = exchange.summary().plan.problems;
+            problems
+                .iter()
+                .any(|problem| problem.kind == "not-imported" && problem.place.table == "relations")
+        };
+        done(&exchange, &["links", "remove", "C1", kind.noun()]);
+        let removal = exports(&exchange).into_keys().find_map(|path| {
+            path.split("relations_removed_")
+                .nth(1)?
+                .get(..6)?
+                .parse()
+                .ok()
+        });
+        let mut told = Vec::new();
+        for export in 1..=5 {
+            add(&exchange, "relations", &format!("C2,LAW{export},,"));
+            told.push(waits());
+        }
+        assert_eq!(told, [false, false, false, true, true]);
+        assert!(waits());
+        if is_imported {
+            import(&exchange, removal.expect("a removal"));
+        } else {
+            done(&exchange, &["links", "add", "C1", kind.noun(), kind.no]);
+        }
+        assert!(!waits(), "{is_imported}");
+        assert_eq!(exchange.summary().couplings, u64::from(!is_imported));
+    }
+}
+
+#[test]
 fn d20_a_removed_link_in_a_folder_exchange_couples_no_longer_before_its_system_imports_it() {
     for kind in KINDS {
         let noun = kind.noun();
@@ -753,7 +793,10 @@ fn d20_a_removed_link_in_a_folder_exchange_couples_no_longer_before_its_system_i
             assert!(summary.plan.uncouplings.is_empty(), "{summary:#?}");
             assert_eq!(cell(&exchange, "contacts", "C1", "Name"), "Acme");
             exchange.put("relations.csv", &listed);
-            reconciled(&exchange);
+            let plan = exchange.summary().plan;
+            // By its fourth export the system should have imported it.
+            let told = (plan.conflicts.len(), plan.problems.len());
+            assert_eq!(told, (0, usize::from(mark == "b")));
         }
         // Now it is imported.
         let pass = removals[0].rsplit('_').next().expect("a number");
