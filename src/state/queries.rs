@@ -25,6 +25,8 @@ pub struct SentValue {
     pub pass: u64,
     /// It was never waited for: an update merely carried it along.
     pub carried: bool,
+    /// The contact in whose name it was written.
+    pub contact: String,
 }
 
 /// What a person decided on a field: its name, the value, and the print of what was decided on.
@@ -131,7 +133,7 @@ fn hexadecimal(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
     Ok(u64::from_str_radix(&row.get::<_, String>(at)?, 16).unwrap_or_default())
 }
 
-/// A value from five columns, of which this is the first, after so many exports of its table.
+/// A value from six columns, of which this is the first, after so many exports of its table.
 fn sent_value(row: &Row<'_>, at: usize, exports: u64) -> rusqlite::Result<SentValue> {
     let export = number(row, at + 2)?;
     let acknowledged = row.get::<_, Option<i64>>(at + 3)?;
@@ -144,6 +146,7 @@ fn sent_value(row: &Row<'_>, at: usize, exports: u64) -> rusqlite::Result<SentVa
         },
         pass: number(row, at + 4)?,
         carried: acknowledged == Some(export as i64),
+        contact: row.get(at + 5)?,
     })
 }
 
@@ -314,7 +317,7 @@ impl Store {
     /// What was written for a record, oldest first; `exports` is the table's count of exports now.
     pub fn sent(&self, table: &str, no: &str, exports: u64) -> Result<Vec<SentValue>, StateError> {
         let mut query = self.db.prepare_cached(
-            "SELECT field, value, export, acknowledged_export, pass FROM sent WHERE table_name = ?1 AND no = ?2 \
+            "SELECT field, value, export, acknowledged_export, pass, contact FROM sent WHERE table_name = ?1 AND no = ?2 \
              ORDER BY field, seq",
         )?;
         let rows = query.query_map(params![table, no], |row| sent_value(row, 0, exports))?;
@@ -328,7 +331,7 @@ impl Store {
         exports: &dyn Fn(&str) -> u64,
     ) -> Result<BTreeMap<(String, String), Vec<SentValue>>, StateError> {
         let mut query = self.db.prepare_cached(
-            "SELECT table_name, no, field, value, export, acknowledged_export, pass FROM sent \
+            "SELECT table_name, no, field, value, export, acknowledged_export, pass, contact FROM sent \
              ORDER BY table_name, no, field, seq",
         )?;
         let mut rows = query.query([])?;

@@ -31,6 +31,7 @@ use super::arrivals::CORRELATION;
 use super::couple::{Couplings, left_behind};
 use super::diff::{PrintMap, PrintSet};
 use super::events::{Fate, News};
+use super::in_flight::PRIMARY_CELLS;
 use super::lookups::LogLookups;
 use super::observe::{Seen, plain, tagged, untagged};
 use super::orders::Order;
@@ -378,7 +379,7 @@ pub fn triggers(
                     CreateContacts::All => true,
                 }
         });
-        let shows_primary = returns::PRIMARY_CELLS.iter().any(|column| {
+        let shows_primary = PRIMARY_CELLS.iter().any(|column| {
             let column = seen.table.column(column);
             column.is_some_and(|column| export.columns.has(column))
         });
@@ -635,6 +636,18 @@ impl<'s, 'a, 'c> Arranger<'s, 'a, 'c> {
         }
         match self.seen(table) {
             Some(seen) => seen.row(key),
+            None => Ok(None),
+        }
+    }
+
+    /// What is known of a record, also where its row cannot be read.
+    fn known(&self, table: Table, no: &str) -> Result<Option<Row>, StateError> {
+        let key = self.key(no);
+        if let Some(birth) = self.out.birth(table, key) {
+            return Ok(Some(birth.row.clone()));
+        }
+        match self.seen(table) {
+            Some(seen) => seen.known(key),
             None => Ok(None),
         }
     }

@@ -182,9 +182,11 @@ pub fn decide<'w>(
         left,
         ..
     } = share;
-    in_flight::hear_own_cells(world, &mut decided, &mut notes.problems)?;
-    own_cells::follow_names(world, &renamed, &mut decided, &mut notes.problems)?;
-    own_cells::write_arranged(world, &statuses(world)?, &mut decided, &mut notes.problems)?;
+    let mut own = in_flight::hear_own_cells(world, &mut decided, &mut notes.problems)?;
+    own.extend(own_cells::names(world, &renamed)?);
+    own.extend(arranged.cells.iter().cloned());
+    own.extend(statuses(world)?);
+    own_cells::write(world, own, &mut decided, &mut notes.problems)?;
     births::finish(world, &mut decided, &mut notes.problems);
     decided.plan.duplicates = duplicates::of_pass(world, &decided);
     left_out(world, sight.is_some(), &mut notes);

@@ -6,18 +6,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::exports::{NewRow, UnlistedRow};
 use crate::merge::deliver::Route;
 use crate::merge::listen::{FieldSide, listen};
-use crate::merge::{Flight, Says, Sent, status};
+use crate::merge::{Flight, Rule, Says, Sent, status};
 use crate::model::{Direction, FieldId, Problem, Row, Side, Table};
 use crate::state::StateError;
-use crate::state::memory::{AnswerRow, CreatedRow, Mark};
+use crate::state::memory::{AnswerRow, CreatedRow, Mark, OwedCell};
 use crate::state::queries::SentValue;
 
-use super::couple::STATUS;
+use super::arrange::OwnCell;
+use super::couple::{PRIMARY_CONTACT, STATUS};
 use super::decide::Decided;
 use super::observe::Seen;
 use super::relations::relation_name;
 use super::seat::{capacity, direction, said};
 use super::world::World;
+
+/// The cells of a counterpart that name its primary contact.
+pub(super) const PRIMARY_CELLS: [&str; 2] = [PRIMARY_CONTACT, "Contact"];
 
 /// What a record says of a cell that something was written for.
 pub(super) struct Word<'s> {
@@ -30,7 +34,7 @@ pub(super) struct Word<'s> {
     /// How many of these its system must have imported, or newer ones.
     imported: usize,
     /// The newest of those that still are.
-    pub(super) newest: Option<&'s Sent>,
+    newest: Option<&'s Sent>,
 }
 
 /// Hears a cell as `merge/listen` hears a side; `None` where the export lacks it. What somebody typed over is waited for no more.
@@ -99,13 +103,54 @@ fn fields(sent: &[SentValue]) -> Vec<&str> {
     fields
 }
 
+/// What a record will show in the cells of its primary contact, once its system has imported what is in flight towards them, and they
+/// have got what they are owed.
+pub(super) fn row_to_come(
+    seen: &Seen<'_>,
+    row: &Row,
+    base: Option<&Row>,
+    sent: &[SentValue],
+    owed: &[OwedCell],
+) -> Row {
+    let mut to_come = row.clone();
+    let mut put = |column: usize, value: &str| {
+        if row.get(column).is_some() {
+            to_come.set(column, Some(value.to_owned()));
+        }
+    };
+    for column in PRIMARY_CELLS.iter().filter(|_| !sent.is_empty()) {
+        let word = hear(seen, column, row, base, sent);
+        if let Some((column, newest)) = word.and_then(|word| Some((word.column, word.newest?))) {
+            put(column, &newest.value);
+        }
+    }
+    for owed in owed.iter().filter(|owed| is_due(seen, row, sent, owed)) {
+        if let Some(column) = seen.table.column(&owed.column) {
+            put(column, &owed.value);
+        }
+    }
+    to_come
+}
+
+/// Whether nobody has changed a cell since it was owed something: it shows what it did then, or what was written for it.
+pub(super) fn is_due(seen: &Seen<'_>, row: &Row, sent: &[SentValue], owed: &OwedCell) -> bool {
+    let shown = seen
+        .table
+        .column(&owed.column)
+        .and_then(|column| row.get(column));
+    let mut ours = sent.iter().filter(|value| value.field == owed.column);
+    shown == Some(owed.was.as_str()) || ours.any(|value| shown == Some(value.sent.value.as_str()))
+}
+
 /// Hears the cells that no party shares, in whichever pass their records are listed: their values are in flight until the
-/// export shows them or what somebody typed instead, and are a problem when that takes too long.
+/// export shows them or what somebody typed instead, and are a problem when that takes too long. Returned is what will not come by
+/// itself any more, since its table is edited in place by now, or each of its updates lists the record as it stands.
 pub(super) fn hear_own_cells(
     world: &World<'_>,
     decided: &mut Decided,
     problems: &mut Vec<Problem>,
-) -> Result<(), StateError> {
+) -> Result<Vec<OwnCell>, StateError> {
+    let mut undone = Vec::new();
     for (table, no, sent) in world.pending.records() {
         let mut own = fields(sent);
         own.retain(|field| FieldId::named(field).is_none());
@@ -115,8 +160,8 @@ pub(super) fn hear_own_cells(
         };
         let no = seen.now_called(no);
         let key = world.key(no);
-        let at = seen.position(key).filter(|at| !seen.is_double(*at));
-        let (Some(at), Some(row)) = (at, seen.row(key)?) else {
+        let reached = seen.reached(key)?;
+        let Some((row, route)) = reached.filter(|(_, route)| *route != Route::Silent) else {
             continue;
         };
         let base = seen.base(key)?;
@@ -124,32 +169,75 @@ pub(super) fn hear_own_cells(
             let Some(word) = hear(seen, field, &row, base.as_ref(), sent) else {
                 continue;
             };
-            // An export that was read before answers nothing.
-            if word.answered > 0 && seen.is_changed() {
+            let in_flight = sent
+                .iter()
+                .filter(|value| value.field == field && !value.sent.acknowledged);
+            let comes = matches!(route, Route::Folder | Route::Nowhere);
+            let answered = match comes {
+                false => in_flight.clone().count(),
+                // An export that was read before answers nothing, nor does one that does not list the record.
+                true if seen.is_changed() && seen.position(key).is_some() => word.answered,
+                true => 0,
+            };
+            if answered > 0 {
                 decided.memory.answers.push(AnswerRow {
                     table: table.name().to_owned(),
                     no: no.to_owned(),
                     field: field.to_owned(),
-                    count: word.answered,
+                    count: answered,
                     imported: word.imported,
                     export: seen.exports,
                 });
             }
+            let Some(newest) = in_flight.skip(word.answered).last() else {
+                continue;
+            };
             let limit = world.config.merge.in_flight_limit;
-            if let Some(newest) = word.newest.filter(|newest| newest.exports > limit) {
+            if !comes {
+                undone.push(again(world, seen, no, word.column, newest));
+            } else if newest.sent.exports > limit
+                && let Some(at) = seen.position(key)
+            {
                 let mut place = seen.place(at);
                 place.key = Some(no.to_owned());
                 place.column = Some(field.to_owned());
                 problems.push(Problem::new(
                     place,
                     "not-imported",
-                    not_imported(newest.exports),
+                    not_imported(newest.sent.exports),
                     "see whether its system imports the updates, or enter the value there",
                 ));
             }
         }
     }
-    Ok(())
+    Ok(undone)
+}
+
+/// What is written anew of what was in flight.
+fn again(
+    world: &World<'_>,
+    seen: &Seen<'_>,
+    no: &str,
+    column: usize,
+    newest: &SentValue,
+) -> OwnCell {
+    let contacts = world.tables[Table::Contacts.index()].as_ref();
+    let contact = contacts.map_or(newest.contact.as_str(), |contacts| {
+        contacts.now_called(&newest.contact)
+    });
+    let column = seen.table.columns()[column].name;
+    OwnCell {
+        table: seen.table,
+        no: no.to_owned(),
+        column,
+        value: newest.sent.value.clone(),
+        rule: match column {
+            STATUS => Rule::Status,
+            _ if PRIMARY_CELLS.contains(&column) => Rule::PrimaryContact,
+            _ => Rule::Relation,
+        },
+        contact: contact.to_owned(),
+    }
 }
 
 /// Why a value in flight is a problem, as a sentence.

@@ -249,6 +249,32 @@ impl Seen<'_> {
         }
     }
 
+    /// What is known of a record, and how what is written reaches it. One whose row nobody can read, or stands twice, shows what it showed
+    /// last, and says nothing, whatever its table does; so does one of which a file that is edited in place has no row.
+    pub(super) fn reached(&self, key: u64) -> Result<Option<(Row, Route)>, StateError> {
+        let position = self.position(key);
+        let is_double = position.is_some_and(|at| self.is_double(at));
+        let shown = self.row(key)?.filter(|_| !is_double);
+        let route = match self.route() {
+            Route::Nowhere => Route::Nowhere,
+            _ if self.export.is_none() => Route::Silent,
+            Route::InPlace if position.is_none() => Route::Silent,
+            route if shown.is_some() => route,
+            _ if self.is_updated_whole() => Route::Frozen,
+            _ => Route::Silent,
+        };
+        let known = match shown {
+            None if self.exists(key) => self.base(key)?,
+            shown => shown,
+        };
+        Ok(known.map(|row| (row, route)))
+    }
+
+    /// What is known of a record, also while nobody can read it.
+    pub(super) fn known(&self, key: u64) -> Result<Option<Row>, StateError> {
+        Ok(self.reached(key)?.map(|(row, _)| row))
+    }
+
     /// Whether its bytes are other than at the last reading, or it is new.
     pub fn is_touched(&self, at: usize) -> bool {
         self.diff.touched.binary_search(&(at as u32)).is_ok()

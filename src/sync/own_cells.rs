@@ -15,129 +15,32 @@ use super::consequences::unlisted_row;
 use super::couple::{PRIMARY_CONTACT, STATUS};
 use super::decide::Decided;
 use super::diff::{PrintMap, PrintSet};
-use super::in_flight::hear;
+use super::in_flight::{hear, row_to_come};
 use super::observe::Seen;
 use super::seat::{refuses, unheld};
 use super::world::World;
 
-/// A cell of a record as its export shows it, and what it is to say.
-pub(super) struct Cell<'c> {
-    pub(super) table: Table,
-    pub(super) key: u64,
-    pub(super) no: &'c str,
-    pub(super) row: &'c Row,
-    pub(super) column: usize,
-    pub(super) value: &'c str,
-    /// Whether it says that already, in whatever spelling.
-    pub(super) says_so: bool,
-    pub(super) rule: Rule,
-    pub(super) contact: &'c str,
-}
-
-/// Writes a cell, unless it says what it should or is in flight.
+/// Writes what rules ask for. The last word on a cell counts; one of a record that the pass creates becomes part of it.
 pub(super) fn write(
     world: &World<'_>,
-    seen: &Seen<'_>,
-    cell: &Cell<'_>,
-    decided: &mut Decided,
-) -> Result<(), StateError> {
-    let Some(export) = seen
-        .export
-        .as_ref()
-        .filter(|_| seen.route() != Route::Nowhere)
-    else {
-        return Ok(());
-    };
-    if !export.columns.has(cell.column) {
-        return Ok(());
-    }
-    let name = cell.table.columns()[cell.column].name;
-    let shown = cell.row.get(cell.column).unwrap_or_default();
-    let known_as = world.former(cell.table, cell.no);
-    let sent = world.pending.sent(cell.table, known_as).iter();
-    let waiting = sent.filter(|value| value.field == name && !value.sent.acknowledged);
-    let newest = waiting
-        .skip(answered(cell.table, cell.no, name, decided))
-        .last();
-    match newest {
-        None if cell.says_so => return Ok(()),
-        Some(newest) if newest.sent.value == cell.value => return Ok(()),
-        // What is in flight would take it away from there, or say something else.
-        Some(_) | None => {}
-    }
-    let at = seen.position(cell.key).filter(|at| !seen.is_double(*at));
-    decided.plan.changes.push(Change {
-        contact: cell.contact.to_owned(),
-        table: cell.table.name().to_owned(),
-        no: cell.no.to_owned(),
-        column: name.to_owned(),
-        from: shown.to_owned(),
-        to: cell.value.to_owned(),
-        rule: cell.rule,
-        because: Vec::new(),
-        file: seen.file(),
-        line: at.map_or(0, |at| export.line_of(at)),
-    });
-    let edits = decided.edits.entry(cell.table).or_default();
-    let new = (cell.column, cell.value.to_owned());
-    match at {
-        Some(at) => edits.cells.entry(at).or_default().push(new),
-        None => {
-            let mut row = Some(cell.row.clone());
-            world.words.put(cell.table, cell.no, &mut row);
-            let update = edits.unlisted.entry(cell.no.to_owned());
-            let row = update.or_insert_with(|| unlisted_row(seen, cell.no, row.as_ref()));
-            row.edit(new.0, &new.1);
-        }
-    }
-    match (seen.route(), at) {
-        (Route::Folder, _) => decided.memory.sent.push(SentRow {
-            table: cell.table.name().to_owned(),
-            no: cell.no.to_owned(),
-            contact: cell.contact.to_owned(),
-            field: name.to_owned(),
-            value: cell.value.to_owned(),
-            export: seen.exports,
-            carried: false,
-        }),
-        (Route::InPlace | Route::Nowhere, Some(at)) => {
-            let overrides = decided.overrides.entry(cell.table).or_default();
-            let cells = overrides.entry(at).or_default();
-            cells.push((cell.column, Some(cell.value.to_owned())));
-            decided.rebased.entry(cell.table).or_default().insert(at);
-        }
-        (Route::InPlace | Route::Nowhere, None) | (Route::Silent | Route::Frozen, _) => {}
-    }
-    Ok(())
-}
-
-/// How many of the values in flight towards a cell the pass has answers to.
-fn answered(table: Table, no: &str, field: &str, decided: &Decided) -> usize {
-    let answers = decided.memory.answers.iter();
-    let of_cell =
-        answers.filter(|row| row.table == table.name() && row.no == no && row.field == field);
-    of_cell.map(|row| row.count).sum()
-}
-
-/// Writes what was arranged, and statuses; a cell of a record that the pass creates becomes part of it.
-pub(super) fn write_arranged(
-    world: &World<'_>,
-    statuses: &[OwnCell],
+    mut cells: Vec<OwnCell>,
     decided: &mut Decided,
     problems: &mut Vec<Problem>,
 ) -> Result<(), StateError> {
-    let mut cells: Vec<&OwnCell> = world.arranged.cells.iter().chain(statuses).collect();
-    // The last word on a cell counts.
     cells.reverse();
-    cells.sort_by_key(|cell| (cell.table, &cell.no, cell.column));
-    cells.dedup_by_key(|cell| (cell.table, &cell.no, cell.column));
-    for cell in cells {
-        write_own(world, cell, decided, problems)?;
+    fn of(cell: &OwnCell) -> (Table, &str, &str) {
+        (cell.table, &cell.no, cell.column)
+    }
+    cells.sort_by(|a, b| of(a).cmp(&of(b)));
+    cells.dedup_by(|a, b| of(a) == of(b));
+    for cell in &cells {
+        deliver(world, cell, decided, problems)?;
     }
     Ok(())
 }
 
-fn write_own(
+/// Writes a cell, unless it says what it should, or will by itself; where nothing reaches its record, it is owed.
+fn deliver(
     world: &World<'_>,
     cell: &OwnCell,
     decided: &mut Decided,
@@ -157,42 +60,108 @@ fn write_own(
         }
         return Ok(());
     }
-    let Some(row) = seen.row(key)? else {
+    let lacks_column = |export: &Export| !export.columns.has(column);
+    let Some((row, route)) = seen.reached(key)? else {
         return Ok(());
     };
+    if route == Route::Nowhere || seen.export.as_ref().is_some_and(lacks_column) {
+        return Ok(());
+    }
     let shown = row.get(column).unwrap_or_default();
-    let says_so = match cell.column {
-        STATUS => status::says(shown, &cell.value),
-        _ => form::same(cell.table.columns()[column].form, shown, &cell.value),
+    let sent = world
+        .pending
+        .sent(cell.table, world.former(cell.table, &cell.no));
+    let waiting = sent.iter();
+    let waiting = waiting.filter(|value| value.field == cell.column && !value.sent.acknowledged);
+    let newest = waiting.skip(answered(cell, decided)).last();
+    let is_right = match newest {
+        // What is in flight would take it away from there, or say something else.
+        Some(newest) => newest.sent.value == cell.value,
+        None => match cell.column {
+            STATUS => status::says(shown, &cell.value),
+            _ => form::same(cell.table.columns()[column].form, shown, &cell.value),
+        },
     };
-    let shows_column = |export: &Export| export.columns.has(column);
-    if !says_so && seen.route() != Route::Nowhere && seen.export.as_ref().is_some_and(shows_column)
-    {
-        let at = seen.position(key);
-        let sent = world
-            .pending
-            .sent(cell.table, world.former(cell.table, &cell.no));
-        let unheld = unheld(seen, at.is_none().then_some(&row), sent);
-        if let Some(reason) = refuses(seen, &unheld, column, &cell.value) {
-            problems.push(unwritable(seen, at, cell, &reason));
-            return owe(world, cell, shown, says_so, decided);
+    let is_reached = matches!(route, Route::InPlace | Route::Folder);
+    if !is_reached {
+        return owe(world, cell, shown, is_right, is_reached, decided);
+    }
+    if is_right {
+        return Ok(());
+    }
+    let at = seen.position(key);
+    let unheld = unheld(seen, at.is_none().then_some(&row), sent);
+    if let Some(reason) = refuses(seen, &unheld, column, &cell.value) {
+        problems.push(unwritable(seen, at, cell, &reason));
+        return owe(world, cell, shown, is_right, is_reached, decided);
+    }
+    put(world, seen, cell, column, at, &row, decided);
+    Ok(())
+}
+
+/// Writes a cell of a record that its export lists there, or nowhere.
+fn put(
+    world: &World<'_>,
+    seen: &Seen<'_>,
+    cell: &OwnCell,
+    column: usize,
+    at: Option<usize>,
+    row: &Row,
+    decided: &mut Decided,
+) {
+    let export = seen.export.as_ref();
+    decided.plan.changes.push(Change {
+        contact: cell.contact.clone(),
+        table: cell.table.name().to_owned(),
+        no: cell.no.clone(),
+        column: cell.column.to_owned(),
+        from: row.get(column).unwrap_or_default().to_owned(),
+        to: cell.value.clone(),
+        rule: cell.rule,
+        because: Vec::new(),
+        file: seen.file(),
+        line: at.zip(export).map_or(0, |(at, export)| export.line_of(at)),
+    });
+    let edits = decided.edits.entry(cell.table).or_default();
+    match at {
+        Some(at) => {
+            let cells = edits.cells.entry(at).or_default();
+            cells.push((column, cell.value.clone()));
+        }
+        None => {
+            let mut row = Some(row.clone());
+            world.words.put(cell.table, &cell.no, &mut row);
+            let update = edits.unlisted.entry(cell.no.clone());
+            let row = update.or_insert_with(|| unlisted_row(seen, &cell.no, row.as_ref()));
+            row.edit(column, &cell.value);
         }
     }
-    if seen.export.is_none() && seen.route() != Route::Nowhere {
-        return owe(world, cell, shown, says_so, decided);
+    match (seen.route(), at) {
+        (Route::InPlace, Some(at)) => {
+            let overrides = decided.overrides.entry(cell.table).or_default();
+            let cells = overrides.entry(at).or_default();
+            cells.push((column, Some(cell.value.clone())));
+            decided.rebased.entry(cell.table).or_default().insert(at);
+        }
+        _ => decided.memory.sent.push(SentRow {
+            table: cell.table.name().to_owned(),
+            no: cell.no.clone(),
+            contact: cell.contact.clone(),
+            field: cell.column.to_owned(),
+            value: cell.value.clone(),
+            export: seen.exports,
+            carried: false,
+        }),
     }
-    let cell = Cell {
-        table: cell.table,
-        key,
-        no: &cell.no,
-        row: &row,
-        column,
-        value: &cell.value,
-        says_so,
-        rule: cell.rule,
-        contact: &cell.contact,
-    };
-    write(world, seen, &cell, decided)
+}
+
+/// How many of the values in flight towards a cell the pass has answers to.
+fn answered(cell: &OwnCell, decided: &Decided) -> usize {
+    let answers = decided.memory.answers.iter();
+    let of_cell = answers.filter(|row| {
+        row.table == cell.table.name() && row.no == cell.no && row.field == cell.column
+    });
+    of_cell.map(|row| row.count).sum()
 }
 
 /// A cell that its file cannot hold.
@@ -215,29 +184,26 @@ fn unwritable(seen: &Seen<'_>, at: Option<usize>, cell: &OwnCell, reason: &str) 
     )
 }
 
-/// Keeps a cell until its table says something again, or can hold it.
+/// Keeps a cell until its record can be reached again, or its file can hold it. What was owed to one that can be has come up again.
 fn owe(
     world: &World<'_>,
     cell: &OwnCell,
     shown: &str,
-    says_so: bool,
+    is_right: bool,
+    is_reached: bool,
     decided: &mut Decided,
 ) -> Result<(), StateError> {
     let record = (cell.table, cell.no.clone());
     if !decided.owed.contains_key(&record) {
-        let known = world.marks.iter().find(|row| {
-            row.mark == Mark::Owed && row.table == cell.table.name() && row.no == cell.no
-        });
-        let known = known
-            .map(|row| serde_json::from_str(&row.body))
-            .transpose()?;
-        decided
-            .owed
-            .insert(record.clone(), known.unwrap_or_default());
+        let known = match is_reached {
+            true => Vec::new(),
+            false => owed_to(world.marks, cell.table, &cell.no)?,
+        };
+        decided.owed.insert(record.clone(), known);
     }
     let owed = decided.owed.entry(record).or_default();
     owed.retain(|known| known.column != cell.column);
-    if !says_so {
+    if !is_right {
         owed.push(OwedCell {
             column: cell.column.to_owned(),
             was: shown.to_owned(),
@@ -247,6 +213,19 @@ fn owe(
         });
     }
     Ok(())
+}
+
+/// The cells that a record is owed, by the number under which the state knows it.
+pub(super) fn owed_to(
+    marks: &[MarkRow],
+    table: Table,
+    no: &str,
+) -> Result<Vec<OwedCell>, StateError> {
+    let is_it =
+        |row: &&MarkRow| row.mark == Mark::Owed && row.table == table.name() && row.no == no;
+    let body = marks.iter().find(is_it).map(|row| row.body.as_str());
+    let owed = body.map(serde_json::from_str).transpose()?;
+    Ok(owed.unwrap_or_default())
 }
 
 /// What is owed is remembered; what stays owed is no news.
@@ -275,16 +254,13 @@ pub(super) fn note_owed(world: &World<'_>, decided: &mut Decided) -> Result<(), 
 
 /// A primary contact that was renamed is renamed on its counterparts too, where nobody changed the name there
 /// (`business-central.md` §4.2, §7.4).
-pub(super) fn follow_names(
+pub(super) fn names(
     world: &World<'_>,
     renamed: &PrintMap<(String, String)>,
-    decided: &mut Decided,
-    problems: &mut Vec<Problem>,
-) -> Result<(), StateError> {
-    if renamed.is_empty() {
-        return Ok(());
-    }
-    for seen in world.tables.iter().flatten() {
+) -> Result<Vec<OwnCell>, StateError> {
+    let mut cells = Vec::new();
+    let tables = world.tables.iter().flatten();
+    for seen in tables.filter(|_| !renamed.is_empty()) {
         let table = seen.table;
         let Some(primary) = table.column(PRIMARY_CONTACT) else {
             continue;
@@ -293,7 +269,7 @@ pub(super) fn follow_names(
         let known = known
             .filter(|(_, contact)| renamed.contains_key(contact))
             .map(|(at, _)| seen.index.keys[at]);
-        // That it is one may be in flight, too.
+        // That it is one may be in flight, or owed, too.
         let awaits = |value: &SentValue| {
             value.field == PRIMARY_CONTACT
                 && !value.sent.acknowledged
@@ -302,41 +278,42 @@ pub(super) fn follow_names(
         let awaiting = world.pending.records();
         let awaiting = awaiting
             .filter(|(of, _, sent)| *of == table && sent.iter().any(awaits))
-            .map(|(_, no, _)| world.key(seen.now_called(no)));
+            .map(|(_, no, _)| no);
+        let owed = world.marks.iter();
+        let owed = owed.filter(|row| row.mark == Mark::Owed && row.table == table.name());
+        let owed = owed.map(|row| row.no.as_str());
+        let others = awaiting.chain(owed);
+        let others = others.map(|no| world.key(seen.now_called(no)));
         let mut done = PrintSet::default();
-        for key in known.chain(awaiting) {
-            let (true, Some(row), base) = (done.insert(key), seen.row(key)?, seen.base(key)?)
+        for key in known.chain(others) {
+            let (true, Some(row), base) = (done.insert(key), seen.known(key)?, seen.base(key)?)
             else {
                 continue;
             };
             let Some(no) = row.get(0).map(super::decide::number) else {
                 continue;
             };
-            let sent = world.pending.sent(table, world.former(table, &no));
-            let word = hear(seen, PRIMARY_CONTACT, &row, base.as_ref(), sent);
-            let to_come = word.and_then(|word| word.newest);
-            let names = to_come.map_or(row.get(primary), |newest| Some(newest.value.as_str()));
-            let Some((of, name)) = names.and_then(|no| renamed.get(&world.key(no))) else {
+            let known_as = world.former(table, &no);
+            let sent = world.pending.sent(table, known_as);
+            let owed = owed_to(world.marks, table, known_as)?;
+            let to_come = row_to_come(seen, &row, base.as_ref(), sent, &owed);
+            let primary = to_come.get(primary).map(|no| world.key(no));
+            let Some((of, name)) = primary.and_then(|primary| renamed.get(&primary)) else {
                 continue;
             };
             let word = hear(seen, "Contact", &row, base.as_ref(), sent);
             if word.is_none_or(|word| word.is_typed) {
                 continue;
             }
-            write_own(
-                world,
-                &OwnCell {
-                    table,
-                    no,
-                    column: "Contact",
-                    value: name.clone(),
-                    rule: Rule::PrimaryContact,
-                    contact: of.clone(),
-                },
-                decided,
-                problems,
-            )?;
+            cells.push(OwnCell {
+                table,
+                no,
+                column: "Contact",
+                value: name.clone(),
+                rule: Rule::PrimaryContact,
+                contact: of.clone(),
+            });
         }
     }
-    Ok(())
+    Ok(cells)
 }

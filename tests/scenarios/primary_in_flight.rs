@@ -221,3 +221,173 @@ fn a_name_that_somebody_typed_stays_when_the_primary_contact_is_imported() {
     assert_eq!(primary(&exchange), is("CT2", "Mrs Lee"));
     assert!(first > 0);
 }
+
+/// Customers are edited in place from now on.
+fn in_place(exchange: Exchange) -> Exchange {
+    let through = |way: &str| format!("\"customers.csv\"\nwrite_back = \"{way}\"");
+    let config = exchange.config().to_owned();
+    assert!(config.contains(&through("updates")));
+    exchange.configured(&config.replace(&through("updates"), &through("in-place")))
+}
+
+#[test]
+fn a_primary_contact_in_flight_is_written_into_a_file_that_begins_to_be_edited_in_place() {
+    let (exchange, _) = late("updates");
+    let exchange = in_place(exchange);
+    exchange.summary();
+    assert_eq!(primary(&exchange), is("CT2", "Ann Lee"));
+    assert!(!in_flight(&exchange));
+    is_in_step(&exchange);
+}
+
+#[test]
+fn a_name_in_flight_is_written_into_a_file_that_begins_to_be_edited_in_place() {
+    let exchange = arrived();
+    edit(&exchange, "contacts", "CT2", "Name", "Ann Jones");
+    exchange.summary();
+    let exchange = in_place(exchange);
+    exchange.summary();
+    assert_eq!(primary(&exchange), is("CT2", "Ann Jones"));
+    assert!(!in_flight(&exchange));
+    is_in_step(&exchange);
+}
+
+#[test]
+fn what_somebody_chose_in_a_file_that_begins_to_be_edited_in_place_is_not_written_over() {
+    let (exchange, _) = late("updates");
+    add(&exchange, "contacts", "P9,Pia Poe,Oslo,Person,CT1,");
+    exchange.summary();
+    let exchange = in_place(exchange);
+    edit(&exchange, "customers", "10", "Primary Contact No.", "P9");
+    exchange.summary();
+    assert_eq!(primary(&exchange), is("P9", "Pia Poe"));
+    assert!(!in_flight(&exchange));
+    is_in_step(&exchange);
+}
+
+#[test]
+fn the_newest_name_alone_is_written_into_a_file_that_begins_to_be_edited_in_place() {
+    let exchange = arrived();
+    edit(&exchange, "contacts", "CT2", "Name", "Ann Jones");
+    exchange.summary();
+    let exchange = in_place(exchange);
+    edit(&exchange, "contacts", "CT2", "Name", "Ann Brown");
+    let plan = exchange.summary().plan;
+    let of_customers = plan
+        .changes
+        .iter()
+        .filter(|change| change.table == "customers");
+    let written: Vec<&str> = of_customers.map(|change| change.to.as_str()).collect();
+    assert_eq!(written, ["Ann Brown"]);
+    assert_eq!(primary(&exchange), is("CT2", "Ann Brown"));
+    is_in_step(&exchange);
+}
+
+/// Customer 10 in a row that has lost its last cells, or that stands twice.
+fn spoilt(row: &str) -> [String; 2] {
+    ["10,Beta".to_owned(), format!("{row}\n10,Another,,,")]
+}
+
+#[test]
+fn a_primary_contact_that_a_whole_table_took_back_from_a_row_that_cannot_be_read_is_written_again()
+{
+    for spoil in 0..2 {
+        let (exchange, _) = late("updates\"\nupdate = \"full");
+        let legible = row(&exchange, "customers", "10");
+        let told = exchange.text("customers.csv");
+        exchange.put(
+            "customers.csv",
+            told.replace(&legible, &spoilt(&legible)[spoil]),
+        );
+        add(&exchange, "customers", "11,Gamma,Kiel,Eva Ost,");
+        let whole = exchange.summary().pass.expect("a pass");
+        let told = exchange.text("customers.csv");
+        exchange.put(
+            "customers.csv",
+            told.replace(&spoilt(&legible)[spoil], &legible),
+        );
+        let whole = format!("updates/customers_{whole:06}.csv");
+        assert!(exchange.text(&whole).contains("11,Gamma,"), "{whole}");
+        settle(&exchange);
+        assert_eq!(primary(&exchange), is("CT2", "Ann Lee"));
+        assert!(!in_flight(&exchange));
+    }
+}
+
+#[test]
+fn a_name_that_changes_while_its_customer_cannot_be_read_is_written_once_it_can() {
+    for is_in_place in [false, true] {
+        for spoil in 0..2 {
+            let mut exchange = arrived();
+            if is_in_place {
+                exchange = in_place(exchange);
+                exchange.summary();
+            }
+            let legible = row(&exchange, "customers", "10");
+            let told = exchange.text("customers.csv");
+            let spoilt = told.replace(&legible, &spoilt(&legible)[spoil]);
+            exchange.put("customers.csv", &spoilt);
+            edit(&exchange, "contacts", "CT2", "Name", "Ann Jones");
+            let plan = exchange.summary().plan;
+            assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+            assert_eq!(exchange.text("customers.csv"), spoilt);
+            exchange.put("customers.csv", told);
+            settle(&exchange);
+            assert_eq!(primary(&exchange), is("CT2", "Ann Jones"));
+        }
+    }
+}
+
+#[test]
+fn a_primary_contact_that_goes_is_blanked_in_a_row_that_cannot_be_read_once_it_can() {
+    for is_in_place in [false, true] {
+        for spoil in 0..2 {
+            for is_back in [false, true] {
+                let mut exchange = arrived();
+                if is_in_place {
+                    exchange = in_place(exchange);
+                    exchange.summary();
+                }
+                let legible = row(&exchange, "customers", "10");
+                let told = exchange.text("customers.csv");
+                let spoilt = told.replace(&legible, &spoilt(&legible)[spoil]);
+                exchange.put("customers.csv", &spoilt);
+                let gone = delete(&exchange, "contacts", "CT2");
+                let plan = exchange.summary().plan;
+                assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+                assert_eq!(exchange.text("customers.csv"), spoilt);
+                if is_back {
+                    add(&exchange, "contacts", &gone);
+                    exchange.summary();
+                }
+                exchange.put("customers.csv", told);
+                settle(&exchange);
+                let right = if is_back {
+                    is("CT2", "Ann Lee")
+                } else {
+                    is("", "")
+                };
+                assert_eq!(primary(&exchange), right);
+            }
+        }
+    }
+}
+
+#[test]
+fn whom_somebody_chose_in_a_row_that_could_not_be_read_stays_although_another_went_meanwhile() {
+    let exchange = arrived();
+    add(&exchange, "contacts", "P9,Pia Poe,Oslo,Person,CT1,");
+    settle(&exchange);
+    let legible = row(&exchange, "customers", "10");
+    let told = exchange.text("customers.csv");
+    exchange.put(
+        "customers.csv",
+        told.replace(&legible, &spoilt(&legible)[0]),
+    );
+    delete(&exchange, "contacts", "CT2");
+    exchange.summary();
+    exchange.put("customers.csv", told);
+    edit(&exchange, "customers", "10", "Primary Contact No.", "P9");
+    settle(&exchange);
+    assert_eq!(primary(&exchange), is("P9", "Pia Poe"));
+}

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::merge::coupling::{Relation, kind_of};
+use crate::merge::deliver::Route;
 use crate::model::{Kind, Row, Table, form};
 use crate::state::StateError;
 use crate::state::memory::{CreatedRow, Mark, OwedCell, Taken};
 
 use super::super::couple::{PRIMARY_CONTACT, Removal};
-use super::super::in_flight::hear;
+use super::super::in_flight::{PRIMARY_CELLS, is_due, row_to_come};
 use super::super::observe::tagged;
 use super::super::presence::{Presence, Regain};
-use super::{Arranger, Birth, NewRelation, OwnCell, canonical, cell, is_person, set};
+use super::{Arranger, Birth, NewRelation, OwnCell, canonical, cell, is_person};
 
 /// A relation that goes with one of its ends.
 pub(super) fn taken(relation: &Relation) -> Taken {
@@ -32,9 +33,6 @@ fn given_back([contact, code, link, no]: &[String; 4]) -> Relation {
         no: no.clone(),
     }
 }
-
-/// The cells of a counterpart that name its primary contact.
-pub(super) const PRIMARY_CELLS: [&str; 2] = [PRIMARY_CONTACT, "Contact"];
 
 impl Arranger<'_, '_, '_> {
     /// Notes what the records that are gone take along: their relations, also when those speak only later, and where they were
@@ -130,8 +128,8 @@ impl Arranger<'_, '_, '_> {
         Ok(taken)
     }
 
-    /// The records of a kind whose primary contact a contact is, with what they show; and those whose systems have not imported
-    /// yet that it is, with what they will show then.
+    /// The records of a kind whose primary contact a contact is, or will be once their systems have imported that, with what they will
+    /// show then.
     pub(super) fn naming_as_primary(
         &self,
         kind: Kind,
@@ -141,34 +139,30 @@ impl Arranger<'_, '_, '_> {
         let Some(seen) = self.seen(table) else {
             return Ok(Vec::new());
         };
-        let contact_key = self.key(contact);
-        let store = self.scene.store;
-        let awaiting = store.awaiting(PRIMARY_CONTACT, contact)?.into_iter();
-        let awaiting: BTreeSet<String> = awaiting
-            .filter(|(of, _)| of == table.name())
-            .map(|(_, no)| no)
-            .collect();
-        let mut found: BTreeMap<String, Row> = BTreeMap::new();
-        for key in self.may_name_as_primary(kind, contact_key)? {
-            let Some(row) = seen.row(key)? else { continue };
-            let primary = canonical(cell(table, &row, PRIMARY_CONTACT));
-            if !primary.is_empty() && self.key(&primary) == contact_key {
-                found.insert(canonical(cell(table, &row, "No.")), row);
-            }
+        let mut may_name: BTreeSet<String> = BTreeSet::new();
+        for key in self.may_name_as_primary(kind, self.key(contact))? {
+            may_name.extend(self.number(table, key)?);
         }
-        for no in awaiting {
+        let awaiting = self.scene.store.awaiting(PRIMARY_CONTACT, contact)?;
+        let awaiting = awaiting.into_iter().filter(|(of, _)| of == table.name());
+        let owed = self.scene.marks.iter();
+        let owed = owed.filter(|row| row.mark == Mark::Owed && row.table == table.name());
+        let owed = owed.filter(|row| row.body.contains(PRIMARY_CONTACT));
+        let others = awaiting.map(|(_, no)| no);
+        let others = others.chain(owed.map(|row| row.no.clone()));
+        may_name.extend(others.map(|no| seen.now_called(&no).to_owned()));
+        let mut found = Vec::new();
+        for no in may_name {
             let row = self.row_to_come(table, &no)?;
             let names = |row: &Row| canonical(cell(table, row, PRIMARY_CONTACT)) == contact;
-            if let Some(row) = row.filter(names) {
-                found.insert(no, row);
-            }
+            found.extend(row.filter(names).map(|row| (no, row)));
         }
-        Ok(found.into_iter().collect())
+        Ok(found)
     }
 
-    /// What a record will show once its system has imported what is in flight towards its primary contact.
+    /// What a record will show of its primary contact, once its system has imported what is in flight towards it.
     pub(super) fn row_to_come(&self, table: Table, no: &str) -> Result<Option<Row>, StateError> {
-        let (Some(seen), Some(mut row)) = (self.seen(table), self.row(table, no)?) else {
+        let (Some(seen), Some(row)) = (self.seen(table), self.known(table, no)?) else {
             return Ok(None);
         };
         let sent = self.scene.pending.sent(table, seen.formerly_called(no));
@@ -176,18 +170,8 @@ impl Arranger<'_, '_, '_> {
             true => None,
             false => seen.base(self.key(no))?,
         };
-        for column in PRIMARY_CELLS.iter().filter(|_| !sent.is_empty()) {
-            let word = hear(seen, column, &row, base.as_ref(), sent);
-            if let Some(newest) = word.and_then(|word| word.newest) {
-                set(table, &mut row, column, &newest.value);
-            }
-        }
-        for owed in self.owed_to(table, no)? {
-            if cell(table, &row, &owed.column) == owed.was {
-                set(table, &mut row, &owed.column, &owed.value);
-            }
-        }
-        Ok(Some(row))
+        let owed = self.owed_to(table, no)?;
+        Ok(Some(row_to_come(seen, &row, base.as_ref(), sent, &owed)))
     }
 
     /// Persons whose company is gone are looked at, since that is a problem of theirs.
@@ -260,7 +244,7 @@ impl Arranger<'_, '_, '_> {
             return Ok(());
         };
         for (table, no) in [(Table::Contacts, primary.as_str()), (of, of_no)] {
-            if self.row(table, no)?.is_none() {
+            if self.known(table, no)?.is_none() {
                 let cells = cells.into_iter().map(|(column, value)| {
                     let record = (of.name().to_owned(), of_no.to_owned());
                     Taken::Cell([record.0, record.1, column.to_owned(), value])
@@ -365,24 +349,29 @@ impl Arranger<'_, '_, '_> {
         Ok(owed.unwrap_or_default())
     }
 
-    /// Cells of tables that say something again are written after all, where nobody changed them meanwhile.
+    /// Cells of records that say something again are written after all, where nobody changed them meanwhile.
     pub(super) fn pay_owed(&mut self) -> Result<(), StateError> {
         let marks = self.scene.marks;
         for mark in marks.iter().filter(|row| row.mark == Mark::Owed) {
             let Some(table) = Table::named(&mark.table) else {
                 continue;
             };
-            if self.speaking(table).is_err() {
+            let Ok(seen) = self.speaking(table) else {
+                continue;
+            };
+            let no = seen.now_called(&mark.no).to_owned();
+            let reached = seen.reached(self.key(&no))?;
+            if matches!(reached, Some((_, Route::Silent | Route::Frozen))) {
                 continue;
             }
             self.unmark(Mark::Owed, table, &mark.no);
-            let no = self.now_called(table, &mark.no);
-            let Some(row) = self.row(table, &no)? else {
+            let Some((row, _)) = reached else {
                 continue;
             };
+            let sent = self.scene.pending.sent(table, &mark.no);
             for owed in self.owed_to(table, &no)? {
                 let column = table.column(&owed.column);
-                let column = column.filter(|at| row.get(*at) == Some(owed.was.as_str()));
+                let column = column.filter(|_| is_due(seen, &row, sent, &owed));
                 self.out.cells.extend(column.map(|at| OwnCell {
                     table,
                     no: no.clone(),
