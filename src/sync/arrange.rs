@@ -482,7 +482,7 @@ pub fn arrange(
     for (table, no) in &triggers.returned {
         arranger.give_back(*table, no)?;
     }
-    arranger.take_away()?;
+    arranger.take_away(&triggers.primaries)?;
     for column in &triggers.columns {
         arranger.follow_column(column)?;
     }

@@ -587,6 +587,62 @@ fn g16_a_person_that_went_before_its_name_was_entered_comes_back_with_it() {
 }
 
 #[test]
+fn g16_who_goes_while_the_name_of_an_earlier_one_is_on_its_way_comes_back_with_its_own_name() {
+    const CAT: &str = "P3,Cat Hill,Person,C1,Acme,2,Rome";
+    for kind in MASTERS {
+        for (is_shown, is_read) in [(false, false), (true, false), (true, true)] {
+            let exchange = ledger_through("updates", &kind, "", &kind.relation_of("C1", "77"));
+            add(&exchange, "contacts", CAT);
+            edit(&exchange, kind.table, "77", "Primary Contact No.", "P1");
+            let named = reconciled(&exchange).pass.expect("a pass");
+            // Its name may be imported before another one is chosen, and that one may go before a pass reads of it.
+            if is_shown {
+                import(&exchange, named);
+            }
+            edit(&exchange, kind.table, "77", "Primary Contact No.", "P3");
+            let renamed = is_read.then(|| reconciled(&exchange).pass.expect("a pass"));
+            let contacts = exchange.text("contacts.csv");
+            exchange.put("contacts.csv", contacts.replace(&format!("{CAT}\n"), ""));
+            let blanked = exchange.summary().pass.expect("a pass");
+            for pass in [Some(named), renamed, Some(blanked)].into_iter().flatten() {
+                import(&exchange, pass);
+            }
+            assert_eq!(row(&exchange, kind.table, "77"), "77,Acme,,,1,Rome");
+            exchange.put("contacts.csv", contacts);
+            let back = reconciled(&exchange).pass.expect("a pass");
+            import(&exchange, back);
+            let right = "77,Acme,P3,Cat Hill,1,Rome";
+            assert_eq!(
+                row(&exchange, kind.table, "77"),
+                right,
+                "{is_shown} {is_read}"
+            );
+            exchange.summary();
+            is_in_step(&exchange);
+        }
+    }
+}
+
+#[test]
+fn g16_a_name_that_was_typed_for_who_goes_at_once_comes_back_with_it() {
+    for kind in MASTERS {
+        let exchange = ledger(&kind, "", &kind.relation_of("C1", "77"));
+        edit(&exchange, kind.table, "77", "Primary Contact No.", "P1");
+        edit(&exchange, kind.table, "77", "Contact", "Mrs Smith");
+        let contacts = exchange.text("contacts.csv");
+        let person = "P1,Ann Smith,Person,C1,Acme,2,Rome\n";
+        exchange.put("contacts.csv", contacts.replace(person, ""));
+        exchange.summary();
+        assert_eq!(row(&exchange, kind.table, "77"), "77,Acme,,,1,Rome");
+        exchange.put("contacts.csv", contacts);
+        reconciled(&exchange);
+        let right = "77,Acme,P1,Mrs Smith,1,Rome";
+        assert_eq!(row(&exchange, kind.table, "77"), right);
+        is_in_step(&exchange);
+    }
+}
+
+#[test]
 fn g16_a_name_that_is_typed_where_there_was_none_becomes_a_person() {
     for kind in MASTERS {
         let exchange = ledger(&kind, "", &kind.relation_of("C1", "77"));

@@ -89,6 +89,13 @@ pub(super) fn moved(
     })
 }
 
+impl Moved {
+    /// Whether the name beside the primary contact that was chosen in this record is not that one's yet.
+    pub(super) fn lacks_name(&self, kind: Kind, no: &str) -> bool {
+        (self.kind, self.no.as_str()) == (kind, no) && !self.primary.is_empty() && !self.named
+    }
+}
+
 impl Arranger<'_, '_, '_> {
     /// Finds or restores the relation that a primary contact stands for, or says why it cannot be the primary contact.
     pub(super) fn follow_primary(&mut self, moved: &Moved) -> Result<(), StateError> {

@@ -12,6 +12,7 @@ use super::super::couple::{PRIMARY_CONTACT, Removal};
 use super::super::in_flight::{PRIMARY_CELLS, is_due, row_to_come};
 use super::super::observe::tagged;
 use super::super::presence::{Presence, Regain};
+use super::primary::Moved;
 use super::{Arranger, Birth, NewRelation, OwnCell, canonical, cell, is_person};
 
 /// A relation that goes with one of its ends.
@@ -37,7 +38,7 @@ fn given_back([contact, code, link, no]: &[String; 4]) -> Relation {
 impl Arranger<'_, '_, '_> {
     /// Notes what the records that are gone take along: their relations, also when those speak only later, and where they were
     /// the primary contact.
-    pub(super) fn take_away(&mut self) -> Result<(), StateError> {
+    pub(super) fn take_away(&mut self, primaries: &[Moved]) -> Result<(), StateError> {
         let removals = self.scene.couplings.removals.iter();
         // What was asked to be taken out stays out, whoever comes back.
         for Removal {
@@ -66,7 +67,7 @@ impl Arranger<'_, '_, '_> {
             let Some(no) = base.as_ref().and_then(|row| row.get(0)).map(canonical) else {
                 continue;
             };
-            let blanked = self.leave_counterparts(&no)?;
+            let blanked = self.leave_counterparts(&no, primaries)?;
             self.keep_for(Table::Contacts, &no, blanked)?;
             self.leave_persons(key)?;
         }
@@ -104,23 +105,28 @@ impl Arranger<'_, '_, '_> {
         Ok(taken.transpose()?.unwrap_or_default())
     }
 
-    /// The only cells that a disappearance blanks: Contact and Primary Contact No. where they named it.
-    fn leave_counterparts(&mut self, contact: &str) -> Result<Vec<Taken>, StateError> {
+    /// The only cells that a disappearance blanks: Contact and Primary Contact No. where they named it. A name that is still an earlier
+    /// primary contact's is nobody's to take along.
+    fn leave_counterparts(
+        &mut self,
+        contact: &str,
+        primaries: &[Moved],
+    ) -> Result<Vec<Taken>, StateError> {
         let mut taken = Vec::new();
         for kind in Kind::all().filter(|kind| kind.def().has_primary_contact) {
             for (no, row) in self.naming_as_primary(kind, contact)? {
                 let table = Table::Counterparts(kind);
+                let is_unnamed = primaries.iter().any(|moved| moved.lacks_name(kind, &no));
                 for column in PRIMARY_CELLS {
                     let value = cell(table, &row, column).to_owned();
                     if form::is_blank(&value) {
                         continue;
                     }
-                    taken.push(Taken::Cell([
-                        table.name().to_owned(),
-                        no.clone(),
-                        column.to_owned(),
-                        value,
-                    ]));
+                    let record = [table.name().to_owned(), no.clone()];
+                    if column == PRIMARY_CONTACT || !is_unnamed {
+                        let [of, of_no] = record;
+                        taken.push(Taken::Cell([of, of_no, column.to_owned(), value]));
+                    }
                     self.own_cell(table, &no, column, String::new(), contact);
                 }
             }
