@@ -304,16 +304,6 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The records, by table and number, for which this value of a field is in flight.
-    pub fn awaiting(&self, field: &str, value: &str) -> Result<Vec<(String, String)>, StateError> {
-        let mut query = self.db.prepare_cached(
-            "SELECT DISTINCT table_name, no FROM sent WHERE field = ?1 AND value = ?2 AND acknowledged_export IS NULL \
-             ORDER BY table_name, no",
-        )?;
-        let rows = query.query_map([field, value], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
     /// What was written for a record, oldest first; `exports` is the table's count of exports now.
     pub fn sent(&self, table: &str, no: &str, exports: u64) -> Result<Vec<SentValue>, StateError> {
         let mut query = self.db.prepare_cached(

@@ -391,3 +391,21 @@ fn whom_somebody_chose_in_a_row_that_could_not_be_read_stays_although_another_we
     settle(&exchange);
     assert_eq!(primary(&exchange), is("P9", "Pia Poe"));
 }
+
+#[test]
+fn a_primary_contact_that_is_on_its_way_in_another_spelling_is_left_when_it_goes() {
+    let exchange = arrived();
+    edit(&exchange, "customers", "10", "Primary Contact No.", "ct2");
+    settle(&exchange);
+    // It goes, and comes back to the customer; that is on its way when it goes again.
+    let gone = delete(&exchange, "contacts", "CT2");
+    settle(&exchange);
+    add(&exchange, "contacts", &gone);
+    let back = exchange.summary().pass.expect("a pass");
+    delete(&exchange, "contacts", "CT2");
+    let left = exchange.summary().pass.expect("a pass");
+    import(&exchange, back);
+    import(&exchange, left);
+    settle(&exchange);
+    assert_eq!(primary(&exchange), is("", ""));
+}

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use crate::model::{Kind, Table};
 use crate::state::StateError;
+use crate::state::memory::Mark;
 
 use super::super::couple::{PRIMARY_CONTACT, company_key};
 use super::super::diff::PrintSet;
@@ -50,48 +51,76 @@ fn named_before(seen: &Seen<'_>) -> impl Iterator<Item = [u64; 2]> {
 impl<'a> Arranger<'_, 'a, '_> {
     /// The persons that belong to a company, or did when they were last read.
     pub(super) fn persons_of(&self, company: u64) -> Result<Vec<u64>, StateError> {
-        self.naming(
-            &self.references.persons,
-            Table::Contacts,
-            "Company No.",
-            company,
-        )
+        let known = &self.references.persons;
+        if known.get().is_none()
+            && let Some(seen) = self.seen(Table::Contacts)
+        {
+            let naming = self.naming(seen, "Company No.", Vec::new())?;
+            known.get_or_init(|| naming);
+        }
+        Ok(known
+            .get()
+            .map_or(Vec::new(), |naming| naming.by(company).collect()))
     }
 
-    /// The records of a kind that name a contact as their primary one, or did when they were last read.
+    /// The records of a kind that name a contact as their primary one, did when they were last read, or will once they get what is in
+    /// flight towards them or owed to them, in whatever spelling.
     pub(super) fn may_name_as_primary(
         &self,
         kind: Kind,
         contact: u64,
     ) -> Result<Vec<u64>, StateError> {
         let known = &self.references.primaries[kind.0 as usize];
-        let table = Table::Counterparts(kind);
-        self.naming(known, table, PRIMARY_CONTACT, contact)
+        if known.get().is_none()
+            && let Some(seen) = self.seen(Table::Counterparts(kind))
+        {
+            let naming = self.naming(seen, PRIMARY_CONTACT, self.primaries_to_come(seen)?)?;
+            known.get_or_init(|| naming);
+        }
+        Ok(known
+            .get()
+            .map_or(Vec::new(), |naming| naming.by(contact).collect()))
     }
 
-    /// The records of a table that name one in a column, or did when they were last read.
+    /// The primary contacts that are in flight towards records of a table, or owed to them, and by whom they will be named.
+    fn primaries_to_come(&self, seen: &Seen<'_>) -> Result<Vec<[u64; 2]>, StateError> {
+        let table = seen.table;
+        let mut numbers: Vec<(&str, String)> = Vec::new();
+        for (_, no, sent) in self.scene.pending.records().filter(|(of, ..)| *of == table) {
+            let primaries = sent.iter().filter(|value| value.field == PRIMARY_CONTACT);
+            let in_flight = primaries.filter(|value| !value.sent.acknowledged);
+            numbers.extend(in_flight.map(|value| (no, value.sent.value.clone())));
+        }
+        let marks = self.scene.marks.iter();
+        for mark in marks.filter(|row| row.mark == Mark::Owed && row.table == table.name()) {
+            let owed = self.owed_to(table, seen.now_called(&mark.no))?.into_iter();
+            let primaries = owed.filter(|owed| owed.column == PRIMARY_CONTACT);
+            numbers.extend(primaries.map(|owed| (mark.no.as_str(), owed.value)));
+        }
+        let pairs = numbers.iter().map(|(no, primary)| {
+            let named = company_key(Some(primary), self.scene.seed);
+            [named, self.key(seen.now_called(no))]
+        });
+        Ok(pairs.collect())
+    }
+
+    /// The records of a table by whom they name in a column, did when they were last read, or will.
     fn naming(
         &self,
-        known: &OnceCell<Naming>,
-        table: Table,
+        seen: &Seen<'_>,
         column: &str,
-        named: u64,
-    ) -> Result<Vec<u64>, StateError> {
-        if let Some(naming) = known.get() {
-            return Ok(naming.by(named).collect());
-        }
-        let Some(seen) = self.seen(table) else {
-            return Ok(Vec::new());
-        };
+        to_come: Vec<[u64; 2]>,
+    ) -> Result<Naming, StateError> {
         let mut now = Vec::with_capacity(seen.diff.touched.len());
         for at in &seen.diff.touched {
             let key = seen.diff.keys[*at as usize];
             let row = seen.row(key)?;
-            let shown = row.as_ref().and_then(|row| row.get(table.column(column)?));
+            let shown = row
+                .as_ref()
+                .and_then(|row| row.get(seen.table.column(column)?));
             now.push([company_key(shown, self.scene.seed), key]);
         }
-        let naming = known.get_or_init(|| Naming::of(named_before(seen).chain(now)));
-        Ok(naming.by(named).collect())
+        Ok(Naming::of(named_before(seen).chain(now).chain(to_come)))
     }
 
     /// Whether some record names a number as its company or primary contact, or a relation couples it, whether it exists or

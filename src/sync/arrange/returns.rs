@@ -142,21 +142,10 @@ impl Arranger<'_, '_, '_> {
         contact: &str,
     ) -> Result<Vec<(String, Row)>, StateError> {
         let table = Table::Counterparts(kind);
-        let Some(seen) = self.seen(table) else {
-            return Ok(Vec::new());
-        };
         let mut may_name: BTreeSet<String> = BTreeSet::new();
         for key in self.may_name_as_primary(kind, self.key(contact))? {
             may_name.extend(self.number(table, key)?);
         }
-        let awaiting = self.scene.store.awaiting(PRIMARY_CONTACT, contact)?;
-        let awaiting = awaiting.into_iter().filter(|(of, _)| of == table.name());
-        let owed = self.scene.marks.iter();
-        let owed = owed.filter(|row| row.mark == Mark::Owed && row.table == table.name());
-        let owed = owed.filter(|row| row.body.contains(PRIMARY_CONTACT));
-        let others = awaiting.map(|(_, no)| no);
-        let others = others.chain(owed.map(|row| row.no.clone()));
-        may_name.extend(others.map(|no| seen.now_called(&no).to_owned()));
         let mut found = Vec::new();
         for no in may_name {
             let row = self.row_to_come(table, &no)?;
@@ -348,7 +337,7 @@ impl Arranger<'_, '_, '_> {
 
     /// The cells of a record that rules had written while its table said nothing; who came back under another number is owed
     /// them under the one that we gave it.
-    fn owed_to(&self, table: Table, no: &str) -> Result<Vec<OwedCell>, StateError> {
+    pub(super) fn owed_to(&self, table: Table, no: &str) -> Result<Vec<OwedCell>, StateError> {
         let known_as = self.seen(table).map_or(no, |seen| seen.formerly_called(no));
         let body = self.known_marks().body(Mark::Owed, table, known_as);
         let owed = body.map(serde_json::from_str).transpose()?;
