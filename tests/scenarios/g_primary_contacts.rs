@@ -624,6 +624,27 @@ fn g16_who_goes_while_the_name_of_an_earlier_one_is_on_its_way_comes_back_with_i
 }
 
 #[test]
+fn g16_who_goes_as_it_is_chosen_and_is_back_before_its_system_knows_stays_chosen() {
+    for kind in MASTERS {
+        let exchange = ledger_through("updates", &kind, "", &kind.relation_of("C1", "77"));
+        edit(&exchange, kind.table, "77", "Primary Contact No.", "P1");
+        let contacts = exchange.text("contacts.csv");
+        let person = "P1,Ann Smith,Person,C1,Acme,2,Rome\n";
+        exchange.put("contacts.csv", contacts.replace(person, ""));
+        // That it is there no more is no problem of the record that it has left.
+        let blanked = reconciled(&exchange).pass.expect("a pass");
+        exchange.put("contacts.csv", contacts);
+        let back = reconciled(&exchange).pass.expect("a pass");
+        import(&exchange, blanked);
+        import(&exchange, back);
+        let right = "77,Acme,P1,Ann Smith,1,Rome";
+        assert_eq!(row(&exchange, kind.table, "77"), right);
+        exchange.summary();
+        is_in_step(&exchange);
+    }
+}
+
+#[test]
 fn g16_a_name_that_was_typed_for_who_goes_at_once_comes_back_with_it() {
     for kind in MASTERS {
         let exchange = ledger(&kind, "", &kind.relation_of("C1", "77"));

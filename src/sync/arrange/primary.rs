@@ -121,6 +121,14 @@ impl Arranger<'_, '_, '_> {
         Ok(())
     }
 
+    /// Whether the primary contact of a record goes in this pass, which takes it off there: nothing is left to follow.
+    fn has_left(&self, table: Table, no: &str) -> bool {
+        self.out.cells.iter().any(|cell| {
+            (cell.table, cell.no.as_str(), cell.column) == (table, no, PRIMARY_CONTACT)
+                && cell.value.is_empty()
+        })
+    }
+
     /// The name that is on its way to a record whose number somebody has cleared since would stand there alone.
     fn withdraw_name(&mut self, table: Table, no: &str) -> Result<(), StateError> {
         let (shown, to_come) = (self.row(table, no)?, self.row_to_come(table, no)?);
@@ -166,6 +174,9 @@ impl Arranger<'_, '_, '_> {
         let noun = kind.def().noun;
         let table = Table::Counterparts(kind);
         let Some(person) = self.row(Table::Contacts, primary)? else {
+            if self.has_left(table, no) {
+                return Ok(Ok(()));
+            }
             return Ok(Err(format!(
                 "there is no contact {primary}, its primary contact"
             )));
