@@ -645,6 +645,24 @@ fn g16_who_goes_as_it_is_chosen_and_is_back_before_its_system_knows_stays_chosen
 }
 
 #[test]
+fn g16_a_person_that_comes_back_under_another_name_has_that_one_there() {
+    for kind in MASTERS {
+        let exchange = ledger(&kind, "", &kind.relation_of("C1", "77"));
+        edit(&exchange, kind.table, "77", "Primary Contact No.", "P1");
+        reconciled(&exchange);
+        let contacts = exchange.text("contacts.csv");
+        let person = "P1,Ann Smith,Person,C1,Acme,2,Rome\n";
+        exchange.put("contacts.csv", contacts.replace(person, ""));
+        exchange.summary();
+        exchange.put("contacts.csv", contacts.replace("Ann Smith", "Ann Jones"));
+        reconciled(&exchange);
+        let right = "77,Acme,P1,Ann Jones,1,Rome";
+        assert_eq!(row(&exchange, kind.table, "77"), right);
+        is_in_step(&exchange);
+    }
+}
+
+#[test]
 fn g16_a_name_that_was_typed_for_who_goes_at_once_comes_back_with_it() {
     for kind in MASTERS {
         let exchange = ledger(&kind, "", &kind.relation_of("C1", "77"));

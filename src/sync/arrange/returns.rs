@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::merge::coupling::{Relation, kind_of};
 use crate::merge::deliver::Route;
-use crate::model::{Kind, Row, Table, form};
+use crate::model::{Form, Kind, Row, Table, form};
 use crate::state::StateError;
 use crate::state::memory::{CreatedRow, Mark, OwedCell, Taken};
 
@@ -67,7 +67,9 @@ impl Arranger<'_, '_, '_> {
             let Some(no) = base.as_ref().and_then(|row| row.get(0)).map(canonical) else {
                 continue;
             };
-            let blanked = self.leave_counterparts(&no, primaries)?;
+            let gone = base.as_ref().filter(|row| is_person(row));
+            let own_name = gone.map(|row| cell(Table::Contacts, row, "Name"));
+            let blanked = self.leave_counterparts(&no, own_name, primaries)?;
             self.keep_for(Table::Contacts, &no, blanked)?;
             self.leave_persons(key)?;
         }
@@ -105,27 +107,29 @@ impl Arranger<'_, '_, '_> {
         Ok(taken.transpose()?.unwrap_or_default())
     }
 
-    /// The only cells that a disappearance blanks: Contact and Primary Contact No. where they named it. A name that is still an earlier
-    /// primary contact's is nobody's to take along.
+    /// The only cells that a disappearance blanks: Contact and Primary Contact No. where they named it. The name of a person
+    /// is taken along where somebody typed another one: it has its own when it comes back, and that of an earlier primary contact is not its.
     fn leave_counterparts(
         &mut self,
         contact: &str,
+        own_name: Option<&str>,
         primaries: &[Moved],
     ) -> Result<Vec<Taken>, StateError> {
         let mut taken = Vec::new();
         for kind in Kind::all().filter(|kind| kind.def().has_primary_contact) {
             for (no, row) in self.naming_as_primary(kind, contact)? {
                 let table = Table::Counterparts(kind);
-                let is_unnamed = primaries.iter().any(|moved| moved.lacks_name(kind, &no));
+                let name = cell(table, &row, "Contact");
+                let is_typed = own_name.is_none_or(|own| !form::same(Form::Text, own, name))
+                    && !primaries.iter().any(|moved| moved.lacks_name(kind, &no));
                 for column in PRIMARY_CELLS {
                     let value = cell(table, &row, column).to_owned();
                     if form::is_blank(&value) {
                         continue;
                     }
-                    let record = [table.name().to_owned(), no.clone()];
-                    if column == PRIMARY_CONTACT || !is_unnamed {
-                        let [of, of_no] = record;
-                        taken.push(Taken::Cell([of, of_no, column.to_owned(), value]));
+                    if column == PRIMARY_CONTACT || is_typed {
+                        let (of, column) = (table.name().to_owned(), column.to_owned());
+                        taken.push(Taken::Cell([of, no.clone(), column, value]));
                     }
                     self.own_cell(table, &no, column, String::new(), contact);
                 }
