@@ -183,8 +183,9 @@ pub fn decide<'w>(
         ..
     } = share;
     let mut own = in_flight::hear_own_cells(world, &mut decided, &mut notes.problems)?;
-    own.extend(own_cells::names(world, &renamed)?);
     own.extend(arranged.cells.iter().cloned());
+    // A name that was owed may be an older one.
+    own.extend(own_cells::names(world, &renamed)?);
     own.extend(statuses(world)?);
     own_cells::write(world, own, &mut decided, &mut notes.problems)?;
     births::finish(world, &mut decided, &mut notes.problems);

@@ -3,7 +3,9 @@
 
 use crate::office::{SERIES, office_to};
 use crate::support::Exchange;
-use crate::{CUSTOMER, RELATION_COLUMNS, add, cell, edit, import, import_of, is_in_step, row};
+use crate::{
+    CUSTOMER, RELATION_COLUMNS, add, cell, edit, hide, import, import_of, is_in_step, row,
+};
 
 const CONTACTS: &str = "No.,Name,City,Type,Company No.,External ID\nC1,Acme,Rome,Company,C1,\n";
 const LEDGER: &str = "No.,Name,City,Contact,Primary Contact No.\n9,Nine,Bonn,,\n";
@@ -408,4 +410,16 @@ fn a_primary_contact_that_is_on_its_way_in_another_spelling_is_left_when_it_goes
     import(&exchange, left);
     settle(&exchange);
     assert_eq!(primary(&exchange), is("", ""));
+}
+
+#[test]
+fn a_name_that_is_owed_is_not_written_where_it_changes_again_as_customers_are_back() {
+    let exchange = arrived();
+    let customers = hide(&exchange, "customers.csv");
+    edit(&exchange, "contacts", "CT2", "Name", "Ann Jones");
+    exchange.summary();
+    exchange.put("customers.csv", customers);
+    edit(&exchange, "contacts", "CT2", "Name", "Ann Brown");
+    settle(&exchange);
+    assert_eq!(primary(&exchange), is("CT2", "Ann Brown"));
 }
