@@ -54,6 +54,11 @@ pub const HISTORIES: Layer = Layer {
         ("a relation that a user takes out", 9.0),
         ("a relation that a user enters", 2.8),
         ("an import of relations", 2.3),
+        ("a primary contact that a user chooses", 5.0),
+        ("a primary contact that a user clears", 0.4),
+        ("a person that gets another name", 3.5),
+        ("a primary contact that a disappearance blanks", 0.5),
+        ("a primary contact that is back", 0.1),
     ],
     case: |seed, tally| judge(&History::of(seed), tally),
 };

@@ -25,6 +25,9 @@ pub struct Setup {
     /// Relations are written into a folder, and not in place.
     #[serde(default)]
     pub relations_in_folder: bool,
+    /// How many of the parties, the last ones, are persons of the first two companies.
+    #[serde(default)]
+    pub persons: usize,
 }
 
 /// What `on_conflict` may say.
@@ -76,6 +79,9 @@ pub struct SystemSetup {
     /// Its updates are the whole table, and nobody edits it between an export and the import of what answers that.
     #[serde(default)]
     pub whole_table: bool,
+    /// Its records have the cells that tell of persons and primary contacts.
+    #[serde(default)]
+    pub persons: bool,
 }
 
 /// How the files of a system are written.
@@ -199,6 +205,19 @@ pub enum Step {
     },
     /// The system of the relations imports the updates that it has not imported.
     ImportRelations,
+    /// A user chooses a person as the primary contact of a counterpart, or nobody.
+    Primary {
+        /// The system.
+        system: usize,
+        /// The record.
+        record: usize,
+        /// The person.
+        person: usize,
+    },
+    /// A user gives a person another name.
+    Rename(usize),
+    /// A user deletes a person that is a primary contact.
+    Leave(usize),
 }
 
 /// A cell of a system.
@@ -215,13 +234,16 @@ pub struct Place {
 /// How many steps a history has.
 const STEPS: usize = 50;
 
+/// How many of a hundred histories have persons and primary contacts.
+const PERSONS: usize = 15;
+
 impl History {
     /// The history of a seed.
     pub fn of(seed: u64) -> History {
         let mut dice = Dice::new(seed);
         let varied = Varied::drawn(&mut dice);
         let setup = setup(&mut dice, varied);
-        let menu = menu(&mut dice, varied);
+        let menu = menu(&mut dice, varied, setup.persons > 0);
         let steps = (0..STEPS).map(|_| step(&mut dice, &menu)).collect();
         History { setup, steps }
     }
@@ -250,7 +272,8 @@ impl Varied {
         match kind {
             0..18 => true,
             18..23 => self == Varied::Cells,
-            _ => self == Varied::Rows,
+            23..28 => self == Varied::Rows,
+            _ => true,
         }
     }
 }
@@ -262,7 +285,9 @@ fn setup(dice: &mut Dice, varied: Varied) -> Setup {
         counterparts.remove(dice.below(counterparts.len()));
     }
     let tables = ["contacts"].into_iter().chain(counterparts);
-    let systems: Vec<SystemSetup> = tables.map(|table| system(dice, table, varied)).collect();
+    let has_persons = dice.chance(PERSONS);
+    let systems = tables.map(|table| system(dice, table, varied, has_persons));
+    let systems: Vec<SystemSetup> = systems.collect();
     let mut parties = Vec::new();
     // Guards look at tables of ten records and more.
     let count = if dice.chance(12) { 12 } else { 3 };
@@ -273,6 +298,11 @@ fn setup(dice: &mut Dice, varied: Varied) -> Setup {
     }
     // A table without records would be no export.
     parties[0].fill(true);
+    let persons = if has_persons { 4 } else { 0 };
+    for _ in 0..persons {
+        let person = (0..systems.len()).map(|system| system == 0);
+        parties.push(person.collect());
+    }
     let policy = if dice.chance(70) {
         0
     } else {
@@ -283,10 +313,11 @@ fn setup(dice: &mut Dice, varied: Varied) -> Setup {
         parties,
         policy,
         relations_in_folder: varied == Varied::Rows && dice.chance(40),
+        persons,
     }
 }
 
-fn system(dice: &mut Dice, table: &str, varied: Varied) -> SystemSetup {
+fn system(dice: &mut Dice, table: &str, varied: Varied, persons: bool) -> SystemSetup {
     let of_cells = varied == Varied::Cells;
     let in_place = dice.chance(40);
     let delta = !in_place && dice.chance(25);
@@ -303,7 +334,10 @@ fn system(dice: &mut Dice, table: &str, varied: Varied) -> SystemSetup {
             _ => Format::Plain,
         },
         blank: dice.chance(15),
-        no_change: of_cells && dice.chance(20),
+        // Who clears a primary contact there says nothing.
+        no_change: of_cells
+            && dice.chance(20)
+            && !(persons && ["customers", "vendors"].contains(&table)),
         length: if of_cells && dice.chance(25) {
             6 + dice.below(3)
         } else {
@@ -314,6 +348,7 @@ fn system(dice: &mut Dice, table: &str, varied: Varied) -> SystemSetup {
         pads: of_cells && dice.chance(15),
         foreign: of_cells && dice.chance(45),
         whole_table: !of_cells && !in_place && !delta && dice.chance(20),
+        persons,
     }
 }
 
@@ -322,13 +357,14 @@ const FACTORS: [[usize; 5]; 2] = [[1, 1, 1, 2, 2], [1, 1, 2, 2, 5]];
 
 /// What may happen, and how often it does. Not everything happens in every history, as not everything is varied in it; and each has
 /// weights of its own, so that what is rare in most is frequent in some, and two such things meet.
-fn menu(dice: &mut Dice, varied: Varied) -> Vec<(usize, usize)> {
+fn menu(dice: &mut Dice, varied: Varied, has_persons: bool) -> Vec<(usize, usize)> {
     let often = [
-        8, 1, 1, 6, 2, 5, 6, 1, 9, 1, 1, 4, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        8, 1, 1, 6, 2, 5, 6, 1, 9, 1, 1, 4, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 6, 1, 2,
     ];
     let mut menu = Vec::new();
     let kinds = often.into_iter().enumerate();
-    for (kind, weight) in kinds.filter(|(kind, _)| varied.has(*kind)) {
+    let kinds = kinds.filter(|(kind, _)| varied.has(*kind) && (*kind < 28 || has_persons));
+    for (kind, weight) in kinds {
         let is_rare = weight == 1;
         if !(is_rare && dice.chance(40)) {
             let factors = FACTORS[usize::from(is_rare)];
@@ -418,6 +454,13 @@ fn step(dice: &mut Dice, menu: &[(usize, usize)]) -> Step {
             party: any(),
             system: any(),
         },
-        _ => Step::ImportRelations,
+        27 => Step::ImportRelations,
+        28 => Step::Primary {
+            system: any(),
+            record: any(),
+            person: any(),
+        },
+        29 => Step::Rename(any()),
+        _ => Step::Leave(any()),
     }
 }

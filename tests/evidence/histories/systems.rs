@@ -12,14 +12,17 @@ pub const FIELDS: [&str; 3] = ["City", "Phone No.", "Address"];
 /// The last of them.
 pub const LAST: usize = FIELDS.len() - 1;
 
+/// How many cells of a record no other system shares.
+const OWN: usize = 3;
+
 /// How a system calls its last field that has a name of its own for it.
 const FOREIGN: &str = "Location";
 
 /// A letter that not every encoding has, and what is typed instead of it.
 const LETTER: (char, char) = ('\u{142}', 'l');
 
-/// What a record says of each field.
-pub type Values = [String; FIELDS.len()];
+/// What a record says of each field, and then in its own cells.
+pub type Values = [String; FIELDS.len() + OWN];
 
 /// Records by number.
 pub type Records = BTreeMap<String, Values>;
@@ -229,13 +232,50 @@ impl System {
         }
     }
 
-    /// How its files call its fields.
+    /// What its files call the cells of its records that no other system shares.
+    pub fn own(&self) -> &'static [&'static str] {
+        match self.setup.table.as_str() {
+            _ if !self.setup.persons => &[],
+            "contacts" => &["Name", "Company No.", "Type"],
+            "bank_accounts" => &[],
+            _ => &["Primary Contact No.", "Contact"],
+        }
+    }
+
+    /// Whether its records have primary contacts.
+    pub fn has_primaries(&self) -> bool {
+        self.own().len() == 2
+    }
+
+    /// How its files call the cells of its records; none is called nothing.
     fn headers(&self) -> Headers {
-        let mut headers = FIELDS;
+        let own = self.own().iter();
+        let mut headers = Headers::default();
+        for (header, name) in headers.iter_mut().zip(FIELDS.iter().chain(own)) {
+            *header = name;
+        }
         if self.setup.foreign {
             headers[LAST] = FOREIGN;
         }
         headers
+    }
+
+    /// Of the cells of a record, those that it shows.
+    fn shown_of<'v>(&self, cells: [&'v str; FIELDS.len() + OWN]) -> Vec<&'v str> {
+        let (fields, own) = cells.split_at(FIELDS.len());
+        let fields = &fields[..self.shown()];
+        fields
+            .iter()
+            .chain(&own[..self.own().len()])
+            .copied()
+            .collect()
+    }
+
+    /// The cell of a record that a column of its table is.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        let known = FIELDS.iter().chain(self.own());
+        let at = known.into_iter().position(|known| *known == name)?;
+        (!self.is_hidden(at)).then_some(at)
     }
 
     fn ending(&self) -> &'static str {
@@ -349,7 +389,7 @@ impl System {
         let mut text = String::new();
         if self.setup.format != Format::Json {
             let mut header = vec!["No."];
-            header.extend(&self.headers()[..self.shown()]);
+            header.extend(self.shown_of(self.headers()));
             header.extend(["Note", "Export"]);
             self.line(&header, &mut text);
         }
@@ -358,7 +398,7 @@ impl System {
             let note = format!("ours, \u{e4} {no}");
             let export = count.to_string();
             let mut cells = vec![no.as_str()];
-            cells.extend(values[..self.shown()].iter().map(String::as_str));
+            cells.extend(self.shown_of(values.each_ref().map(String::as_str)));
             cells.extend([note.as_str(), &export]);
             match &self.spoilt {
                 Some(spoilt) if spoilt.no == *no => self.spoilt_line(spoilt.how, &cells, &mut text),
@@ -378,13 +418,13 @@ impl System {
             }
             (5, _) => {
                 self.line(cells, text);
-                other[1..=self.shown()].fill("of another row");
+                other[1..cells.len() - 2].fill("of another row");
                 self.line(&other, text);
             }
             (7, _) => {
                 self.line(cells, text);
                 other[0] = "";
-                other[1..=self.shown()].fill("of nobody");
+                other[1..cells.len() - 2].fill("of nobody");
                 self.line(&other, text);
             }
             (3, _) => {
@@ -451,10 +491,9 @@ impl System {
     fn line(&self, cells: &[&str], text: &mut String) {
         match self.setup.format {
             Format::Json => {
-                let headers = self.headers();
                 let names = ["No."]
                     .into_iter()
-                    .chain(headers[..self.shown()].iter().copied())
+                    .chain(self.shown_of(self.headers()))
                     .chain(["Note", "Export"]);
                 let cells = cells.iter().map(|cell| Value::from(*cell));
                 let members: Map<String, Value> = names.map(str::to_owned).zip(cells).collect();
@@ -572,11 +611,11 @@ impl Spoilt {
 /// The cell of a row under a header, or a member of an object.
 type Cell<'c> = &'c dyn Fn(&str) -> Option<String>;
 
-/// Number and fields of a row of an update file; a field that it lacks is `None`.
-type UpdateRow = (String, [Option<String>; FIELDS.len()]);
+/// Number and cells of a row of an update file; a cell that it lacks is `None`.
+type UpdateRow = (String, [Option<String>; FIELDS.len() + OWN]);
 
-/// How a file calls the fields.
-type Headers = [&'static str; FIELDS.len()];
+/// How a file calls the cells of a record.
+type Headers = [&'static str; FIELDS.len() + OWN];
 
 fn row(headers: Headers, cell: Cell<'_>) -> Result<UpdateRow, String> {
     let no = cell("No.").ok_or("an update without numbers")?;

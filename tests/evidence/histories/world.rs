@@ -3,6 +3,7 @@
 mod checks;
 mod configuration;
 mod passes;
+mod primary;
 mod relations;
 mod users;
 
@@ -16,6 +17,7 @@ use super::steps::{History, POLICIES, Place, Setup, Step};
 use super::systems::{FIELDS, Records, System, Update, Values};
 use crate::exchange::Exchange;
 use crate::run::Tally;
+use primary::Primaries;
 use relations::Relations;
 
 /// For how many newer exports of its table an update file may still be imported (`product.md` §5: late and twice).
@@ -49,6 +51,8 @@ pub struct World<'t> {
     silent: BTreeMap<usize, Option<Vec<u8>>>,
     /// The system of the relations.
     relations: Relations,
+    /// What users chose as primary contacts.
+    primaries: Primaries,
     /// The plan that a dry run has just shown.
     foreseen: Option<Vec<String>>,
     setup: Setup,
@@ -97,20 +101,23 @@ impl<'t> World<'t> {
             for (party, numbers) in parties.iter().enumerate() {
                 let Some(no) = &numbers[at] else { continue };
                 let mut values = Values::default();
-                for (field, value) in values.iter_mut().enumerate() {
+                for (field, value) in values.iter_mut().take(FIELDS.len()).enumerate() {
                     if !system.blank {
                         let (name, letter) = (FIELDS[field], &FIELDS[field][..1]);
                         let begins = format!("p{party}.{letter} {name}");
                         *value = is_like.typed(field, &begins);
                     }
                 }
-                for (field, value) in values.iter().enumerate() {
+                for (field, value) in values.iter().take(FIELDS.len()).enumerate() {
                     let cell = Cell {
                         system: at,
                         no: no.clone(),
                         field,
                     };
                     oracle.begins(cell, value);
+                }
+                if at == 0 && system.persons {
+                    primary::name(&mut values, party, setup);
                 }
                 records.insert(no.clone(), values);
             }
@@ -133,6 +140,7 @@ impl<'t> World<'t> {
             disturbed: BTreeSet::new(),
             silent: BTreeMap::new(),
             relations: Relations::default(),
+            primaries: Primaries::default(),
             foreseen: None,
             setup: setup.clone(),
             policy: setup.policy,
@@ -250,6 +258,13 @@ impl<'t> World<'t> {
             Step::HideRelations(how) => self.hide_relations(how),
             Step::Link { party, system } => self.link(party, system),
             Step::ImportRelations => self.import_relations(),
+            Step::Primary {
+                system,
+                record,
+                person,
+            } => self.choose(system % count, record, person),
+            Step::Rename(person) => self.rename(person),
+            Step::Leave(person) => self.leave(person),
         }
         Ok(())
     }
@@ -267,6 +282,10 @@ fn typed(now: usize, record: Option<usize>) -> String {
 /// The configuration of an exchange between these systems.
 fn configuration(systems: &[System], setup: &Setup, policy: usize) -> String {
     let mut text = "state = \"state\"\n[setup]\n".to_owned();
+    if setup.persons > 0 {
+        // What persons inherit is not followed.
+        text.push_str("inherit_address_details = false\ninherit_communication_details = false\n");
+    }
     for (kind, key) in [
         ("customers", "customers"),
         ("vendors", "vendors"),

@@ -99,8 +99,7 @@ impl World<'_> {
                 .iter()
                 .filter(|change| change.table == table)
             {
-                let field = FIELDS.iter().position(|field| *field == change.column);
-                let field = field.filter(|field| !system.is_hidden(*field));
+                let field = system.column(&change.column);
                 let field = field.ok_or_else(|| format!("another cell was changed: {change:?}"))?;
                 let values = system.records.get_mut(&change.no);
                 let values = values.ok_or_else(|| format!("no such record: {change:?}"))?;

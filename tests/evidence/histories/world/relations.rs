@@ -58,7 +58,7 @@ impl Relations {
 
 impl World<'_> {
     /// What the relations are.
-    fn related(&self) -> String {
+    pub(super) fn related(&self) -> String {
         let shown = || self.exchange.text(FILE).unwrap_or_default();
         self.relations.silent.clone().unwrap_or_else(shown)
     }
@@ -145,8 +145,11 @@ impl World<'_> {
                 let of = &self.systems[at];
                 of.records.contains_key(no) && of.exported.contains_key(no) && !of.is_gone(no)
             };
-            let is_unsure =
-                !is_there(0, contact) || !is_there(system, no) || !self.relations.left.is_empty();
+            // Who has chosen a primary contact may have entered the relation with that.
+            let is_unsure = !is_there(0, contact)
+                || !is_there(system, no)
+                || !self.relations.left.is_empty()
+                || self.primaries.has_chosen(system, no);
             self.relations.parted.insert((party, system));
             self.relations.unread.insert((party, system));
             if is_unsure {

@@ -60,7 +60,7 @@ impl World<'_> {
     }
 
     /// A file that is edited in place is its data; a system that imports whole tables exports what was edited at once.
-    fn be_edited(&mut self, system: usize) {
+    pub(super) fn be_edited(&mut self, system: usize) {
         let of = &mut self.systems[system];
         of.be_edited();
         if of.setup.in_place || of.setup.whole_table {
@@ -128,6 +128,9 @@ impl World<'_> {
         self.disturbed.extend(party);
         if let Some(party) = party {
             self.relations.lose(party, system);
+        }
+        if system > 0 {
+            self.primaries.lose(system, &no);
         }
         self.tally.is("a deletion");
         self.be_edited(system);
@@ -302,10 +305,12 @@ impl World<'_> {
             let is_blank = |(old, new): (&String, &Option<String>)| {
                 old.trim().is_empty() && new.as_ref().is_some_and(|new| new.trim().is_empty())
             };
-            if of.setup.no_change && record.iter().zip(&values).any(is_blank) {
+            let mut fields = record.iter().zip(&values).take(FIELDS.len());
+            if of.setup.no_change && fields.any(is_blank) {
                 // Where empty cells say nothing, what was cleared is told by the record's being listed.
                 of.unread.insert(no.clone());
             }
+            let is_taken = self.primaries.takes(system, &no, update.pass);
             for (field, (old, new)) in record.iter_mut().zip(values).enumerate() {
                 let Some(new) = new.filter(|new| new.trim() != old.trim()) else {
                     continue;
@@ -319,6 +324,13 @@ impl World<'_> {
                     no: no.clone(),
                     field,
                 };
+                if field >= FIELDS.len() {
+                    if is_taken {
+                        self.primaries.imported(&cell, &new, update.pass);
+                        *old = new;
+                    }
+                    continue;
+                }
                 self.oracle.imported(&cell, old, &new, is_old);
                 *old = new;
             }
