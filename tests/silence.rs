@@ -465,6 +465,40 @@ fn with_sparse_customers(more: &str) -> Exchange {
 }
 
 #[test]
+fn a_record_that_no_delta_listed_since_its_columns_are_others_is_met_anew_once_one_does() {
+    let config = through_a_folder(IN_PLACE, "contacts.csv", "contents = \"delta\"");
+    let exchange = Exchange::new(&config);
+    put_party(&exchange, "customers.csv");
+    let header = CONTACT.replace("City", "Town");
+    let contact = format!("{header}C1,Acme,Rome,1,a@x.example,hub\r\n");
+    exchange.put("contacts.csv", &contact);
+    for (table, no) in [
+        ("customers.csv", "10"),
+        ("vendors.csv", "20"),
+        ("banks.csv", "B1"),
+    ] {
+        put_city(&exchange, table, no, "Oslo");
+    }
+    exchange.summary();
+    let columns = "[tables.contacts.columns]\n\"City\" = \"Town\"\n";
+    let config = format!("{}{columns}", exchange.config());
+    let exchange = exchange.configured(&config);
+    exchange.put(
+        "contacts.csv",
+        format!("{header}C2,Beta,Bonn,2,b@x.example,hub\r\n"),
+    );
+    let Outcome::Halted { id, .. } = exchange.pass() else {
+        panic!("columns are configured otherwise");
+    };
+    assert_eq!(exchange.run(&["approve", &id]).code, 0);
+    assert!(exchange.summary().plan.conflicts.is_empty());
+    exchange.put("contacts.csv", &contact);
+    let conflicts = exchange.summary().plan.conflicts;
+    let fields: Vec<&str> = conflicts.iter().map(|held| held.field.as_str()).collect();
+    assert_eq!(fields, ["City"]);
+}
+
+#[test]
 fn an_emptied_cell_that_means_no_change_gets_what_is_new() {
     let sparse = "\"customers.csv\"\nempty = \"no-change\"";
     let exchange = in_step(&IN_PLACE.replace("\"customers.csv\"", sparse));

@@ -79,6 +79,7 @@ pub(super) fn remember_table(
     folder: &Path,
 ) -> Result<Kept, StateError> {
     let old = seen.memory.clone().unwrap_or_default();
+    let is_read_otherwise = seen.reconfigured || old.shape != seen.shape;
     let Some(export) = &seen.export else {
         return remember_words(seen, old, bases, disk, folder);
     };
@@ -129,6 +130,7 @@ pub(super) fn remember_table(
         ..old
     };
     if seen.memory.is_some()
+        && !is_read_otherwise
         && same_records
         && same_links
         && same_order
@@ -184,6 +186,10 @@ pub(super) fn remember_table(
     for at in carried {
         let old = unlisted[at];
         let mut entry = seen.index.entry(old);
+        if is_read_otherwise {
+            // Columns may say something of it that its base row lacks, once it is listed.
+            entry.print = 0;
+        }
         if let Some(links) = of_relations() {
             let at = export.records.len() + at;
             entry.link = links[at];
