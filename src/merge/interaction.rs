@@ -616,6 +616,14 @@ fn decimal(parts: i128) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// At most this many characters, with a mark where something was left out.
+pub fn shortened(text: &str, length: usize) -> String {
+    match text.chars().count() <= length {
+        true => text.to_owned(),
+        false => text.chars().take(length - 3).chain("...".chars()).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,7 +36,7 @@ use super::lookups::LogLookups;
 use super::observe::{Seen, plain, tagged, untagged};
 use super::orders::Order;
 use super::pending::Pending;
-use super::relation_rows::read_relation;
+use super::relation::read_relation;
 use crate::disk::Disk;
 
 use documents::{Adoption, PlannedDocument};

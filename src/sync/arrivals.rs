@@ -9,8 +9,7 @@ use crate::state::memory::{CreatedRow, Mark};
 
 use super::diff::{PrintMap, PrintSet};
 use super::observe::{Known, Seen, plain};
-use super::relation_rows::{read_relation, relation_of};
-use super::relations::removal_name;
+use super::relation::{read_relation, relation_of, removal_name};
 
 /// What became of the records of a table that we created and that its system had to import.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use crate::state::memory::{CreatedRow, GoneRow, Mark, MarkRow};
 
 use super::decide::{Born, Decided};
 use super::observe::{Seen, plain};
-use super::relations::removal_name;
+use super::relation::removal_name;
 use super::world::World;
 
 /// Turns new records and relations into rows, plan and memory.

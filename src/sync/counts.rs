@@ -8,8 +8,7 @@ use crate::model::Table;
 use crate::state::StateError;
 
 use super::observe::Seen;
-use super::relation_rows::relation_of;
-use super::relations::removal_name;
+use super::relation::{relation_of, removal_name};
 use super::world::World;
 
 /// How many records are gone that nobody was asked to remove.

@@ -16,7 +16,7 @@ use super::arrange::OwnCell;
 use super::couple::{PRIMARY_CONTACT, STATUS};
 use super::decide::Decided;
 use super::observe::Seen;
-use super::relations::relation_name;
+use super::relation::relation_name;
 use super::seat::{capacity, direction, said};
 use super::world::World;
 

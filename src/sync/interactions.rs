@@ -14,6 +14,7 @@ use crate::state::{StateError, Store};
 use super::observe::{Seen, plain};
 use super::spread::{in_parts, joined};
 use super::world::World;
+use crate::merge::interaction::shortened;
 
 /// Entries for fewer contacts than this are not worth a thread.
 const WORTH_A_THREAD: usize = 1_024;
@@ -241,14 +242,6 @@ pub(super) fn sign(config: &Config, pass: u64, entries: &mut [InteractionLogEntr
             .clone_from(&config.interactions.template);
         entry.user_id.clone_from(&config.interactions.user);
         entry.document_no = format!("PASS{pass:06}");
-    }
-}
-
-/// At most this many characters, with a mark where something was left out.
-pub(super) fn shortened(text: &str, length: usize) -> String {
-    match text.chars().count() <= length {
-        true => text.to_owned(),
-        false => text.chars().take(length - 3).chain("...".chars()).collect(),
     }
 }
 

@@ -40,6 +40,7 @@ mod quiet;
 mod rebase;
 mod receipts;
 pub mod recover;
+mod relation;
 pub mod relation_rows;
 mod relations;
 pub mod requests;

@@ -89,7 +89,7 @@ impl<'w> Notes<'w> {
             }
             Err(fault) => {
                 let place = seen.place_left_out(at);
-                let problem = Problem::new(place, fault.kind, fault.reason, advice(seen, at));
+                let problem = Problem::new(place, fault.kind, fault.reason, seen.advice(at));
                 self.problems.push(problem);
                 self.curb(seen);
                 None
@@ -127,14 +127,6 @@ impl<'w> Notes<'w> {
     /// Keeps a record in view: its problem is told in every pass.
     pub(super) fn trouble(&mut self, table: Table, at: usize) {
         self.troubled.entry(table).or_default().insert(at);
-    }
-}
-
-/// What to do about a record that cannot be read.
-pub(super) fn advice(seen: &Seen<'_>, at: usize) -> &'static str {
-    match seen.diff.keys[at] {
-        0 => "mend the row; until then nobody in its table counts as gone, and the rest goes on",
-        _ => "mend the row; the rest goes on",
     }
 }
 

@@ -313,6 +313,16 @@ impl Seen<'_> {
         self.old_keys.ask_any();
     }
 
+    /// What to do about a record that cannot be read.
+    pub(super) fn advice(&self, at: usize) -> &'static str {
+        match self.diff.keys[at] {
+            0 => {
+                "mend the row; until then nobody in its table counts as gone, and the rest goes on"
+            }
+            _ => "mend the row; the rest goes on",
+        }
+    }
+
     /// The place of a record of the export that is left out: its bytes tell it from others, whether or not its number is known.
     pub fn place_left_out(&self, at: usize) -> Place {
         let export = self.export.as_ref();

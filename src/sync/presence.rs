@@ -6,8 +6,7 @@ use crate::merge::deliver::Route;
 use crate::state::StateError;
 
 use super::observe::{Seen, plain};
-use super::relation_rows::{read_relation, relation_of};
-use super::relations::removal_name;
+use super::relation::{read_relation, relation_of, removal_name};
 
 /// Where a relation stands in its table. That of another number is another relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::exports::{Export, Reader, Record, key_print};
+use crate::exports::{Export, Reader, key_print};
 use crate::merge::coupling::{Relation, UnknownLink, kind_of};
 use crate::model::{Form, Kind, Problem, Row, Table, form};
 use crate::state::StateError;
 
 use super::arrange::Arranged;
-use super::notes::advice;
 use super::observe::{Seen, plain};
-use super::relations::removal_name;
+use super::relation::{fill, read_relation, relation_of, removal_name};
 use super::spread::{in_parts, joined};
 
 /// All relation rows of a pass: those that the export lists, those that exist without being listed, and new ones.
@@ -268,33 +267,6 @@ pub fn relation_at(seen: &Seen<'_>, at: usize) -> Result<Option<Relation>, State
     }
 }
 
-/// A row of the relations export as a relation.
-pub fn read_relation(record: &Record) -> Relation {
-    relation_of(record.row())
-}
-
-/// A row of the relations table as a relation.
-pub fn relation_of(row: &Row) -> Relation {
-    let mut relation = Relation::default();
-    fill(&mut relation, row);
-    relation
-}
-
-/// Makes a relation what a row says, in the room that it has.
-fn fill(relation: &mut Relation, row: &Row) {
-    let code = |column: usize, into: &mut String| {
-        let text = row.get(column).unwrap_or_default();
-        form::canonical(Form::Code, text).as_ref().clone_into(into);
-    };
-    code(0, &mut relation.contact);
-    code(1, &mut relation.code);
-    match (row.get(2), &mut relation.link) {
-        (Some(text), Some(link)) => text.clone_into(link),
-        (text, link) => *link = text.map(str::to_owned),
-    }
-    code(3, &mut relation.no);
-}
-
 /// What is read with, from row to row.
 #[derive(Default)]
 struct Cursor<'e> {
@@ -318,7 +290,7 @@ fn read_row(
     let read = reader
         .read(at)
         .and_then(|view| view.fill(row, &mut Vec::new()));
-    read.map_err(|fault| trouble(fault.kind, fault.reason, advice(seen, at)))?;
+    read.map_err(|fault| trouble(fault.kind, fault.reason, seen.advice(at)))?;
     if seen.is_double(at) {
         return Err(trouble(
             "duplicate-key",

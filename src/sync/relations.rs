@@ -18,6 +18,7 @@ use super::decide::Decided;
 use super::diff::PrintMap;
 use super::observe::{plain, tagged};
 use super::presence::Presence;
+use super::relation::{called, relation_name, removal_name};
 use super::world::World;
 
 /// The statuses of contacts whose relations changed, or who show another one (`business-central.md` §6.2), listed, unlisted,
@@ -336,31 +337,6 @@ pub(super) fn reassert(world: &World<'_>, decided: &mut Decided) {
     }
 }
 
-/// How a relation that is asked to be removed is named in the state: another number makes it another relation.
-pub fn removal_name(relation: &Relation) -> String {
-    format!("{} {} {}", relation.contact, relation.code, relation.no)
-}
-
-/// The relations that are named like this: contacts and codes may have blanks in them.
-pub(super) fn called(name: &str) -> impl Iterator<Item = Relation> {
-    let blanks = || name.match_indices(' ').map(|(at, _)| at);
-    let pairs = blanks().flat_map(move |first| {
-        let later = blanks().filter(move |at| *at > first);
-        later.map(move |second| (first, second))
-    });
-    pairs.map(move |(first, second)| Relation {
-        contact: name[..first].to_owned(),
-        code: name[first + 1..second].to_owned(),
-        link: None,
-        no: name[second + 1..].to_owned(),
-    })
-}
-
-/// How a relation row is named in the state.
-pub fn relation_name(relation: &Relation) -> String {
-    format!("{} {}", relation.contact, relation.code)
-}
-
 /// Remembers which records disappeared, and which of those came back.
 pub(super) fn note_gone(
     world: &World<'_>,
@@ -443,28 +419,4 @@ fn note_over(world: &World<'_>, stored: &[GoneRow], decided: &mut Decided) {
         over.contains(&row.no) || is_late && !listed.contains(&row.no)
     });
     decided.memory.unmarked.extend(over.cloned());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_relation_is_among_those_that_its_name_may_mean() {
-        for (contact, code, no) in [
-            ("C1", "CUST", "10"),
-            ("C 1", "CUST A", "1 0"),
-            ("", "", ""),
-            ("C1", "", " "),
-        ] {
-            let relation = Relation {
-                contact: contact.to_owned(),
-                code: code.to_owned(),
-                link: None,
-                no: no.to_owned(),
-            };
-            let named: Vec<Relation> = called(&removal_name(&relation)).collect();
-            assert!(named.contains(&relation), "{named:?}");
-        }
-    }
 }

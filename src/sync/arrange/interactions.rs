@@ -11,10 +11,10 @@ use crate::state::StateError;
 
 use super::super::dates;
 use super::super::events::{Event, Fate, News, What};
-use super::super::interactions::shortened;
 use super::super::lookups::LogLookups;
 use super::super::orders::{Amendment, Manual};
 use super::{Answer, Arrangement, Arranger, canonical, cell};
+use crate::merge::interaction::shortened;
 
 /// What events need to find their contacts.
 #[derive(Default)]

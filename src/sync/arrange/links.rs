@@ -8,7 +8,7 @@ use crate::state::memory::Mark;
 
 use super::super::observe::tagged;
 use super::super::orders::Master;
-use super::super::relations::removal_name;
+use super::super::relation::removal_name;
 use super::{Answer, Arrangement, Arranger, NewRelation, cell, is_person, says_yes};
 
 impl Arranger<'_, '_, '_> {
