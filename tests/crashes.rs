@@ -14,7 +14,7 @@ use couplet::disk::{Disk, RealDisk};
 use couplet::model::Kind;
 use couplet::model::document::DocumentKind;
 use couplet::state::Store;
-use couplet::sync::orders::{DocumentOrder, Master, Order, TemplateChoice};
+use couplet::sync::arrange::orders::{DocumentOrder, Master, Order, TemplateChoice};
 use couplet::sync::{Effects, Outcome, PassError, Request, reconcile};
 use faulty::{Fault, Faulty, NEVER, Wired};
 use support::{StillClock, folder};

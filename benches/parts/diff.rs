@@ -1,7 +1,7 @@
 //! What changed in an export since it was last read.
 
 use couplet::state::{Entry, Index};
-use couplet::sync::diff::compare;
+use couplet::sync::observe::diff::compare;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 

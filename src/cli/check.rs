@@ -10,7 +10,8 @@ use crate::exchange::fitness::findings;
 use crate::exit::Exit;
 use crate::model::{Kind, Lookup, Table};
 use crate::sync::arrange::templates::read;
-use crate::sync::{Effects, Outcome, Request, SystemClock, lookups};
+use crate::sync::observe::lookups;
+use crate::sync::{Effects, Outcome, Request, SystemClock};
 
 use super::output::count;
 use super::reconcile::{look_only, problem_lines};

@@ -2,7 +2,7 @@
 
 use crate::model::{Kind, Table};
 use crate::sync::arrange::Answer as Did;
-use crate::sync::orders::{Order, TemplateChoice};
+use crate::sync::arrange::orders::{Order, TemplateChoice};
 
 use super::reconcile::carry_out;
 use super::{Answer, Context, Failure};

@@ -8,7 +8,7 @@ use crate::exports::fold;
 use crate::model::document::DocumentKind;
 use crate::model::{Lookup, Table};
 use crate::sync::arrange::Answer as Did;
-use crate::sync::orders::{DocumentOrder, Order, TemplateChoice};
+use crate::sync::arrange::orders::{DocumentOrder, Order, TemplateChoice};
 use crate::sync::requests::read_lines;
 
 use super::reconcile::carry_out;

@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::exit::Exit;
 use crate::merge::interaction::{DocumentType, Statistics};
 use crate::model::{Flag, Form, InteractionLogEntry, form};
+use crate::sync::apply::log_form::{LogForm, Whole};
 use crate::sync::arrange::Answer as Did;
-use crate::sync::log_form::{LogForm, Whole};
-use crate::sync::orders::{Amendment, Manual, Order};
+use crate::sync::arrange::orders::{Amendment, Manual, Order};
 
 use super::output::count;
 use super::reconcile::carry_out;

@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::disk::RealDisk;
 use crate::exit::Exit;
 use crate::sync::arrange::Answer as Did;
+use crate::sync::arrange::orders::{Master, Order};
 use crate::sync::links::{Link, Standing, links};
-use crate::sync::orders::{Master, Order};
 use crate::sync::{Effects, SystemClock};
 
 use super::create::kind;

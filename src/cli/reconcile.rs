@@ -20,10 +20,10 @@ use crate::merge::plan::PLAN_VERSION;
 use crate::model::{Problem, Table};
 use crate::state::drops::{DropRow, Receipt, RowClass, Standing};
 use crate::state::{StateError, Store};
+use crate::sync::arrange::orders::Order;
 use crate::sync::arrange::{Answer as Did, OrderOutcome};
 use crate::sync::inbox;
 use crate::sync::observe::shown_path;
-use crate::sync::orders::Order;
 use crate::sync::requests::RowAnswer;
 use crate::sync::{Effects, Outcome, PassError, Request, Summary, SystemClock, reconcile};
 

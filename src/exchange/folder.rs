@@ -14,7 +14,7 @@ use crate::state::Store;
 use crate::state::drops::DropRow;
 use crate::sync::apply::ApplyError;
 use crate::sync::inbox;
-use crate::sync::locate::number;
+use crate::sync::observe::locate::number;
 use crate::sync::observe::shown_path;
 
 use super::arrival::{Candidate, Rules};

@@ -11,9 +11,10 @@ use crate::disk::{Disk, is_forbidden};
 use crate::model::{Lookup, Place, Problem, Table};
 use crate::state::Store;
 use crate::sync::apply::ApplyError;
-use crate::sync::intake::Intake;
+use crate::sync::inbox;
+use crate::sync::observe::intake::Intake;
+use crate::sync::observe::mails;
 use crate::sync::observe::shown_path;
-use crate::sync::{inbox, mails};
 
 use super::folder::Looks;
 use super::publish::{own_folder, write_error};

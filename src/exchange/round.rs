@@ -11,8 +11,8 @@ use crate::model::{Lookup, Problem, Table};
 use crate::state::drops::{DropRow, Receipt, ReceiptRow, Standing};
 use crate::state::{StateError, Store};
 use crate::sync::apply::ApplyError;
-use crate::sync::intake::{Incoming, Intake, RequestsDrop};
-use crate::sync::locate::{Located, locate};
+use crate::sync::observe::intake::{Incoming, Intake, RequestsDrop};
+use crate::sync::observe::locate::{Located, locate};
 use crate::sync::pass::{Effects, Outcome, PassError, Request, finish_last, reconcile_with};
 use crate::sync::{inbox, requests};
 

@@ -1,5 +1,11 @@
 //! Carry out: all files of a pass behind one journal, each the old or the new one at any instant (`product.md` §7).
 
+mod bases;
+pub mod log;
+pub mod log_form;
+mod rebase;
+pub mod recover;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -18,13 +24,13 @@ use crate::state::journal::Commit;
 use crate::state::memory::{Memory, Target};
 use crate::state::{StateError, Store};
 
-use super::bases::{Bases, Kept, remember_table};
 use super::decide::Decided;
 use super::inbox::folder_and_name;
 use super::observe::Seen;
 use super::pass::{Effects, stamp};
 use super::quiet::Quiet;
 use super::spread::{let_go, side_by_side, together};
+use bases::{Bases, Kept, remember_table};
 
 /// Why a pass could not be carried out.
 #[derive(Debug, thiserror::Error)]

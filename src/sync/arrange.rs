@@ -9,6 +9,7 @@ mod interactions;
 mod links;
 mod marks;
 mod numbers;
+pub mod orders;
 mod primary;
 mod references;
 mod renames;
@@ -19,6 +20,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, CreateContacts};
+use crate::disk::Disk;
 use crate::exports::key_print;
 use crate::merge::coupling::Relation;
 use crate::merge::deliver::Route;
@@ -27,17 +29,16 @@ use crate::model::{FieldId, Form, InteractionLogEntry, Kind, Place, Problem, Row
 use crate::state::memory::{Mark, MarkRow};
 use crate::state::{StateError, Store};
 
-use super::arrivals::CORRELATION;
 use super::couple::{Couplings, left_behind};
-use super::diff::{PrintMap, PrintSet};
-use super::events::{Fate, News};
-use super::in_flight::PRIMARY_CELLS;
-use super::lookups::LogLookups;
+use super::decide::in_flight::PRIMARY_CELLS;
+use super::observe::arrivals::CORRELATION;
+use super::observe::diff::{PrintMap, PrintSet};
+use super::observe::events::{Fate, News};
+use super::observe::lookups::LogLookups;
+use super::observe::pending::Pending;
+use super::observe::relation::read_relation;
 use super::observe::{Seen, plain, tagged, untagged};
-use super::orders::Order;
-use super::pending::Pending;
-use super::relation::read_relation;
-use crate::disk::Disk;
+use orders::Order;
 
 use documents::{Adoption, PlannedDocument};
 use marks::Marks;

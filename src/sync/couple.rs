@@ -1,5 +1,10 @@
 //! Who is coupled with whom, now and at the last pass, and which relations go because their record disappeared.
 
+pub mod affected;
+pub(super) mod presence;
+pub mod relation_rows;
+mod silence;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,13 +16,13 @@ use crate::model::{Kind, Place, Problem, Table};
 use crate::state::StateError;
 
 use super::arrange::Arranged;
-use super::diff::PrintSet;
-use super::keys::{Positions, Wanted, find_keys};
+use super::observe::diff::PrintSet;
+use super::observe::keys::{Positions, Wanted, find_keys};
 use super::observe::{Seen, plain, tagged, untagged};
-use super::presence::Presence;
-use super::relation_rows::{Brief, Rows, Rules, links_before};
-use super::silence::Silence;
 use super::spread::{in_parts, joined};
+use presence::Presence;
+use relation_rows::{Brief, Rows, Rules, links_before};
+use silence::Silence;
 
 /// The column of a contact that says its status.
 pub const STATUS: &str = "Contact Business Relation";

@@ -1,5 +1,23 @@
 //! Decide: from what was observed to a plan, party by party, and to what will be remembered of it. Writes nothing.
 
+mod births;
+mod consequences;
+mod counts;
+pub mod documents;
+mod family;
+pub(super) mod in_flight;
+pub(super) mod interactions;
+mod notes;
+mod own_cells;
+mod party;
+mod relations;
+mod seat;
+mod shares;
+mod sight;
+mod stamps;
+pub mod words;
+pub(super) mod world;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,16 +30,15 @@ use crate::model::{Problem, Row, Table};
 use crate::state::memory::{HistoryRow, Mark, MarkRow, Memory, OwedCell, RenamedRow};
 use crate::state::{StateError, Store};
 
-use super::counts::counts;
-use super::notes::Notes;
-use super::relations::{decide_removals, note_gone, reassert, statuses};
-use super::shares::Share;
-use super::sight::Sight;
-use super::stamps::stamp;
+use super::duplicates;
 use super::unsaid::Unsaid;
-use super::world::World;
-use super::{births, duplicates, in_flight, own_cells};
-use super::{documents, interactions};
+use counts::counts;
+use notes::Notes;
+use relations::{decide_removals, note_gone, reassert, statuses};
+use shares::Share;
+use sight::Sight;
+use stamps::stamp;
+use world::World;
 
 /// Cells of a base, which may be unknown, by column.
 pub type Cells = Vec<(usize, Option<String>)>;

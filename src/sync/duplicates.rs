@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::{Config, SearchFor};
 use crate::merge::duplicates::{Duplicate, SearchStrings, duplicates};
 use crate::model::{Form, Row, Table, form};
-
-use super::decide::{Decided, number};
 use crate::state::Store;
 
-use super::intake::Intake;
+use super::decide::{Decided, number};
+
+use super::decide::world::World;
 use super::observe::Seen;
+use super::observe::intake::Intake;
 use super::pass::{Effects, PassError, look};
-use super::world::World;
 
 /// The duplicates of contacts that the pass creates, and of those that changed where that is configured. Reads all contacts
 /// then; a pass that has neither reads none.

@@ -13,9 +13,9 @@ use crate::state::Store;
 
 use super::arrange::Arranged;
 use super::couple::{Couplings, couple};
-use super::diff::PrintSet;
 use super::duplicates::{companies, search_strings};
-use super::intake::Intake;
+use super::observe::diff::PrintSet;
+use super::observe::intake::Intake;
 use super::observe::{Seen, plain, tagged, untagged};
 use super::pass::{Effects, PassError, look};
 

@@ -1,5 +1,17 @@
 //! Observe: what each export shows now, and how that differs from its last reading.
 
+pub mod arrivals;
+pub mod diff;
+pub mod events;
+pub mod intake;
+pub(super) mod keys;
+pub mod locate;
+pub mod lookups;
+pub mod mails;
+pub(super) mod pending;
+pub(super) mod relation;
+pub mod returned;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
@@ -17,12 +29,12 @@ use crate::state::memory::{Mark, MarkRow};
 use crate::state::rows::rows_path;
 use crate::state::{Index, Rows, StateError, TableMemory};
 
-use super::arrivals::{Arrivals, arrive};
-use super::diff::{self, Diff, PrintSet};
-use super::intake::Incoming;
-use super::keys::{Keys, Wanted};
-use super::locate::{self, Located};
-use super::returned::Returned;
+use arrivals::{Arrivals, arrive};
+use diff::{Diff, PrintSet};
+use intake::Incoming;
+use keys::{Keys, Wanted};
+use locate::Located;
+use returned::Returned;
 
 /// Tags live in the low bits of a key, so that a link can say the kind of what it points at.
 const TAG_BITS: u64 = 0xf;

@@ -15,24 +15,29 @@ use crate::state::memory::{Mark, MarkRow, Memory};
 use crate::state::queries::{KnownProblem, OpenConflict};
 use crate::state::{Lock, StateError, Store};
 
-use super::affected::affected;
+use super::apply::log;
+use super::apply::recover;
 use super::apply::{Applied, ApplyError, Doing, apply};
+use super::arrange::orders::Order;
 use super::arrange::{self, Arranged, OrderOutcome, Scene};
+use super::couple::affected::affected;
 use super::couple::{Couplings, couple};
+use super::decide::documents;
+use super::decide::interactions;
+use super::decide::words::Words;
+use super::decide::world::{World, has_persons};
 use super::decide::{Decided, decide, number};
-use super::events::{self, Events};
-use super::intake::{self, Intake};
-use super::keys::find_keys;
-use super::lookups::LogLookups;
+use super::observe::events::{self, Events};
+use super::observe::intake::{self, Intake};
+use super::observe::keys::find_keys;
+use super::observe::lookups::LogLookups;
+use super::observe::pending::Pending;
+use super::observe::returned::Returned;
 use super::observe::{self, Known, Seen, observe};
-use super::orders::Order;
-use super::pending::Pending;
+use super::quiet;
+use super::receipts;
 use super::requests::{self, RequestRow, RowAnswer};
-use super::returned::Returned;
 use super::spread::side_by_side;
-use super::words::Words;
-use super::world::{World, has_persons};
-use super::{documents, interactions, log, quiet, receipts, recover};
 
 /// The time, as an argument.
 pub trait Clock: Sync {

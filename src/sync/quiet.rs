@@ -13,8 +13,8 @@ use crate::model::{Lookup, Table};
 use crate::state::{Memory, StateError, Store};
 
 use super::apply::digest_of;
-use super::locate::{Located, locate};
 use super::observe::Seen;
+use super::observe::locate::{Located, locate};
 use super::pass::{PassError, Request, Summary, TableSummary};
 use super::spread::side_by_side;
 

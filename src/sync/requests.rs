@@ -14,10 +14,10 @@ use crate::state::drops::{Receipt, RowClass, RowNote, Standing};
 use crate::state::queries::OpenConflict;
 use crate::state::{StateError, Store};
 
+use super::arrange::orders::{Amendment, DocumentOrder, Manual, Master, Order, TemplateChoice};
 use super::arrange::{Answer, OrderOutcome};
 use super::decisions::{self, Resolution, changed};
 use super::observe::shown_path;
-use super::orders::{Amendment, DocumentOrder, Manual, Master, Order, TemplateChoice};
 
 /// A row of a requests file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -40,7 +40,7 @@ const CHANGED: &[&str] = &[
     "merge/",
     "state/journal.rs",
     "state/remember.rs",
-    "sync/recover.rs",
+    "sync/apply/recover.rs",
 ];
 
 /// What the copy's library gets in addition.

@@ -9,8 +9,8 @@ use couplet::exchange::{AsItStands, round};
 use couplet::model::document::DocumentKind;
 use couplet::model::{InteractionLogEntry, Kind};
 use couplet::state::Store;
+use couplet::sync::arrange::orders::{DocumentOrder, Manual, Master, Order, TemplateChoice};
 use couplet::sync::decisions::{self, Choice};
-use couplet::sync::orders::{DocumentOrder, Manual, Master, Order, TemplateChoice};
 use couplet::sync::pass::reconcile_with;
 use couplet::sync::{Effects, Outcome, PassError, Request};
 

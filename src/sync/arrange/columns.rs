@@ -4,8 +4,8 @@ use crate::merge::Rule;
 use crate::merge::coupling::{Relation, kind_of};
 use crate::model::{CONTACT_RELATION, KINDS, Kind, Row, Table};
 use crate::state::StateError;
+use crate::sync::observe::Seen;
 
-use super::super::observe::Seen;
 use super::{Arranger, OwnCell, canonical, cell};
 
 /// A relation that stands in a column of another table, and that changed there.

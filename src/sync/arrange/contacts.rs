@@ -5,9 +5,9 @@ use crate::merge::{FirstMeeting, Rule};
 use crate::model::{CONTACT_TYPE, Form, Kind, Row, Table, form};
 use crate::state::StateError;
 use crate::state::memory::Mark;
+use crate::sync::couple::PRIMARY_CONTACT;
+use crate::sync::observe::tagged;
 
-use super::super::couple::PRIMARY_CONTACT;
-use super::super::observe::tagged;
 use super::{Answer, Arrangement, Arranger, Birth, OwnCell, canonical, cell, is_person, set};
 
 impl Arranger<'_, '_, '_> {

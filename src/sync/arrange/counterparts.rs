@@ -4,8 +4,8 @@ use crate::exports::fold;
 use crate::merge::FirstMeeting;
 use crate::model::{CONTACT_TYPE, Form, Kind, Table, form};
 
-use super::super::orders::TemplateChoice;
 use super::links::already_has;
+use super::orders::TemplateChoice;
 use super::templates::{self, Template};
 use super::{Answer, Arrangement, Arranger, Birth, cell, is_person};
 

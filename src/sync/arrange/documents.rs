@@ -9,11 +9,11 @@ use crate::merge::interaction::{DocumentType, fill};
 use crate::model::document::{Document, DocumentKind};
 use crate::model::{CONTACT_TYPE, InteractionLogEntry, Kind, Lookup, Row, Table, form};
 use crate::state::StateError;
+use crate::sync::couple::PRIMARY_CONTACT;
+use crate::sync::observe::lookups;
 
-use super::super::couple::PRIMARY_CONTACT;
-use super::super::lookups;
-use super::super::orders::{DocumentOrder, TemplateChoice};
 use super::interactions::card;
+use super::orders::{DocumentOrder, TemplateChoice};
 use super::templates::{self, Template};
 use super::{Answer, Arrangement, Arranger, canonical, cell, is_person, says_yes};
 

@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::merge::interaction::shortened;
 use crate::merge::interaction::{
     AccountOf, CALLS, ContactCard, DocumentType, E_MAILS, NotLogged, evaluation, fill,
 };
 use crate::merge::mail::{self, Message, search_e_mail};
 use crate::model::{Flag, InteractionLogEntry, Kind, Lookup, Row, Table, form};
 use crate::state::StateError;
+use crate::sync::dates;
+use crate::sync::observe::events::{Event, Fate, News, What};
+use crate::sync::observe::lookups::LogLookups;
 
-use super::super::dates;
-use super::super::events::{Event, Fate, News, What};
-use super::super::lookups::LogLookups;
-use super::super::orders::{Amendment, Manual};
+use super::orders::{Amendment, Manual};
 use super::{Answer, Arrangement, Arranger, canonical, cell};
-use crate::merge::interaction::shortened;
 
 /// What events need to find their contacts.
 #[derive(Default)]

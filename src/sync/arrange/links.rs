@@ -5,10 +5,10 @@ use crate::merge::coupling::{Relation, kind_of};
 use crate::model::{Kind, Row, Table, form};
 use crate::state::StateError;
 use crate::state::memory::Mark;
+use crate::sync::observe::relation::removal_name;
+use crate::sync::observe::tagged;
 
-use super::super::observe::tagged;
-use super::super::orders::Master;
-use super::super::relation::removal_name;
+use super::orders::Master;
 use super::{Answer, Arrangement, Arranger, NewRelation, cell, is_person, says_yes};
 
 impl Arranger<'_, '_, '_> {
@@ -210,7 +210,7 @@ impl Arranger<'_, '_, '_> {
         let links = self.scene.couplings.links(seen).enumerate();
         let mut rows = Vec::new();
         for at in links.filter(|(_, link)| link[0] == key).map(|(at, _)| at) {
-            if let Some(row) = super::super::relation_rows::relation_at(seen, at)? {
+            if let Some(row) = crate::sync::couple::relation_rows::relation_at(seen, at)? {
                 rows.push((at, row));
             }
         }

@@ -6,8 +6,8 @@ use crate::merge::Rule;
 use crate::model::{CONTACT_TYPE, FieldId, Form, Kind, Row, Table, form};
 use crate::state::StateError;
 use crate::state::queries::SentValue;
+use crate::sync::couple::PRIMARY_CONTACT;
 
-use super::super::couple::PRIMARY_CONTACT;
 use super::{Arrangement, Arranger, canonical, cell, is_person};
 
 /// A counterpart whose primary contact changed, or in which somebody typed a contact's name.

@@ -5,10 +5,10 @@ use std::cell::OnceCell;
 use crate::model::{Kind, Table};
 use crate::state::StateError;
 use crate::state::memory::Mark;
+use crate::sync::couple::{PRIMARY_CONTACT, company_key};
+use crate::sync::observe::diff::PrintSet;
+use crate::sync::observe::{Seen, tagged};
 
-use super::super::couple::{PRIMARY_CONTACT, company_key};
-use super::super::diff::PrintSet;
-use super::super::observe::{Seen, tagged};
 use super::Arranger;
 
 /// Records by the record that they name.

@@ -5,9 +5,9 @@ use crate::merge::coupling::{Relation, kind_of};
 use crate::model::{FieldId, Kind, Table};
 use crate::state::StateError;
 use crate::state::memory::{Mark, MarkRow, Taken};
+use crate::sync::couple::PRIMARY_CONTACT;
+use crate::sync::observe::tagged;
 
-use super::super::couple::PRIMARY_CONTACT;
-use super::super::observe::tagged;
 use super::returns::taken;
 use super::{Arranger, NewRelation};
 
@@ -115,7 +115,7 @@ impl Arranger<'_, '_, '_> {
             .filter(|(at, link)| link[1] == counterpart || before.get(*at) == Some(&counterpart));
         let mut rows = Vec::new();
         for (at, _) in named {
-            let row = super::super::relation_rows::relation_at(seen, at)?;
+            let row = crate::sync::couple::relation_rows::relation_at(seen, at)?;
             rows.extend(row.filter(|row| row.no == no));
         }
         let codes = &self.scene.config.setup.codes;

@@ -7,11 +7,11 @@ use crate::merge::deliver::Route;
 use crate::model::{Form, Kind, Row, Table, form};
 use crate::state::StateError;
 use crate::state::memory::{CreatedRow, Mark, OwedCell, Taken};
+use crate::sync::couple::presence::{Presence, Regain};
+use crate::sync::couple::{PRIMARY_CONTACT, Removal};
+use crate::sync::decide::in_flight::{PRIMARY_CELLS, is_due, row_to_come};
+use crate::sync::observe::tagged;
 
-use super::super::couple::{PRIMARY_CONTACT, Removal};
-use super::super::in_flight::{PRIMARY_CELLS, is_due, row_to_come};
-use super::super::observe::tagged;
-use super::super::presence::{Presence, Regain};
 use super::primary::Moved;
 use super::{Arranger, Birth, NewRelation, OwnCell, canonical, cell, is_person};
 

@@ -7,8 +7,8 @@ use crate::disk::Disk;
 use crate::exports::Export;
 use crate::model::{CONTACT_TYPE, Form, Kind, Table, form};
 
-use super::super::locate::{Located, locate};
-use super::super::observe::shown_path;
+use crate::sync::observe::locate::{Located, locate};
+use crate::sync::observe::shown_path;
 
 /// One template.
 #[derive(Clone, Debug, PartialEq, Eq)]

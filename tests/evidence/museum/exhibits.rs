@@ -61,7 +61,7 @@ pub const EXHIBITS: &[Exhibit] = &[
     },
     Exhibit {
         name: "an error asks for everything to begin anew (bisync 9352)",
-        file: "sync/recover.rs",
+        file: "sync/apply/recover.rs",
         right: "discard(&targets, disk)?;\n            store.journal_clear(disk)?;\n            Ok(None)",
         wrong: "discard(&targets, disk)?;\n            if BUG { return Err(ApplyError::State(crate::state::StateError::Locked { path: Default::default(), holder: String::new() })); }\n            store.journal_clear(disk)?;\n            Ok(None)",
         layer: "faults",
@@ -117,7 +117,7 @@ pub const EXHIBITS: &[Exhibit] = &[
     },
     Exhibit {
         name: "an answer to an older conflict is carried out (sail 272)",
-        file: "sync/party.rs",
+        file: "sync/decide/party.rs",
         right: "about.as_ref() == Some(print)",
         wrong: "true",
         layer: "histories",
@@ -197,7 +197,7 @@ pub const EXHIBITS: &[Exhibit] = &[
     },
     Exhibit {
         name: "what another program writes after a crash is overwritten (measured here)",
-        file: "sync/recover.rs",
+        file: "sync/apply/recover.rs",
         right: "if digest != target.before {",
         wrong: "if digest != target.before && !BUG {",
         layer: "daemon-years",

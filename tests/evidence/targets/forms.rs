@@ -6,7 +6,7 @@ use couplet::merge::validation;
 use couplet::model::damage::damage;
 use couplet::model::{Form, form};
 use couplet::sync::dates::{Part, modified, restamped};
-use couplet::sync::mails::addresses;
+use couplet::sync::observe::mails::addresses;
 
 use crate::exchange::StillClock;
 

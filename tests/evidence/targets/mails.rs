@@ -1,6 +1,6 @@
 //! Any bytes as an e-mail message.
 
-use couplet::sync::mails;
+use couplet::sync::observe::mails;
 
 use crate::exchange::path;
 use crate::memory::MemoryDisk;
