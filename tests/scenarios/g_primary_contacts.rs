@@ -663,6 +663,32 @@ fn g16_a_person_that_comes_back_under_another_name_has_that_one_there() {
 }
 
 #[test]
+fn g16_who_is_chosen_while_it_stands_twice_has_the_name_that_it_had_until_it_stands_once() {
+    for kind in MASTERS {
+        for is_first in [false, true] {
+            let exchange = ledger(&kind, "", &kind.relation_of("C1", "77"));
+            let contacts = exchange.text("contacts.csv");
+            let person = "P1,Ann Smith,Person,C1,Acme,2,Rome\n";
+            let other = person.replace("Smith", "Jones");
+            let both = match is_first {
+                true => format!("{other}{person}"),
+                false => format!("{person}{other}"),
+            };
+            exchange.put("contacts.csv", contacts.replace(person, &both));
+            edit(&exchange, kind.table, "77", "Primary Contact No.", "P1");
+            exchange.summary();
+            let right = "77,Acme,P1,Ann Smith,1,Rome";
+            assert_eq!(row(&exchange, kind.table, "77"), right);
+            exchange.put("contacts.csv", contacts.replace(person, &other));
+            reconciled(&exchange);
+            let right = "77,Acme,P1,Ann Jones,1,Rome";
+            assert_eq!(row(&exchange, kind.table, "77"), right);
+            is_in_step(&exchange);
+        }
+    }
+}
+
+#[test]
 fn g16_a_name_that_was_typed_for_who_goes_at_once_comes_back_with_it() {
     for kind in MASTERS {
         let exchange = ledger(&kind, "", &kind.relation_of("C1", "77"));

@@ -173,13 +173,17 @@ impl Arranger<'_, '_, '_> {
         let (kind, no, primary) = (moved.kind, &moved.no, &moved.primary);
         let noun = kind.def().noun;
         let table = Table::Counterparts(kind);
-        let Some(person) = self.row(Table::Contacts, primary)? else {
+        // Who stands twice has the name that it had before.
+        let Some(person) = self.known(Table::Contacts, primary)? else {
             if self.has_left(table, no) {
                 return Ok(Ok(()));
             }
-            return Ok(Err(format!(
-                "there is no contact {primary}, its primary contact"
-            )));
+            let exists = self.seen(Table::Contacts);
+            let exists = exists.is_some_and(|seen| seen.exists(self.key(primary)));
+            return Ok(Err(match exists {
+                true => format!("contact {primary}, its primary contact, cannot be read yet"),
+                false => format!("there is no contact {primary}, its primary contact"),
+            }));
         };
         let company = match self.company_of(&person)? {
             Some(company) => Some(company),
