@@ -7,6 +7,7 @@ mod support;
 mod a_setup_and_numbers;
 mod arrivals;
 mod b_contacts_from_counterparts;
+mod bad_rows;
 mod c_counterparts_from_contacts;
 mod d_links;
 mod e_synchronisation;
