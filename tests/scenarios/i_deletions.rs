@@ -598,6 +598,21 @@ fn waiting(exchange: &Exchange) -> (String, usize) {
 }
 
 #[test]
+fn nothing_waits_for_who_goes_after_its_relation_was_taken_out_with_its_primary_contact() {
+    for kind in [CUSTOMER, VENDOR] {
+        let exchange = family(&kind, "updates");
+        delete(&exchange, "contacts", "P1");
+        delete(&exchange, "relations", "C1");
+        // The two cells are blanked, and on their way to a record that belongs to nobody any more.
+        exchange.summary();
+        assert!(waiting(&exchange).0.contains(kind.table));
+        delete(&exchange, kind.table, kind.no);
+        exchange.summary();
+        assert_eq!(waiting(&exchange), ("{}".to_owned(), 0));
+    }
+}
+
+#[test]
 fn nothing_waits_for_what_goes_while_relations_say_nothing() {
     for kind in KINDS {
         for table in ["contacts", kind.table] {

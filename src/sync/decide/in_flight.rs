@@ -17,6 +17,7 @@ use crate::sync::observe::Seen;
 use crate::sync::observe::relation::relation_name;
 
 use super::Decided;
+use super::party::parted;
 use super::seat::{capacity, direction, said};
 use super::world::World;
 
@@ -165,6 +166,11 @@ pub(in crate::sync) fn hear_own_cells(
         };
         let no = seen.now_called(no);
         let key = world.key(no);
+        if !seen.exists(key) {
+            // Who goes from a party is waited for no more; this one may have been of none.
+            decided.memory.parted.push(parted(table, no.to_owned()));
+            continue;
+        }
         let reached = seen.reached(key)?;
         let Some((row, route)) = reached.filter(|(_, route)| *route != Route::Silent) else {
             continue;

@@ -344,7 +344,8 @@ fn part<'w>(
     Ok(left)
 }
 
-fn parted(table: Table, no: String) -> GoneRow {
+/// A record that has left its party: what is in flight towards it is waited for no more.
+pub(super) fn parted(table: Table, no: String) -> GoneRow {
     GoneRow {
         table: table.name().to_owned(),
         no,
