@@ -36,6 +36,8 @@ pub struct Primaries {
 struct Choice {
     /// The number; blank where nobody is.
     person: String,
+    /// The name that stood beside the number that passes know, or that an update has brought since.
+    name: String,
     /// The newest pass before the one that read it.
     read: Option<u64>,
     /// A pass has read it while the person was there.
@@ -162,22 +164,31 @@ impl World<'_> {
             _ => "a primary contact that a user chooses",
         });
         let is_cleared = chosen.is_empty() || (person / 4).is_multiple_of(2);
+        let (number, name) = (values[PRIMARY].trim(), values[CONTACT].clone());
+        let is_read = |number: &str| {
+            let read = self.systems[system].read.get(&no);
+            read.is_some_and(|read| read[PRIMARY].trim() == number)
+        };
+        let (was_read, is_back) = (is_read(number), is_read(&chosen));
         let choice = self.primaries.of(system, &no);
         let is_told = !choice.is_blanked || !(chosen.is_empty() || chosen == choice.person);
+        let name = match was_read || !name.trim().is_empty() {
+            true => name,
+            false => std::mem::take(&mut choice.name),
+        };
         *choice = Choice {
             person: chosen.clone(),
+            name: name.clone(),
             is_unsure: !is_told,
             ..Choice::default()
         };
         let of = &mut self.systems[system];
         let stored = of.setup.stored(&chosen);
-        // Who takes back a choice that no pass has read has the name back too: else only the name would be theirs, cleared.
-        let read = of.read.get(&no);
-        let read = read.filter(|read| read[PRIMARY].trim() == chosen);
-        let name_before = read.map(|read| read[CONTACT].clone());
         if let Some(values) = of.records.get_mut(&no) {
             values[PRIMARY] = stored;
-            if let Some(name) = name_before {
+            // Who takes back a choice that no pass has read has the name back too: else only the name would be theirs, cleared. So has
+            // who takes it back after an update has brought the name: without it, the record would look as if nothing had been imported.
+            if is_back {
                 values[CONTACT] = name;
             } else if is_cleared {
                 values[CONTACT].clear();
