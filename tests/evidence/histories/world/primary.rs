@@ -42,8 +42,8 @@ struct Choice {
     read: Option<u64>,
     /// A pass has read it while the person was there.
     is_known: bool,
-    /// Its disappearance has blanked it.
-    is_blanked: bool,
+    /// Who was there when a disappearance blanked it; what was chosen since, no pass has read yet.
+    blanked: Option<String>,
     /// Its own system replaced it, or it cannot be told from what a pass wrote.
     is_unsure: bool,
     /// The record went since, and what it came back with is older than what happened to the person meanwhile.
@@ -101,7 +101,7 @@ impl Primaries {
         let is_newer = choice.read.is_some_and(|read| pass > read);
         let is_blank = new.trim().is_empty();
         let is_known = names(new, &choice.person) || (is_blank && choice.person.is_empty());
-        let is_expected = is_known || (is_blank && is_newer && choice.is_blanked);
+        let is_expected = is_known || (is_blank && is_newer && choice.blanked.is_some());
         choice.is_unsure |= !is_expected;
     }
 }
@@ -171,15 +171,18 @@ impl World<'_> {
         };
         let (was_read, is_back) = (is_read(number), is_read(&chosen));
         let choice = self.primaries.of(system, &no);
-        let is_told = !choice.is_blanked || !(chosen.is_empty() || chosen == choice.person);
         let name = match was_read || !name.trim().is_empty() {
             true => name,
             false => std::mem::take(&mut choice.name),
         };
+        // Until a pass reads another choice it knows of none: who takes that back, too, leaves what the disappearance left.
+        let blanked = choice.blanked.take();
+        let is_told = |blanked: &String| !chosen.is_empty() && chosen != *blanked;
         *choice = Choice {
             person: chosen.clone(),
             name: name.clone(),
-            is_unsure: !is_told,
+            is_unsure: !blanked.as_ref().is_none_or(is_told),
+            blanked,
             ..Choice::default()
         };
         let of = &mut self.systems[system];
@@ -237,7 +240,9 @@ impl World<'_> {
         for ((system, no), choice) in &mut self.primaries.chosen {
             let read = self.systems[*system].read.get(no);
             if read.is_some_and(|read| read[PRIMARY].trim() == choice.person) {
-                choice.read = choice.read.or(Some(pass));
+                if choice.read.is_none() {
+                    (choice.read, choice.blanked) = (Some(pass), None);
+                }
                 choice.is_known |= contacts.read.contains_key(&choice.person);
             }
         }
@@ -263,13 +268,14 @@ impl World<'_> {
             let to = change.to.trim();
             let is_right = match (column, to.is_empty()) {
                 (PRIMARY, true) => {
-                    choice.is_blanked = true;
+                    let person = Some(shown).filter(|shown| !shown.is_empty());
+                    choice.blanked = Some(person.unwrap_or(&choice.person).to_owned());
                     self.tally
                         .is("a primary contact that a disappearance blanks");
                     shown.is_empty() || !is_there(shown)
                 }
                 (PRIMARY, false) => {
-                    choice.is_blanked = false;
+                    choice.blanked = None;
                     self.tally.is("a primary contact that is back");
                     let is_known = choice.read.is_some() && !choice.is_unsure;
                     is_there(to)
