@@ -480,6 +480,7 @@ pub fn arrange(
     arranger.repeat_unwritten()?;
     arranger.pay_owed()?;
     arranger.follow_renames()?;
+    arranger.forget_taken(&triggers.primaries)?;
     for (table, no) in &triggers.returned {
         arranger.give_back(*table, no)?;
     }
@@ -525,7 +526,7 @@ struct Arranger<'s, 'a, 'c> {
     fresh: Vec<(usize, Relation)>,
     /// Who names whom, once somebody asked.
     references: References,
-    /// The marks that the state knows, once somebody asked.
+    /// The marks that the state knows, once somebody asked; but what was taken to a place that somebody has decided on since.
     known_marks: OnceCell<Marks>,
 }
 

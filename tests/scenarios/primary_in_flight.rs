@@ -395,6 +395,51 @@ fn whom_somebody_chose_in_a_row_that_could_not_be_read_stays_although_another_we
 }
 
 #[test]
+fn who_was_cleared_while_customers_were_away_stays_cleared_although_it_went_meanwhile_and_is_back()
+{
+    for is_back in [false, true] {
+        let exchange = arrived();
+        let customers = hide(&exchange, "customers.csv");
+        let gone = delete(&exchange, "contacts", "CT2");
+        exchange.summary();
+        if is_back {
+            add(&exchange, "contacts", &gone);
+        }
+        exchange.put("customers.csv", customers);
+        edit(&exchange, "customers", "10", "Primary Contact No.", "");
+        edit(&exchange, "customers", "10", "Contact", "");
+        settle(&exchange);
+        if !is_back {
+            add(&exchange, "contacts", &gone);
+            settle(&exchange);
+        }
+        assert_eq!(primary(&exchange), is("", ""), "{is_back}");
+    }
+}
+
+#[test]
+fn who_went_does_not_come_back_where_somebody_has_chosen_another_one_and_cleared_it_since() {
+    for is_in_place in [false, true] {
+        let mut exchange = arrived();
+        if is_in_place {
+            exchange = in_place(exchange);
+        }
+        add(&exchange, "contacts", "P9,Pia Poe,Oslo,Person,CT1,");
+        settle(&exchange);
+        let gone = delete(&exchange, "contacts", "CT2");
+        settle(&exchange);
+        for chosen in ["P9", ""] {
+            edit(&exchange, "customers", "10", "Primary Contact No.", chosen);
+            edit(&exchange, "customers", "10", "Contact", "");
+            settle(&exchange);
+        }
+        add(&exchange, "contacts", &gone);
+        settle(&exchange);
+        assert_eq!(primary(&exchange), is("", ""), "{is_in_place}");
+    }
+}
+
+#[test]
 fn a_primary_contact_that_is_on_its_way_in_another_spelling_is_left_when_it_goes() {
     let exchange = arrived();
     edit(&exchange, "customers", "10", "Primary Contact No.", "ct2");

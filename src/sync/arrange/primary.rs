@@ -19,7 +19,7 @@ pub(super) struct Moved {
     primary: String,
     /// The name that was typed, where it is to become a person.
     typed: Option<String>,
-    /// Somebody cleared the number while the name that belongs to it is on its way.
+    /// Somebody cleared the number.
     is_cleared: bool,
     /// Somebody changed the name in the same edit: it is theirs.
     named: bool,
@@ -71,10 +71,7 @@ pub(super) fn moved(
         && !is_person;
     let is_cleared = primary.is_empty()
         && before(PRIMARY_CONTACT).is_some_and(|known| !known.is_empty())
-        && !is_ours(PRIMARY_CONTACT, Form::Code, "")
-        && sent
-            .iter()
-            .any(|value| value.field == "Contact" && !value.sent.acknowledged);
+        && !is_ours(PRIMARY_CONTACT, Form::Code, "");
     (changed && !is_person || typed || is_cleared).then(|| Moved {
         kind,
         no: no.to_owned(),
@@ -93,6 +90,12 @@ impl Moved {
     /// Whether the name beside the primary contact that was chosen in this record is not that one's yet.
     pub(super) fn lacks_name(&self, kind: Kind, no: &str) -> bool {
         (self.kind, self.no.as_str()) == (kind, no) && !self.primary.is_empty() && !self.named
+    }
+
+    /// The record whose primary contact somebody chose or cleared; `None` where the record itself comes back with it.
+    pub(super) fn decided(&self) -> Option<(Table, &str)> {
+        let is_decided = !self.is_returned && self.typed.is_none();
+        is_decided.then_some((Table::Counterparts(self.kind), self.no.as_str()))
     }
 }
 

@@ -181,6 +181,38 @@ impl Arranger<'_, '_, '_> {
         Ok(())
     }
 
+    /// Where somebody has chosen another primary contact since, or none, nobody who went before regains that place: what a system
+    /// imports late may blank it again.
+    pub(super) fn forget_taken(&mut self, primaries: &[Moved]) -> Result<(), StateError> {
+        let decided = primaries.iter().filter_map(Moved::decided);
+        let decided: BTreeSet<(&str, &str)> =
+            decided.map(|(table, no)| (table.name(), no)).collect();
+        let marks = self.scene.marks.iter();
+        for mark in marks.filter(|row| row.mark == Mark::Taken && !decided.is_empty()) {
+            let Some(table) = Table::named(&mark.table) else {
+                continue;
+            };
+            let mut taken = self.taken_by(table, &mark.no)?;
+            let known = taken.len();
+            taken.retain(|taken| match taken {
+                Taken::Cell([of, of_no, ..]) => !decided.contains(&(of.as_str(), of_no.as_str())),
+                Taken::Relation(_) => true,
+            });
+            match taken.len() {
+                len if len == known => {}
+                0 => {
+                    self.out.marked.take_off(Mark::Taken, table, &mark.no);
+                    self.unmark(Mark::Taken, table, &mark.no);
+                    if let Some(known) = self.known_marks.get_mut() {
+                        known.take_off(Mark::Taken, table, &mark.no);
+                    }
+                }
+                _ => self.mark_taken(table, &mark.no, &taken)?,
+            }
+        }
+        Ok(())
+    }
+
     /// A record that comes back regains what its disappearance took, where both ends are still free.
     pub(super) fn give_back(&mut self, table: Table, no: &str) -> Result<(), StateError> {
         if self.row(table, no)?.is_none() {
