@@ -567,6 +567,30 @@ fn g16_a_name_that_is_imported_after_its_number_was_cleared_becomes_no_person() 
 }
 
 #[test]
+fn g16_a_name_is_on_its_way_although_the_relation_is_out_for_a_while_or_stands_twice() {
+    for kind in MASTERS {
+        for count in [0, 2] {
+            let relation = kind.relation_of("C1", "77");
+            let exchange = ledger_through("updates", &kind, "", &relation);
+            edit(&exchange, kind.table, "77", "Primary Contact No.", "P1");
+            reconciled(&exchange);
+            let relations = exchange.text("relations.csv");
+            let other = relations.replace(&relation, &relation.repeat(count));
+            exchange.put("relations.csv", other);
+            exchange.summary();
+            exchange.put("relations.csv", relations);
+            exchange.summary();
+            // Its system skips the update that brought the name, and imports a later one.
+            edit(&exchange, "contacts", "C1", "City", "Pisa");
+            let later = reconciled(&exchange).pass.expect("a pass");
+            import(&exchange, later);
+            let right = "77,Acme,P1,Ann Smith,1,Pisa";
+            assert_eq!(row(&exchange, kind.table, "77"), right, "{count}");
+        }
+    }
+}
+
+#[test]
 fn g16_a_person_that_went_before_its_name_was_entered_comes_back_with_it() {
     for kind in MASTERS {
         let exchange = ledger(&kind, "", &kind.relation_of("C1", "77"));

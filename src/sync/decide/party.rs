@@ -6,7 +6,7 @@ use crate::merge::party::Member;
 use crate::merge::{FieldMerge, Merged, Party, Values, merge};
 use crate::model::{FieldId, FieldSet, Form, Kind, Problem, Row, Side, Table, form};
 use crate::state::StateError;
-use crate::state::memory::{AgreedRow, GoneRow};
+use crate::state::memory::{AgreedRow, AnswerRow, GoneRow};
 use crate::state::queries::SentValue;
 use crate::sync::couple::Counterparts;
 
@@ -339,12 +339,34 @@ fn part<'w>(
         }
         note_carried_away(contact, seat, seat.sent, decided);
         let table = seat.side.table();
-        decided.memory.parted.push(parted(table, seat.no.clone()));
+        match seat.seen.exists(key) {
+            true => answer_shared(seat, decided),
+            false => decided.memory.parted.push(parted(table, seat.no.clone())),
+        }
     }
     Ok(left)
 }
 
-/// A record that has left its party: what is in flight towards it is waited for no more.
+/// Nothing that the party shares is waited for any more. What is in flight towards the record's own cells, as the name of its primary
+/// contact, is its own wherever it belongs.
+fn answer_shared(seat: &Seat<'_>, decided: &mut Decided) {
+    let in_flight = seat.sent.iter().filter(|value| !value.sent.acknowledged);
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for value in in_flight.filter(|value| FieldId::named(&value.field).is_some()) {
+        *counts.entry(&value.field).or_default() += 1;
+    }
+    let answers = counts.into_iter().map(|(field, count)| AnswerRow {
+        table: seat.side.table().name().to_owned(),
+        no: seat.no.clone(),
+        field: field.to_owned(),
+        count,
+        imported: 0,
+        export: seat.seen.exports,
+    });
+    decided.memory.answers.extend(answers);
+}
+
+/// A record that is gone: whatever is in flight towards it is waited for no more.
 pub(super) fn parted(table: Table, no: String) -> GoneRow {
     GoneRow {
         table: table.name().to_owned(),
