@@ -366,7 +366,7 @@ fn answer_shared(seat: &Seat<'_>, decided: &mut Decided) {
     decided.memory.answers.extend(answers);
 }
 
-/// A record that is gone: whatever is in flight towards it is waited for no more.
+/// A record towards which nothing is waited for any more.
 pub(super) fn parted(table: Table, no: String) -> GoneRow {
     GoneRow {
         table: table.name().to_owned(),
