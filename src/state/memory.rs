@@ -309,7 +309,8 @@ pub struct Memory<'p> {
     pub gone: Vec<GoneRow>,
     /// Records that came back, and relations whose removal was carried out.
     pub returned: Vec<GoneRow>,
-    /// Records that left their party: nothing waits for them any more, though a late import may still bring back what was in flight.
+    /// Contacts that left their party, and counterparts that did as they went: nothing waits for them any more, though a late import may
+    /// still bring back what was in flight.
     pub parted: Vec<GoneRow>,
     /// What else happened to records: created, coupled, no longer coupled.
     pub history: Vec<HistoryRow>,
