@@ -134,17 +134,12 @@ mod tests {
     use crate::merge::Rule;
     use crate::merge::plan::Change;
     use crate::model::InteractionLogEntry;
-
-    fn store() -> (tempfile::TempDir, Store) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path()).expect("a state");
-        (folder, store)
-    }
+    use crate::state::store::new_store;
 
     #[cfg(unix)]
     #[test]
     fn what_a_pass_left_is_found_however_the_state_is_named() {
-        let (folder, mut store) = store();
+        let (folder, mut store) = new_store();
         let file = |name: &str| folder.path().join(name).display().to_string();
         let target = Target {
             table: "contacts".to_owned(),
@@ -215,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_pass_that_is_finished_from_its_journal_tells_everything_once() {
-        let (_folder, mut store) = store();
+        let (_folder, mut store) = new_store();
         let mut before = memory();
         commit(&mut store, &mut before);
         let memory = unfinished(&store);
@@ -233,7 +228,7 @@ mod tests {
 
     #[test]
     fn cells_of_a_file_that_somebody_else_wrote_are_owed_and_leave_no_decision() {
-        let (_folder, mut store) = store();
+        let (_folder, mut store) = new_store();
         let mut before = memory();
         commit(&mut store, &mut before);
         for memory in [before, unfinished(&store)] {
@@ -251,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_journal_of_an_older_program_is_finished_with_what_it_holds() {
-        let (_folder, mut store) = store();
+        let (_folder, mut store) = new_store();
         let whole = memory();
         let mut body = serde_json::to_value(&whole).expect("JSON");
         body["changes"] = serde_json::to_value(&whole.changes).expect("JSON");
@@ -277,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_commit_that_is_not_finished_leaves_nothing() {
-        let (_folder, mut store) = store();
+        let (_folder, mut store) = new_store();
         let memory = memory();
         drop(store.journal_commit(&memory).expect("begun"));
         assert_eq!(told(&store), (Vec::new(), Vec::new()));
@@ -286,7 +281,7 @@ mod tests {
 
     #[test]
     fn an_intent_that_was_discarded_is_forgotten() {
-        let (_folder, mut store) = store();
+        let (_folder, mut store) = new_store();
         store.journal_intent(&RealDisk, &[]).expect("an intent");
         let intent = Some(Unfinished::Intent(Vec::new()));
         assert_eq!(store.unfinished().expect("a journal"), intent);

@@ -505,12 +505,7 @@ mod tests {
     use crate::merge::Plan;
     use crate::model::document::DocumentKind;
     use crate::state::memory::{AgreedRow, AnswerRow, TableMemory};
-
-    fn store() -> (tempfile::TempDir, Store) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path()).expect("a state");
-        (folder, store)
-    }
+    use crate::state::store::new_store;
 
     /// Remembers a pass of which only this is known.
     fn remember(store: &mut Store, memory: Memory<'_>) {
@@ -523,7 +518,7 @@ mod tests {
 
     #[test]
     fn what_is_agreed_moves_with_the_number_of_a_contact_and_of_nobody_else() {
-        let (_folder, mut store) = store();
+        let (_folder, mut store) = new_store();
         let row = |value: &str| AgreedRow {
             contact: "X1".to_owned(),
             field: "City".to_owned(),
@@ -554,7 +549,7 @@ mod tests {
 
     #[test]
     fn a_quote_is_open_while_it_is_of_no_counterpart_or_paid_by_none_and_nothing_was_ordered() {
-        let (_folder, mut store) = store();
+        let (_folder, mut store) = new_store();
         let document = |kind: &str, no: &str, sell_to: &str, bill_to: &str, ordered_as: &str| {
             let header = [
                 ("Sell-to Customer No.", sell_to),
@@ -618,7 +613,7 @@ mod tests {
             ("customers", naming("X1", "X2")),
             ("vendors", naming("X1", "X1")),
         ] {
-            let (_folder, mut store) = store();
+            let (_folder, mut store) = new_store();
             let documents = vec![
                 document("sales-quote", "Q1", "", naming("X1", "X1")),
                 document("sales-quote", "Q2", "O1", naming("X1", "X1")),
@@ -664,7 +659,7 @@ mod tests {
             ..Memory::default()
         };
         for memory in [Memory::default(), with_tables] {
-            let (_folder, mut store) = store();
+            let (_folder, mut store) = new_store();
             let first = store.keep_halt(&Plan::default(), "now").expect("halted");
             assert!(store.approve(&first, "now").expect("approved"));
             let other = Plan {
@@ -686,7 +681,7 @@ mod tests {
     /// Remembers passes of which only this is known, each after so many exports of the customers; how many values written for one
     /// are known after each.
     fn known_after(passes: Vec<(Memory<'static>, u64)>) -> Vec<usize> {
-        let (_folder, mut store) = store();
+        let (_folder, mut store) = new_store();
         let known = passes.into_iter().map(|(memory, exports)| {
             let table = TableMemory {
                 table: "customers".to_owned(),

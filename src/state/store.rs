@@ -362,6 +362,14 @@ impl Store {
     }
 }
 
+/// A state of its own for a test.
+#[cfg(test)]
+pub(super) fn new_store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a state");
+    (folder, store)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
