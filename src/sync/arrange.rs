@@ -36,7 +36,7 @@ use super::observe::diff::{PrintMap, PrintSet};
 use super::observe::events::{Fate, News};
 use super::observe::lookups::LogLookups;
 use super::observe::pending::Pending;
-use super::observe::relation::read_relation;
+use super::observe::relation::{read_relation, relation_of};
 use super::observe::{Seen, plain, tagged, untagged};
 use orders::Order;
 
@@ -364,7 +364,7 @@ pub fn triggers(
         let mut of_table = marks.iter().filter(|row| row.table == name);
         triggers.owed |= of_table.any(|row| row.mark == Mark::Owed);
         triggers.gone |= match seen.table {
-            Table::Relations => !gone.is_empty() && names_gone(seen, gone),
+            Table::Relations => !gone.is_empty() && names_gone(seen, gone)?,
             _ => !seen.diff.gone.is_empty(),
         };
         let kind = match seen.table {
@@ -444,28 +444,35 @@ pub fn triggers(
 }
 
 /// Whether a relation of which nothing was known before, or that was left open, names a record that is gone: that went while it
-/// could not be read.
-fn names_gone(relations: &Seen<'_>, gone: &BTreeSet<(Table, String)>) -> bool {
+/// could not be read. One that no row shows says what it said.
+fn names_gone(relations: &Seen<'_>, gone: &BTreeSet<(Table, String)>) -> Result<bool, StateError> {
     let Some(export) = &relations.export else {
-        return false;
+        return Ok(false);
     };
-    let is_unknown = |at: &usize| {
-        let old = (relations.diff.olds[*at] as usize).checked_sub(1);
-        old.is_none_or(|old| {
-            relations.index.prints[old] == 0 || relations.index.links.at(old)[0] == 0
-        })
-    };
-    let touched = relations.diff.touched.iter().map(|at| *at as usize);
-    let mut unknown = touched.filter(is_unknown);
-    unknown.any(|at| {
-        let Ok(record) = export.record(at) else {
-            return false;
-        };
-        let Relation { contact, no, .. } = read_relation(&record);
+    let index = &relations.index;
+    let was_open = |old: usize| index.prints[old] == 0 || index.links.at(old)[0] == 0;
+    let is_gone = |Relation { contact, no, .. }: Relation| {
         let mut counterparts = Kind::all().map(Table::Counterparts);
         gone.contains(&(Table::Contacts, contact))
             || counterparts.any(|table| gone.contains(&(table, no.clone())))
-    })
+    };
+    let touched = relations.diff.touched.iter().map(|at| *at as usize);
+    let listed = touched.filter(|at| {
+        let old = (relations.diff.olds[*at] as usize).checked_sub(1);
+        old.is_none_or(was_open)
+    });
+    let mut records = listed.filter_map(|at| export.record(at).ok());
+    if records.any(|record| is_gone(read_relation(&record))) {
+        return Ok(true);
+    }
+    let unlisted = relations.unlisted().into_iter();
+    for old in unlisted.filter(|old| was_open(*old)) {
+        let row = relations.rows.get(index.row(old))?;
+        if row.is_some_and(|row| is_gone(relation_of(&row))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Arranges what orders and rules ask for; each sees what was arranged before it. An order that is refused leaves nothing

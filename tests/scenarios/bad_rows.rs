@@ -314,6 +314,31 @@ fn what_goes_while_its_relation_cannot_be_read_regains_it_when_it_returns() {
 }
 
 #[test]
+fn what_goes_while_its_relation_stands_twice_regains_it_although_that_does_not_say_whose_it_is_next()
+ {
+    for (kind, table) in KINDS
+        .iter()
+        .flat_map(|kind| ["contacts", kind.table].map(|table| (kind, table)))
+    {
+        let exchange = three_parties(kind, "updates");
+        let no = if table == "contacts" { "C3" } else { "X3" };
+        let row = kind.relation_of("C3", "X3");
+        let relations = exchange.text("relations.csv");
+        exchange.put("relations.csv", relations.replace(&row, &row.repeat(2)));
+        let gone = delete(&exchange, table, no);
+        assert!(exchange.summary().plan.uncouplings.is_empty(), "{table}");
+        let bad = row.replace(',', ";");
+        exchange.put("relations.csv", relations.replace(&row, &bad));
+        assert_eq!(exchange.summary().plan.uncouplings.len(), 1, "{table}");
+        exchange.put("relations.csv", relations.replace(&row, ""));
+        assert_eq!(exchange.summary().couplings, 2, "{table}");
+        add(&exchange, table, &gone);
+        settled(&exchange, "updates");
+        assert_eq!(exchange.summary().couplings, 3, "{table}");
+    }
+}
+
+#[test]
 fn what_goes_and_returns_while_its_relation_does_not_say_whose_it_is_has_one_relation_once_that_can_be_read()
  {
     for (kind, way) in KINDS.iter().flat_map(|kind| WAYS.map(|way| (kind, way))) {
