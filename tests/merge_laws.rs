@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use couplet::merge::deliver::{Hold, Route};
+use couplet::merge::deliver::Route;
 use couplet::merge::derive::leads;
 use couplet::merge::party::{Cell, rests};
 use couplet::merge::{
@@ -48,16 +48,6 @@ struct Case {
     rules: FieldRules,
 }
 
-struct Refuses(Option<char>);
-
-impl Hold for Refuses {
-    fn refuses(&self, text: &str) -> Option<String> {
-        self.0
-            .filter(|letter| text.contains(*letter))
-            .map(|letter| format!("{letter} is not in its encoding"))
-    }
-}
-
 /// What the program makes of cases, each in a field of its own.
 fn merged(cases: &[(FieldId, &Case)]) -> Merged {
     let first = cases[0].1;
@@ -65,8 +55,8 @@ fn merged(cases: &[(FieldId, &Case)]) -> Merged {
         let cells = cases.iter().map(|(field, case)| {
             let word = &case.words[at];
             let cell = Cell {
-                shown: word.shown.clone(),
-                base: word.base.clone(),
+                shown: word.shown.as_deref(),
+                base: word.base.as_deref(),
                 sent: word.sent.clone(),
                 direction: match word.follows {
                     true => Direction::ToCounterpart,
@@ -89,7 +79,10 @@ fn merged(cases: &[(FieldId, &Case)]) -> Merged {
                 .modified
                 .map(|day| jiff::civil::date(2026, 11, day).at(0, 0, 0, 0)),
             route: word.route,
-            hold: Box::new(move |_| Box::new(Refuses(refuses))),
+            refuses: Box::new(move |_, text| {
+                let lacks = refuses.filter(|letter| text.contains(*letter))?;
+                Some(format!("{lacks} is not in its encoding"))
+            }),
         }
     });
     let values = |of: fn(&Case) -> &Option<String>| -> BTreeMap<FieldId, String> {

@@ -22,12 +22,6 @@ pub enum Owed {
     CannotHold(String),
 }
 
-/// What a side can take in this pass.
-pub trait Hold {
-    /// Why the side's file cannot hold this text, or `None` when it can.
-    fn refuses(&self, text: &str) -> Option<String>;
-}
-
 /// How what is written reaches a side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -60,14 +54,15 @@ pub struct Delivery {
     pub overdue: bool,
 }
 
-/// Delivers a verdict to one side. `agreed` is the value after the verdict; `None` when nothing is agreed.
+/// Delivers a verdict to one side. `agreed` is the value after the verdict, `None` when nothing is agreed; `refuses` says why the
+/// side's file cannot hold a text, where it cannot.
 pub fn deliver(
     side: &FieldSide<'_>,
     heard: &Heard<'_>,
     verdict: &Verdict<'_>,
     agreed: Option<&str>,
     route: Route,
-    hold: &dyn Hold,
+    refuses: &dyn Fn(&str) -> Option<String>,
     in_flight_limit: u32,
 ) -> Delivery {
     let mut delivery = Delivery {
@@ -152,7 +147,7 @@ pub fn deliver(
             return delivery;
         }
     };
-    if let Some(reason) = hold.refuses(&text) {
+    if let Some(reason) = refuses(&text) {
         delivery.owed = Some(Owed::CannotHold(reason));
         return delivery;
     }
@@ -173,14 +168,6 @@ mod tests {
     use super::*;
     use crate::merge::{Capacity, Sent};
     use crate::model::{Form, Side};
-
-    struct Anything;
-
-    impl Hold for Anything {
-        fn refuses(&self, _: &str) -> Option<String> {
-            None
-        }
-    }
 
     /// What a side that says nothing new gets while others are in conflict.
     fn delivered(base: Option<&str>, shown: &str, flight: Flight) -> Delivery {
@@ -213,7 +200,7 @@ mod tests {
             &verdict,
             agreed,
             Route::InPlace,
-            &Anything,
+            &|_| None,
             2,
         )
     }

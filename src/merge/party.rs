@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{Direction, FieldId, FieldSet, Side};
 
 use super::capacity::Capacity;
-use super::deliver::{Delivery, Hold, Route, deliver};
+use super::deliver::{Delivery, Route, deliver};
 use super::derive;
 use super::inherit::Values;
 use super::listen::{FieldSide, Heard, Says, Sent, listen};
@@ -14,11 +14,11 @@ use super::verdict::{Modified, Rule, Verdict, verdict};
 
 /// One field of one side, with the values it brings into the merge.
 #[derive(Clone, Debug)]
-pub struct Cell {
+pub struct Cell<'v> {
     /// What its export shows; `None` when it says nothing of this field.
-    pub shown: Option<String>,
+    pub shown: Option<&'v str>,
     /// What it showed when it was last merged; `None` at its first meeting.
-    pub base: Option<String>,
+    pub base: Option<&'v str>,
     /// What was written for it, oldest first.
     pub sent: Vec<Sent>,
     /// Whether it speaks for the field or only follows.
@@ -28,25 +28,25 @@ pub struct Cell {
 }
 
 /// One record of a party.
-pub struct Member<'h> {
+pub struct Member<'v> {
     /// Its place in the party.
     pub side: Side,
     /// Its number.
     pub no: String,
     /// Its shared fields; a field that its table lacks is no part of it.
-    pub cells: BTreeMap<FieldId, Cell>,
+    pub cells: BTreeMap<FieldId, Cell<'v>>,
     /// When it was last modified.
     pub modified: Modified,
     /// How what is written reaches it.
     pub route: Route,
-    /// What its file can hold, by field.
-    pub hold: Box<dyn Fn(FieldId) -> Box<dyn Hold + 'h> + 'h>,
+    /// Why its file cannot hold a text in a field; `None` where it can.
+    pub refuses: Box<dyn Fn(FieldId, &str) -> Option<String> + 'v>,
 }
 
 /// A contact with all its counterparts.
-pub struct Party<'h> {
+pub struct Party<'v> {
     /// The contact first, then the counterparts in the order of their kinds.
-    pub members: Vec<Member<'h>>,
+    pub members: Vec<Member<'v>>,
     /// What is agreed, where it is; a field that is missing here meets for the first time.
     pub agreed: BTreeMap<FieldId, String>,
     /// What a person decided on an open conflict.
@@ -179,8 +179,8 @@ fn merge_field(
             let cell = member.cells.get(&field)?;
             let side = FieldSide {
                 side: member.side,
-                shown: cell.shown.as_deref(),
-                base: cell.base.as_deref(),
+                shown: cell.shown,
+                base: cell.base,
                 sent: &cell.sent,
                 direction: cell.direction,
                 capacity: &cell.capacity,
@@ -253,14 +253,13 @@ fn merge_field(
         .map(|member| {
             member.cells.get(&field)?;
             let (side, heard) = heard.next()?;
-            let hold = (member.hold)(field);
             Some(deliver(
                 side,
                 heard,
                 &verdict,
                 agreed,
                 member.route,
-                hold.as_ref(),
+                &|text| (member.refuses)(field, text),
                 in_flight_limit,
             ))
         })

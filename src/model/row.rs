@@ -56,6 +56,24 @@ impl Row {
         row
     }
 
+    /// A row of values that follow each other in a text, by where each ends; `None` where an end is none. What is unknown takes no
+    /// room there.
+    pub fn of_text(text: String, ends: impl IntoIterator<Item = Option<usize>>) -> Option<Row> {
+        let mut start = 0;
+        let spans = ends.into_iter().map(|end| {
+            let Some(end) = end else { return Some(UNKNOWN) };
+            text.get(start..end)?;
+            let span = Span {
+                start: start as u32,
+                end: end as u32,
+            };
+            start = end;
+            Some(span)
+        });
+        let spans: Option<Vec<Span>> = spans.collect();
+        spans.map(|spans| Row { text, spans })
+    }
+
     /// The value in a column, or `None` where it is unknown.
     pub fn get(&self, column: usize) -> Option<&str> {
         let span = self.spans.get(column).filter(|span| **span != UNKNOWN)?;
@@ -117,5 +135,13 @@ mod tests {
         assert_ne!(row, Row::new([None, Some("b")]));
         assert_eq!(row.get(2), Some(""));
         assert_eq!(row.get(7), None);
+        let of_text = |ends| Row::of_text("longé".to_owned(), ends);
+        let row = of_text([Some(0), None, Some(4), Some(6)]);
+        let values = [Some(""), None, Some("long"), Some("é")];
+        assert_eq!(row, Some(Row::new(values)));
+        // Within a letter, beyond the end, before the one that comes before.
+        for end in [5, 7, 3] {
+            assert_eq!(of_text([Some(0), None, Some(4), Some(end)]), None, "{end}");
+        }
     }
 }

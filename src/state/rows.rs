@@ -209,7 +209,8 @@ fn encode(cell: Option<&str>, out: &mut Vec<u8>) {
 fn decode(mut bytes: &[u8]) -> Option<Row> {
     let (&count, rest) = bytes.split_first()?;
     bytes = rest;
-    let mut cells = Vec::with_capacity(count as usize);
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut ends = Vec::with_capacity(count as usize);
     for _ in 0..count {
         let mut length: u64 = 0;
         let mut shift = 0;
@@ -222,16 +223,18 @@ fn decode(mut bytes: &[u8]) -> Option<Row> {
                 break;
             }
         }
-        cells.push(match length.checked_sub(1) {
+        ends.push(match length.checked_sub(1) {
             None => None,
             Some(length) => {
                 let (cell, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
                 bytes = rest;
-                Some(std::str::from_utf8(cell).ok()?)
+                text.extend_from_slice(cell);
+                Some(text.len())
             }
         });
     }
-    bytes.is_empty().then(|| Row::new(cells))
+    let row = Row::of_text(String::from_utf8(text).ok()?, ends)?;
+    bytes.is_empty().then_some(row)
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn note_carried(
         let cell = member.cells.get(&field.field);
         let says = written
             .filter(|_| is_in_place)
-            .or_else(|| cell.and_then(|cell| cell.shown.as_deref()));
+            .or_else(|| cell.and_then(|cell| cell.shown));
         let name = field.field.def().name;
         // What earlier updates carried, also of a field that was held.
         let may_come = match is_in_place {
@@ -438,8 +438,8 @@ pub(super) fn dispute(
             Some(Claim {
                 side: seat.side,
                 no: seat.no.clone(),
-                shows: cell.shown.clone(),
-                base: cell.base.clone(),
+                shows: cell.shown.map(str::to_owned),
+                base: cell.base.map(str::to_owned),
                 moved: field.moved.contains(&seat.side),
                 file: seat.seen.file(),
                 line: seat.at.map(|_| line(seat)),

@@ -205,7 +205,9 @@ pub(super) fn decide_party<'w>(
     );
     credit(world, given.company, &mut decided.plan.changes[before..])?;
     looked_at(world, &contact_no, decided);
-    let (was, hub) = (party.was, seats.swap_remove(0));
+    let was = std::mem::take(&mut party.was);
+    drop(party);
+    let hub = seats.swap_remove(0);
     let kind = FieldId::named("Type").and_then(|field| {
         let agreed = match in_motion.contains(field) {
             true => {

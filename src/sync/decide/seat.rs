@@ -1,11 +1,10 @@
 //! A seat of a party: one record as the pass sees it, and what it brings into the merge.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::config::Empty;
 use crate::exports::TooLong;
-use crate::merge::deliver::{Hold, Route};
+use crate::merge::deliver::Route;
 use crate::merge::derive;
 use crate::merge::party::{Cell, Member, rests};
 use crate::merge::verdict::Modified;
@@ -155,19 +154,6 @@ pub(super) fn refuses(
     refused.map(|unheld| unheld.to_string()).or_else(of_others)
 }
 
-/// What a record's file can hold of one column.
-struct ColumnHold<'w> {
-    seen: &'w Seen<'w>,
-    column: usize,
-    unheld: Arc<Vec<(usize, String)>>,
-}
-
-impl Hold for ColumnHold<'_> {
-    fn refuses(&self, text: &str) -> Option<String> {
-        refuses(self.seen, &self.unheld, self.column, text)
-    }
-}
-
 /// The fields in which something may have moved, and those that follow from them; all others rest.
 pub(super) fn in_motion(seats: &[Seat<'_>], given: impl Iterator<Item = FieldId>) -> FieldSet {
     let is_plain = |seat: &Seat<'_>| seat.met && !seat.is_new && seat.sent.is_empty();
@@ -265,7 +251,7 @@ pub(super) fn direction(table: Table, field: FieldId) -> Direction {
 }
 
 /// What a seat brings into the merge of some fields. When it was modified is only looked up where that `decides`.
-pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Member<'w> {
+pub(super) fn member<'s>(seat: &'s Seat<'_>, fields: FieldSet, decides: bool) -> Member<'s> {
     let seen = seat.seen;
     let table = seat.side.table();
     let mut cells = BTreeMap::new();
@@ -277,10 +263,8 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
             .base
             .as_ref()
             .filter(|_| seat.met)
-            .and_then(|row| row.get(column))
-            .map(str::to_owned);
-        let exported_over = seen.exported_over(seat.at, column);
-        let base = base.map(|base| exported_over.map_or(base, str::to_owned));
+            .and_then(|row| row.get(column));
+        let base = base.map(|base| seen.exported_over(seat.at, column).unwrap_or(base));
         let export = seen.export.as_ref();
         let is_there = export.is_some_and(|export| export.columns.has(column));
         let shown = match is_there {
@@ -306,9 +290,9 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
         });
         let sent: Vec<Sent> = sent.collect();
         // What stood there when it met nobody stands as well.
-        let stands = base.as_deref().or(seat.base_of(field));
+        let stands = base.or(seat.base_of(field));
         let stands = seat.word(column).or(stands);
-        let shown = said(seen, shown, stands, &sent).map(str::to_owned);
+        let shown = said(seen, shown, stands, &sent);
         cells.insert(
             field,
             Cell {
@@ -321,7 +305,7 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
         );
     }
     let unlisted = seat.unshown.and(seat.shown.as_ref());
-    let unheld = Arc::new(unheld(seen, unlisted, seat.sent));
+    let unheld = unheld(seen, unlisted, seat.sent);
     Member {
         side: seat.side,
         no: seat.no.clone(),
@@ -334,14 +318,8 @@ pub(super) fn member<'w>(seat: &Seat<'w>, fields: FieldSet, decides: bool) -> Me
             false if seat.is_silent() => Route::Silent,
             false => seen.route(),
         },
-        hold: Box::new(move |field| {
-            let column = table.column_of(field).unwrap_or(0);
-            let unheld = unheld.clone();
-            Box::new(ColumnHold {
-                seen,
-                column,
-                unheld,
-            })
+        refuses: Box::new(move |field, text| {
+            refuses(seen, &unheld, table.column_of(field).unwrap_or(0), text)
         }),
     }
 }
