@@ -418,6 +418,26 @@ fn who_was_cleared_while_customers_were_away_stays_cleared_although_it_went_mean
 }
 
 #[test]
+fn who_returns_while_customers_are_away_is_named_again_although_their_system_fills_up_what_it_stores()
+ {
+    for filled in ["", "   "] {
+        let exchange = arrived();
+        let gone = delete(&exchange, "contacts", "CT2");
+        let pass = exchange.summary().pass.expect("a pass");
+        let customers = hide(&exchange, "customers.csv");
+        add(&exchange, "contacts", &gone);
+        exchange.summary();
+        exchange.put("customers.csv", customers);
+        import(&exchange, pass);
+        assert_eq!(primary(&exchange), is("", ""));
+        edit(&exchange, "customers", "10", "Primary Contact No.", filled);
+        edit(&exchange, "customers", "10", "Contact", filled);
+        settle(&exchange);
+        assert_eq!(primary(&exchange), is("CT2", "Ann Lee"), "{filled:?}");
+    }
+}
+
+#[test]
 fn who_went_does_not_come_back_where_somebody_has_chosen_another_one_and_cleared_it_since() {
     for is_in_place in [false, true] {
         let mut exchange = arrived();

@@ -133,19 +133,22 @@ pub(in crate::sync) fn row_to_come(
     to_come
 }
 
-/// Whether nobody has changed a cell since it was owed something: it shows what it did then, or what was written for it.
+/// Whether nobody has changed a cell since it was owed something: it shows what it did then, or what was written for it, as its
+/// system holds that.
 pub(in crate::sync) fn is_due(
     seen: &Seen<'_>,
     row: &Row,
     sent: &[SentValue],
     owed: &OwedCell,
 ) -> bool {
-    let shown = seen
-        .table
-        .column(&owed.column)
-        .and_then(|column| row.get(column));
+    let column = seen.table.column(&owed.column);
+    let shown = column.and_then(|column| Some((row.get(column)?, capacity(seen, column))));
+    let shows = |value: &str| {
+        let shown = shown.as_ref();
+        shown.is_some_and(|(shown, capacity)| capacity.shows(shown, value))
+    };
     let mut ours = sent.iter().filter(|value| value.field == owed.column);
-    shown == Some(owed.was.as_str()) || ours.any(|value| shown == Some(value.sent.value.as_str()))
+    shows(&owed.was) || ours.any(|value| shows(&value.sent.value))
 }
 
 /// Hears the cells that no party shares, in whichever pass their records are listed: their values are in flight until the
