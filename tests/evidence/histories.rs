@@ -38,6 +38,7 @@ pub const HISTORIES: Layer = Layer {
         ("an emptied cell that means no change", 4.5),
         ("a value that was cut", 6.0),
         ("a value that a side cannot hold", 11.0),
+        ("numbers in small letters", 15.0),
         ("a change of write_back", 8.5),
         ("a change of update", 9.0),
         ("a table that is not configured", 11.0),

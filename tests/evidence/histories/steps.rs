@@ -82,6 +82,9 @@ pub struct SystemSetup {
     /// Its records have the cells that tell of persons and primary contacts.
     #[serde(default)]
     pub persons: bool,
+    /// It spells its numbers in small letters.
+    #[serde(default)]
+    pub lower: bool,
 }
 
 /// How the files of a system are written.
@@ -349,6 +352,7 @@ fn system(dice: &mut Dice, table: &str, varied: Varied, persons: bool) -> System
         foreign: of_cells && dice.chance(45),
         whole_table: !of_cells && !in_place && !delta && dice.chance(20),
         persons,
+        lower: of_cells && dice.chance(20),
     }
 }
 

@@ -87,6 +87,14 @@ pub struct Update {
 }
 
 impl SystemSetup {
+    /// A number as it spells it.
+    fn spelt(&self, no: &str) -> String {
+        match self.lower {
+            true => no.to_lowercase(),
+            false => no.to_owned(),
+        }
+    }
+
     /// A value as it stores it.
     pub fn stored(&self, value: &str) -> String {
         match self.pads && !value.ends_with(' ') {
@@ -397,7 +405,8 @@ impl System {
         for (no, values) in listed {
             let note = format!("ours, \u{e4} {no}");
             let export = count.to_string();
-            let mut cells = vec![no.as_str()];
+            let spelt = self.setup.spelt(no);
+            let mut cells = vec![spelt.as_str()];
             cells.extend(self.shown_of(values.each_ref().map(String::as_str)));
             cells.extend([note.as_str(), &export]);
             match &self.spoilt {
@@ -619,7 +628,7 @@ type Headers = [&'static str; FIELDS.len() + OWN];
 
 fn row(headers: Headers, cell: Cell<'_>) -> Result<UpdateRow, String> {
     let no = cell("No.").ok_or("an update without numbers")?;
-    Ok((no, headers.map(cell)))
+    Ok((no.to_uppercase(), headers.map(cell)))
 }
 
 /// The rows of an update; of a whole table, those that a system can read.

@@ -148,6 +148,9 @@ impl<'t> World<'t> {
             now: 0,
             tally,
         };
+        if setup.systems.iter().any(|system| system.lower) {
+            world.tally.is("numbers in small letters");
+        }
         (0..world.systems.len()).for_each(|system| world.export(system));
         world
     }
