@@ -40,8 +40,11 @@ pub struct Member<'v> {
     /// How what is written reaches it.
     pub route: Route,
     /// Why its file cannot hold a text in a field; `None` where it can.
-    pub refuses: Box<dyn Fn(FieldId, &str) -> Option<String> + 'v>,
+    pub refuses: Box<Refuses<'v>>,
 }
+
+/// Says why a file cannot hold a text in a field, where it cannot.
+pub type Refuses<'v> = dyn Fn(FieldId, &str) -> Option<String> + 'v;
 
 /// A contact with all its counterparts.
 pub struct Party<'v> {

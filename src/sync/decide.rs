@@ -15,6 +15,7 @@ mod seat;
 mod shares;
 mod sight;
 mod stamps;
+mod statuses;
 pub mod words;
 pub(super) mod world;
 
@@ -34,7 +35,7 @@ use super::duplicates;
 use super::unsaid::Unsaid;
 use counts::counts;
 use notes::Notes;
-use relations::{decide_removals, note_gone, reassert, statuses};
+use relations::{decide_removals, note_gone, reassert};
 use shares::Share;
 use sight::Sight;
 use stamps::stamp;
@@ -203,7 +204,7 @@ pub fn decide<'w>(
     own.extend(arranged.cells.iter().cloned());
     // A name that was owed may be an older one.
     own.extend(own_cells::names(world, &renamed)?);
-    own.extend(statuses(world)?);
+    own.extend(statuses::due(world)?);
     own_cells::write(world, own, &mut decided, &mut notes.problems)?;
     births::finish(world, &mut decided, &mut notes.problems);
     decided.plan.duplicates = duplicates::of_pass(world, &decided);
@@ -219,6 +220,9 @@ pub fn decide<'w>(
     for (table, records) in troubled {
         decided.troubled.entry(table).or_default().extend(records);
     }
+    let unheard = statuses::unheard(world)?;
+    let of_contacts = decided.troubled.entry(Table::Contacts).or_default();
+    of_contacts.extend(unheard);
     try_again(world, &mut decided)?;
     keep_troubled(world, &mut decided);
     decide_removals(world, &mut decided, &mut problems)?;

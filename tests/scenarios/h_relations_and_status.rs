@@ -382,6 +382,44 @@ fn a_status_that_changes_while_contacts_say_nothing_is_written_once_they_do() {
 }
 
 #[test]
+fn a_status_that_somebody_types_while_relations_say_nothing_is_what_it_should_be_once_they_do() {
+    for write_back in ["in-place", "updates"] {
+        let exchange = crate::exchange_through(
+            write_back,
+            &[
+                (
+                    "contacts",
+                    "No.,Name,Type,Contact Business Relation\nC1,Acme,Company,Customer\n",
+                ),
+                ("customers", "No.,Name\n10,Acme\n"),
+                (
+                    "relations",
+                    &format!("{RELATION_COLUMNS}C1,CUST,Customer,10\n"),
+                ),
+            ],
+            "",
+        );
+        exchange.summary();
+        let relations = crate::hide(&exchange, "relations.csv");
+        let status = "Contact Business Relation";
+        crate::edit(&exchange, "contacts", "C1", status, "Vendor");
+        crate::add(&exchange, "contacts", "C2,New,Company,Vendor");
+        for _ in 0..3 {
+            assert!(!exchange.summary().plan.writes(), "{write_back}");
+        }
+        exchange.put("relations.csv", relations);
+        for _ in 0..3 {
+            if let Some(pass) = exchange.summary().pass {
+                crate::import(&exchange, pass);
+            }
+        }
+        crate::is_in_step(&exchange);
+        let shown = ["C1", "C2"].map(|no| crate::cell(&exchange, "contacts", no, status));
+        assert_eq!(shown, ["Customer", "None"], "{write_back}");
+    }
+}
+
+#[test]
 fn a_status_of_a_contact_that_no_delta_lists_is_written_all_the_same() {
     let contacts = "No.,Name,Type,Contact Business Relation\nC1,Acme,Company,Customer\nC9,Nine,Company,Other\n";
     let relations = format!("{RELATION_COLUMNS}C9,PROS,,\nC1,CUST,Customer,10\n");
