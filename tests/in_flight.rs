@@ -52,6 +52,10 @@ fn an_import_that_brings_back_what_an_update_carried_along_is_held() {
     assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
     assert_eq!(conflicts[0].field, "City");
     assert_eq!(
+        conflicts[0].why,
+        "customer 10 shows again what an update brought or carried there before: it was imported late, or somebody typed it"
+    );
+    assert_eq!(
         row(&exchange, "contacts.csv"),
         "C1,Acme,Bari,2,a@x.example,hub"
     );
@@ -382,8 +386,8 @@ fn what_an_update_carried_along_is_no_news_when_its_column_was_gone_and_came_bac
     assert_eq!(row(&exchange, "customers.csv"), met);
 }
 
-#[test]
-fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
+/// A customer has a new city in flight, and a person is to decide, since its system does not import that.
+fn never_imported() -> Exchange {
     let config = through_a_folder(IN_PLACE, "customers.csv", "");
     let exchange = in_step(&config);
     put_contact(&exchange, "Oslo", "1");
@@ -402,6 +406,12 @@ fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
             .collect();
         assert_eq!(late.is_empty(), export <= 3, "export {export}: {late:?}");
     }
+    exchange
+}
+
+#[test]
+fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
+    let exchange = never_imported();
     let held = store(&exchange).conflicts().expect("conflicts");
     assert_eq!(held[0].conflict.field, "City");
     // Send again.
@@ -411,6 +421,39 @@ fn a_system_that_never_imports_becomes_a_problem_that_a_person_decides() {
     let again = exchange.summary();
     assert_eq!(again.files.len(), 1);
     assert!(again.plan.problems.is_empty() && again.plan.conflicts.is_empty());
+}
+
+#[test]
+fn a_decision_for_what_a_side_still_shows_takes_back_what_is_on_its_way() {
+    let exchange = never_imported();
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "customer"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let pass = exchange.summary().pass.expect("a pass");
+    let update = exchange.text(&format!("updates/customers_{pass:06}.csv"));
+    assert!(update.contains("10,Acme,Rome,1"), "{update}");
+    // Its system comes round to importing both, the older one first, and exports afterwards.
+    put_customer(&exchange, "Rome", "1");
+    let summary = exchange.summary();
+    assert!(summary.plan.conflicts.is_empty(), "{summary:#?}");
+    assert!(row(&exchange, "contacts.csv").contains("Rome"));
+}
+
+#[test]
+fn a_side_whose_column_was_gone_is_not_called_new_when_it_shows_another_value() {
+    let exchange = in_step(IN_PLACE);
+    let without = "No.,Name,Phone No.,E-Mail,Note\r\n10,Acme,1,a@x.example,ledger\r\n";
+    exchange.put("customers.csv", without);
+    exchange.summary();
+    put_customer(&exchange, "Bari", "1");
+    let conflicts = exchange.summary().plan.conflicts;
+    let whys: Vec<&str> = conflicts
+        .iter()
+        .map(|conflict| conflict.why.as_str())
+        .collect();
+    assert_eq!(
+        whys,
+        ["customer 10 did not show City until now, and has another one"]
+    );
 }
 
 #[test]

@@ -324,8 +324,7 @@ mod reference {
             None => 0,
         };
         let coming = flight.get(answered..).and_then(<[_]>::last);
-        let is_overtaken = case.decided.is_none()
-            && word.route == Route::Folder
+        let is_overtaken = word.route == Route::Folder
             && coming.is_some_and(|sent| !is_form_of(form, word, &sent.value, value));
         if (shows(value) && !is_overtaken) || (word.follows && value.trim().is_empty()) {
             return Gets::Nothing;

@@ -77,12 +77,15 @@ pub fn deliver(
             ..
         }
     );
-    let acknowledged = match heard.flight {
-        // A person has seen what was in flight; whatever is written now begins anew.
-        _ if decided && side.shown.is_some() => side.in_flight().count(),
-        _ if route == Route::Frozen => side.in_flight().count(),
+    let answered = match heard.flight {
         Flight::Acknowledged(count) => count,
         Flight::Unheard | Flight::Waiting => 0,
+    };
+    let acknowledged = match route {
+        // A person has seen what was in flight; whatever is written now begins anew.
+        _ if decided && side.shown.is_some() => side.in_flight().count(),
+        Route::Frozen => side.in_flight().count(),
+        _ => answered,
     };
     delivery.acknowledged = acknowledged;
     let shows_base = |shown: &str| {
@@ -115,17 +118,18 @@ pub fn deliver(
     };
     delivery.base = Some(shown.to_owned());
     let follows_blank = side.direction == Direction::ToCounterpart && form::is_blank(value);
-    let left: Vec<_> = side.in_flight().skip(acknowledged).collect();
-    // What it shows is right, and what is on its way to it would take that away again.
+    // What it shows is right, and what is on its way to it would take that away again: also what a person decided against.
     let is_overtaken = route == Route::Folder
-        && left
+        && side
+            .in_flight()
+            .skip(answered)
             .last()
             .is_some_and(|newest| !side.capacity.shows(&newest.value, value));
     if follows_blank || (side.capacity.shows(shown, value) && !is_overtaken) {
         return delivery;
     }
     // What is on its way comes by itself, but no longer to a file that is edited in place.
-    if let Some(newest) = left.last()
+    if let Some(newest) = side.in_flight().skip(acknowledged).last()
         && route != Route::InPlace
         && side.capacity.shows(&newest.value, value)
         && matches!(heard.flight, Flight::Waiting | Flight::Acknowledged(_))

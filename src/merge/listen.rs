@@ -87,6 +87,12 @@ pub struct Heard<'a> {
     pub flight: Flight,
 }
 
+/// Whether a side shows what was written for it and answered before: an import that comes late, or twice, brings it back.
+pub fn is_echo(shown: &str, sent: &[Sent], capacity: &Capacity) -> bool {
+    sent.iter()
+        .any(|sent| sent.acknowledged && capacity.shows(shown, &sent.value))
+}
+
 /// Hears one side (`product.md` §5: in flight, late, stale and joining sides).
 pub fn listen<'a>(side: &FieldSide<'a>, agreed: Option<&str>) -> Heard<'a> {
     let still = |flight| Heard {
@@ -123,10 +129,7 @@ pub fn listen<'a>(side: &FieldSide<'a>, agreed: Option<&str>) -> Heard<'a> {
     if side.direction == Direction::ToCounterpart || (joins && form::is_blank(shown)) {
         return still(Flight::Unheard);
     }
-    let echo = side
-        .sent
-        .iter()
-        .any(|sent| sent.acknowledged && shows(&sent.value));
+    let echo = is_echo(shown, side.sent, side.capacity);
     let knew_agreed = match (agreed, side.base) {
         (None, _) => true,
         // A blank that is agreed gives way to whatever a joining side brings, unless it was written for that side.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exports::{NewRow, UnlistedRow};
 use crate::merge::deliver::{Owed, Route};
+use crate::merge::listen::is_echo;
 use crate::merge::plan::{Change, Claim, Conflict, Debt, Origin};
 use crate::merge::{Delivery, FieldMerge, Merged, Party};
 use crate::model::damage::damage;
@@ -452,11 +453,27 @@ pub(super) fn dispute(
         .map(|claim| format!("{} {}", claim.side, claim.no))
         .collect();
     let movers = movers.join(" and ");
-    let joiners: Vec<String> = claims
+    let was_met = |side: Side| seats.iter().any(|seat| seat.side == side && seat.met);
+    let joining = claims
         .iter()
-        .filter(|claim| claim.moved && claim.base.is_none())
-        .map(|claim| format!("{} {}", claim.side, claim.no))
-        .collect();
+        .filter(|claim| claim.moved && claim.base.is_none());
+    let (returning, joiners): (Vec<&Claim>, Vec<&Claim>) =
+        joining.partition(|claim| was_met(claim.side));
+    let named = |claims: &[&Claim]| {
+        let names = claims
+            .iter()
+            .map(|claim| format!("{} {}", claim.side, claim.no));
+        names.collect::<Vec<String>>().join(" and ")
+    };
+    let has_echo = || {
+        let movers = party.members.iter();
+        let movers = movers.filter(|member| field.moved.contains(&member.side));
+        let mut cells = movers.filter_map(|member| member.cells.get(&field.field));
+        cells.any(|cell| {
+            cell.shown
+                .is_some_and(|shown| is_echo(shown, &cell.sent, &cell.capacity))
+        })
+    };
     let damaged = claims.iter().filter(|claim| claim.moved).find_map(|claim| {
         let damage = damage(claim.shows.as_deref()?, field.before.as_deref()?)?;
         Some((claim, damage))
@@ -471,10 +488,19 @@ pub(super) fn dispute(
     } else if !joiners.is_empty() {
         format!(
             "{} is new in this party and has another {name}",
-            joiners.join(" and ")
+            named(&joiners)
+        )
+    } else if !returning.is_empty() {
+        format!(
+            "{} did not show {name} until now, and has another one",
+            named(&returning)
         )
     } else if claims.iter().filter(|claim| claim.moved).count() > 1 {
         format!("{movers} changed {name} differently since they last agreed")
+    } else if has_echo() {
+        format!(
+            "{movers} shows again what an update brought or carried there before: it was imported late, or somebody typed it"
+        )
     } else {
         format!("{movers} changed {name} without having shown the value that the others agreed on")
     };
