@@ -270,6 +270,8 @@ impl World<'_> {
                 (PRIMARY, true) => {
                     let person = Some(shown).filter(|shown| !shown.is_empty());
                     choice.blanked = Some(person.unwrap_or(&choice.person).to_owned());
+                    // Who clears it before a pass has read that leaves what the disappearance leaves.
+                    choice.is_unsure |= choice.read.is_none() && choice.person.is_empty();
                     self.tally
                         .is("a primary contact that a disappearance blanks");
                     shown.is_empty() || !is_there(shown)
