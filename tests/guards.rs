@@ -238,6 +238,28 @@ fn other_configured_columns_are_halted() {
 }
 
 #[test]
+fn a_halted_pass_names_its_problems() {
+    let exchange = in_step();
+    let config =
+        format!("{SETUP}{CONFIG}[tables.customers.columns]\n\"Phone No.\" = \"Telefon\"\n");
+    exchange.put("config.toml", &config);
+    let (code, halted) = couplet(&exchange, &["reconcile"]);
+    assert_eq!(code, 4, "{halted}");
+    let id = halted.split("couplet approve ").nth(1).expect("advised");
+    let (_, shown) = couplet(&exchange, &["approve", &id[..9], "--show"]);
+    for text in [&halted, &shown] {
+        for part in [
+            "new configuration is right; `couplet check` says whether the columns are found\n",
+            "\nThe pass would write nothing.\n",
+            "\nFor a person: 1 problem (`couplet check`)\n  P",
+            "the file has no column \"Telefon\"",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_another_system_exports_over_our_writes_is_halted() {
     let exchange = in_step();
     let before = exchange.text("customers.csv");

@@ -5,8 +5,12 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::exit::Exit;
+use crate::merge::Plan;
+use crate::model::Problem;
 use crate::state::queries::HaltedPlan;
+use crate::state::{StateError, Store};
 
+use super::reconcile::{halt_lines, halted_problems};
 use super::{Answer, Context, Failure};
 
 /// Arguments of `approve`.
@@ -30,20 +34,15 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     };
     let mut text = String::new();
     let _ = writeln!(text, "Plan {}, halted {}:", halted.id, halted.at);
-    for halt in &halted.plan.halts {
-        let _ = writeln!(
-            text,
-            "  {}: {}\n    {}",
-            halt.table, halt.reason, halt.advice
-        );
+    text.push_str(&halt_lines(&halted.plan.halts));
+    let limit = if context.verbose { usize::MAX } else { 20 };
+    match halted.plan.writes() {
+        true => {
+            let _ = write!(text, "\n{}", halted.plan.describe(limit));
+        }
+        false => text.push_str("\nThe pass would write nothing.\n"),
     }
-    let _ = write!(
-        text,
-        "\n{}",
-        halted
-            .plan
-            .describe(if context.verbose { usize::MAX } else { 20 })
-    );
+    text.push_str(&halted_problems(&unaccepted(&store, &halted.plan)?, limit));
     if !args.show {
         let at = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
         // A pass may have ended the halt meanwhile.
@@ -60,6 +59,17 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
         .out
         .json(&json!({ "halt": halted.id, "approved": !args.show, "plan": halted.plan }));
     Ok(Exit::Done)
+}
+
+/// The problems of a plan that nobody has accepted.
+fn unaccepted(store: &Store, plan: &Plan) -> Result<Vec<Problem>, StateError> {
+    let known = store.problems()?;
+    let accepted = |problem: &Problem| {
+        let id = problem.id();
+        known.iter().any(|known| known.accepted && known.id == id)
+    };
+    let open = plan.problems.iter().filter(|problem| !accepted(problem));
+    Ok(open.cloned().collect())
 }
 
 fn no_halt(asked: &str, halts: &[HaltedPlan]) -> Failure {

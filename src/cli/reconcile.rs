@@ -16,6 +16,7 @@ use crate::exchange::{AsItStands, preview, round};
 use crate::exit::Exit;
 use crate::merge::Plan;
 use crate::merge::duplicates::{Duplicate, STRINGS};
+use crate::merge::guard::Halt;
 use crate::merge::plan::PLAN_VERSION;
 use crate::model::{Problem, Table};
 use crate::state::drops::{DropRow, Receipt, RowClass, Standing};
@@ -563,11 +564,17 @@ fn waits(summary: &Summary, in_full: bool) -> String {
     if summary.plan.conflicts.len() > 5 {
         let _ = writeln!(text, "  ... and {} more", summary.plan.conflicts.len() - 5);
     }
-    for problem in summary.unaccepted.iter().take(5) {
+    text + &problem_list(&summary.unaccepted, 5)
+}
+
+/// Problems, a line each: at most `limit`, and how many more there are.
+pub fn problem_list(problems: &[Problem], limit: usize) -> String {
+    let mut text = String::new();
+    for problem in problems.iter().take(limit) {
         let _ = writeln!(text, "  {}  {problem}", problem.id());
     }
-    if summary.unaccepted.len() > 5 {
-        let _ = writeln!(text, "  ... and {} more", summary.unaccepted.len() - 5);
+    if let Some(more @ 1..) = problems.len().checked_sub(limit) {
+        let _ = writeln!(text, "  ... and {more} more");
     }
     text
 }
@@ -777,13 +784,16 @@ fn dry_run(summary: &Summary, verbose: bool, saved: Option<&PathBuf>) -> String 
 fn halted(id: &str, summary: &Summary) -> String {
     let mut text = tables(summary);
     let _ = writeln!(text, "\nHalted: nothing was written.");
-    for halt in &summary.plan.halts {
-        let _ = writeln!(text, "  {}: {}", halt.table, halt.reason);
-        let _ = writeln!(text, "    {}", halt.advice);
+    text.push_str(&halt_lines(&summary.plan.halts));
+    match summary.plan.writes() {
+        true => {
+            let would = deeds(&summary.plan, "would write", "would remove");
+            let _ = writeln!(text, "\nThe pass {would}:");
+            text.push_str(&changes(&summary.plan));
+        }
+        false => text.push_str("\nThe pass would write nothing.\n"),
     }
-    let would = deeds(&summary.plan, "would write", "would remove");
-    let _ = writeln!(text, "\nThe pass {would}:");
-    text.push_str(&changes(&summary.plan));
+    text.push_str(&halted_problems(&summary.unaccepted, 5));
     let _ = writeln!(
         text,
         "\nTo look at the plan:             couplet approve {id} --show"
@@ -793,6 +803,33 @@ fn halted(id: &str, summary: &Summary) -> String {
         "To let exactly it through once:  couplet approve {id}"
     );
     text
+}
+
+/// What guards say, and what to do.
+pub fn halt_lines(halts: &[Halt]) -> String {
+    let mut text = String::new();
+    for halt in halts {
+        let hint = match halt.guard.as_str() {
+            "configuration" => "; `couplet check` says whether the columns are found",
+            _ => "",
+        };
+        let _ = writeln!(text, "  {}: {}", halt.table, halt.reason);
+        let _ = writeln!(text, "    {}{hint}", halt.advice);
+    }
+    text
+}
+
+/// The problems of a halted plan; blank where it has none. The state does not keep them before the plan is carried out, so only
+/// `check` lists them all.
+pub fn halted_problems(problems: &[Problem], limit: usize) -> String {
+    match problems.len() as u64 {
+        0 => String::new(),
+        number => format!(
+            "\nFor a person: {} (`couplet check`)\n{}",
+            count(number, "problem", "problems"),
+            problem_list(problems, limit)
+        ),
+    }
 }
 
 /// A problem as lines for people.
