@@ -202,6 +202,15 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Vec<ConfigError>> {
     }
 }
 
+/// A configuration's error at one of its keys at the top, found by looking at what it names.
+pub fn error_at(text: &str, path: &Path, key: &str, message: &str) -> Vec<ConfigError> {
+    let source = Source::new(path.display().to_string(), text);
+    if let Some(document) = source.document() {
+        Reader::root(&source, &document).error(key, message);
+    }
+    source.into_errors()
+}
+
 fn read(root: &Reader<'_, '_>, folder: &Path) -> Option<Config> {
     let state = root.text("state").map(|path| folder.join(path));
     if state.is_none() && !root.has("state") {

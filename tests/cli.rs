@@ -318,6 +318,27 @@ fn wrong_configurations_and_command_lines_have_their_own_exit_codes() {
     assert!(couplet(&exchange, &["man"]).1.contains(".TH couplet"));
 }
 
+#[test]
+fn a_state_that_is_a_file_is_refused_by_every_command() {
+    let exchange = Exchange::new("");
+    exchange.put("c.csv", "No.,Name\nC1,Acme\n").put(
+        "config.toml",
+        "state = \"config.toml\"\n[tables.contacts]\nexport = \"c.csv\"\n",
+    );
+    for command in ["check", "reconcile", "status", "run"] {
+        let (code, out, err) = couplet(&exchange, &[command]);
+        assert_eq!(
+            (code, out.as_str(), err.as_str()),
+            (
+                78,
+                "",
+                "error: config.toml:1:9: state: it is a file; name a folder\n"
+            ),
+            "{command}"
+        );
+    }
+}
+
 /// A contact with a customer, and with a vendor whose table is not written back.
 fn three_in_step() -> Exchange {
     let mut tables = String::new();

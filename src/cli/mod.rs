@@ -193,7 +193,17 @@ impl Context<'_> {
         }
         let text = std::fs::read_to_string(&self.config_path)
             .map_err(|source| Failure::NoConfig(self.config_path.clone(), source))?;
-        config::parse(&text, &self.config_path).map_err(Failure::Config)
+        let config = config::parse(&text, &self.config_path).map_err(Failure::Config)?;
+        // Every command needs the state: what else is said of a file in its place leads astray.
+        match config.state.is_file() {
+            true => Err(Failure::Config(config::error_at(
+                &text,
+                &self.config_path,
+                "state",
+                "it is a file; name a folder",
+            ))),
+            false => Ok(config),
+        }
     }
 
     /// The lock of a state, where no daemon holds it for us. Another command may be just about to end.

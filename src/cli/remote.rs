@@ -12,7 +12,7 @@ use super::{Cli, Context, Failure, execute};
 
 /// Has the daemon of this state carry the command out; `None` where none runs.
 pub fn ask(context: &Context<'_>) -> Result<Option<Exit>, Failure> {
-    // A configuration that cannot be read is told by the command itself.
+    // A configuration that cannot be used is told by the command itself.
     let Ok(config) = context.config() else {
         return Ok(None);
     };
