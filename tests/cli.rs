@@ -416,11 +416,14 @@ fn who_asks_for_a_conflict_that_is_settled_is_told_how() {
         "{decided:?}"
     );
     exchange.run(&["reconcile"]);
-    for command in [
-        &["conflicts", "show", &id][..],
-        &["conflicts", "resolve", &id, "--take", "base"],
+    let further =
+        "; to change it now, enter the value in one of the systems; the next pass carries it on\n";
+    for (command, is_advised) in [
+        (&["conflicts", "show", &id][..], false),
+        (&["conflicts", "resolve", &id, "--take", "base"], true),
     ] {
         let ran = exchange.run(command);
+        assert_eq!(ran.err.ends_with(further), is_advised, "{ran:?}");
         assert!(
             ran.code == 1
                 && ran
@@ -431,6 +434,49 @@ fn who_asks_for_a_conflict_that_is_settled_is_told_how() {
     }
     let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "base"]);
     assert_eq!(ran.out, "No conflict is like that; nothing was decided.\n");
+}
+
+#[test]
+fn conflicts_that_are_settled_say_how_and_by_which_pass() {
+    let exchange = three_in_step();
+    let pass = |contact: &str, customer: &str| {
+        says(&exchange, "contacts", &format!("C1,Acme,{contact},1"));
+        says(&exchange, "customers", &format!("10,Acme,{customer},1"));
+        exchange.run(&["reconcile"]);
+    };
+    pass("Oslo", "Bonn");
+    pass("Oslo", "Kiel");
+    let id = conflict(&exchange);
+    exchange.run(&["conflicts", "resolve", &id, "--take", "customer"]);
+    exchange.run(&["reconcile"]);
+    pass("Ulm", "Genf");
+    pass("Lund", "Lund");
+    let told = [
+        "settled by pass 6; nobody decided it: its sides came to agree, or to part",
+        "settled by pass 4; the decision was \"Kiel\"",
+        "so until pass 3, when a side said something else",
+    ];
+    let ran = exchange.run(&["conflicts", "list", "--settled"]);
+    let said = ran.out.lines().map(str::trim);
+    let said: Vec<&str> = said
+        .filter(|line| line.contains("by pass") || line.contains("until pass"))
+        .collect();
+    assert_eq!(said, told, "{ran:?}");
+    let ran = exchange.run(&["conflicts", "list", "--settled", "--format", "json"]);
+    let value: Value = serde_json::from_str(&ran.out).expect("JSON");
+    for (at, (settled, until, decided)) in [
+        (Some(6), 6, None),
+        (Some(4), 4, Some("Kiel")),
+        (None, 3, None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let conflict = &value["conflicts"][at];
+        assert_eq!(conflict["settled_pass"].as_u64(), settled, "{conflict}");
+        assert_eq!(conflict["until_pass"], until, "{conflict}");
+        assert_eq!(conflict["decided"].as_str(), decided, "{conflict}");
+    }
 }
 
 #[test]

@@ -92,9 +92,21 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
                 store.settled()?.into_iter().unzip();
             let chosen = filtered(&settled, filter)?;
             let mut text = String::new();
-            for (conflict, pass) in settled.iter().zip(&passes) {
+            let mut values = Vec::new();
+            for (at, (conflict, pass)) in settled.iter().zip(&passes).enumerate() {
                 if chosen.iter().any(|chosen| std::ptr::eq(*chosen, conflict)) {
-                    let _ = writeln!(text, "{}  so until pass {pass}\n", claims(conflict));
+                    // What is newest stands first, and what is open is newer still.
+                    let mut newer = conflicts.iter().chain(&settled[..at]);
+                    let went_on = newer.any(|newer| goes_on_from(newer, conflict));
+                    let end = match went_on {
+                        true => format!("so until pass {pass}, when a side said something else"),
+                        false => format!("settled by pass {pass}; {}", how_settled(conflict)),
+                    };
+                    let _ = writeln!(text, "{}  {end}\n", claims(conflict));
+                    let mut value = json!(conflict);
+                    value["until_pass"] = json!(pass);
+                    value["settled_pass"] = json!((!went_on).then_some(pass));
+                    values.push(value);
                 }
             }
             context.out.text(if text.is_empty() {
@@ -102,7 +114,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
             } else {
                 &text
             });
-            context.out.json(&json!({ "conflicts": chosen }));
+            context.out.json(&json!({ "conflicts": values }));
             Ok(Exit::Done)
         }
         Args::List {
@@ -129,7 +141,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
             )
         }
         Args::Show { ids } => {
-            let chosen = by_ids(&store, &conflicts, ids)?;
+            let chosen = by_ids(&store, &conflicts, ids, "")?;
             let text: Vec<String> = chosen.iter().map(|conflict| in_full(conflict)).collect();
             context.out.text(&text.join("\n"));
             context.out.json(&json!({ "conflicts": chosen }));
@@ -139,7 +151,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
             let filter = &resolve.filter;
             let is_filtered = filter.table.is_some() || filter.field.is_some();
             let chosen = match (resolve.ids.is_empty(), resolve.all || is_filtered) {
-                (false, _) => by_ids(&store, &conflicts, &resolve.ids)?,
+                (false, _) => by_ids(&store, &conflicts, &resolve.ids, TO_CHANGE_IT)?,
                 (true, true) => filtered(&conflicts, filter)?,
                 (true, false) => {
                     return Err(Failure::Usage(
@@ -230,38 +242,52 @@ pub fn field_named(name: &str) -> Result<&'static str, Failure> {
         .ok_or_else(|| Failure::Usage(format!("there is no shared field {name}")))
 }
 
+/// How to go on where somebody wants to decide what is settled.
+const TO_CHANGE_IT: &str =
+    "; to change it now, enter the value in one of the systems; the next pass carries it on";
+
+/// The open conflicts with these ids; where one is settled, `advice` ends the error.
 fn by_ids<'c>(
     store: &Store,
     conflicts: &'c [OpenConflict],
     ids: &[String],
+    advice: &str,
 ) -> Result<Vec<&'c OpenConflict>, Failure> {
     let of_id = |id: &String| {
         let is_it = |open: &&OpenConflict| open.id.eq_ignore_ascii_case(id);
         match conflicts.iter().find(is_it) {
             Some(open) => Ok(open),
-            None => Err(Failure::Refused(not_open(store, id)?)),
+            None => Err(Failure::Refused(not_open(store, id, advice)?)),
         }
     };
     ids.iter().map(of_id).collect()
 }
 
 /// Why nothing is open under an id, as a sentence: how it was settled, where it was.
-fn not_open(store: &Store, id: &str) -> Result<String, StateError> {
+fn not_open(store: &Store, id: &str, advice: &str) -> Result<String, StateError> {
     let settled = store.settled()?;
     let is_it = |(_, open): &&(u64, OpenConflict)| open.id.eq_ignore_ascii_case(id);
     Ok(match settled.iter().find(is_it) {
         None => format!("there is no conflict {id}; `couplet conflicts list` has them all"),
-        Some((pass, open)) => {
-            let how = match &open.decided {
-                Some(value) => format!("the decision was {}", Quoted(value)),
-                None => "nobody decided it: its sides came to agree, or to part".to_owned(),
-            };
-            format!(
-                "conflict {} is settled since pass {pass}; {how} (`couplet conflicts list --settled`)",
-                open.id
-            )
-        }
+        Some((pass, open)) => format!(
+            "conflict {} is settled since pass {pass}; {} (`couplet conflicts list --settled`){advice}",
+            open.id,
+            how_settled(open)
+        ),
     })
+}
+
+/// How a conflict that is settled came to be so.
+fn how_settled(settled: &OpenConflict) -> String {
+    match &settled.decided {
+        Some(value) => format!("the decision was {}", Quoted(value)),
+        None => "nobody decided it: its sides came to agree, or to part".to_owned(),
+    }
+}
+
+/// Whether a conflict is what an earlier one of the same sides became, as one of them said something else.
+fn goes_on_from(newer: &OpenConflict, older: &OpenConflict) -> bool {
+    newer.id == older.id && newer.opened_pass == older.opened_pass
 }
 
 fn decision(config: &Config, open: &OpenConflict, resolve: &Resolve) -> Result<String, Failure> {
