@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::disk::{Disk as _, RealDisk};
+use crate::state::drops::RowClass;
 use crate::sync::Request;
 use crate::sync::requests::read;
 
@@ -37,7 +38,11 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
     carry_out_rows(context, &request, &|answers| {
         let mut text = String::new();
         for row in answers {
-            let _ = writeln!(text, "line {}: {}", row.line, row.answer);
+            let would = match args.dry_run && row.class == RowClass::Done {
+                true => "would be ",
+                false => "",
+            };
+            let _ = writeln!(text, "line {}: {would}{}", row.line, row.answer);
         }
         text
     })

@@ -855,6 +855,10 @@ fn d20_a_link_is_removed_once_however_often_that_is_asked() {
         let gone = format!(
             "contact C1 has no {noun} any more: its relation with {noun} {no} was taken out already"
         );
+        let ran = exchange.run(&["request", "requests.csv", "--dry-run"]);
+        let would =
+            format!("line 2: would be done: contact C1 is no longer coupled with {noun} {no}\n");
+        assert!(ran.out.contains(&would), "{ran:?}");
         let ran = exchange.run(&["request", "requests.csv"]);
         assert_eq!(ran.code, 1, "{ran:?}");
         let answers = format!(
