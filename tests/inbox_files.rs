@@ -115,6 +115,24 @@ fn a_person_understands_a_conflict_from_its_row() {
 }
 
 #[test]
+fn who_meets_a_party_for_the_first_time_has_not_changed() {
+    let exchange = exchange();
+    exchange
+        .put(
+            "customers.csv",
+            "No.,Name,Phone No.\r\n10,Acme,+49 30 1\r\n20,Beta,3\r\n",
+        )
+        .put(
+            "relations.csv",
+            format!("{RELATIONS}C2,CUST,Customer,20\r\n"),
+        );
+    assert_eq!(exchange.run(&["reconcile"]).code, 3);
+    let rows = inbox(&exchange);
+    let place = "customer 20: at its first meeting, ";
+    assert!(rows[0]["Where"].contains(place), "{rows:?}");
+}
+
+#[test]
 fn a_decision_saved_into_the_file_is_carried_out_and_the_row_goes() {
     let exchange = in_conflict();
     exchange.put("exchange/conflicts.csv", decided(&exchange, "Customer"));

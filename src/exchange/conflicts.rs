@@ -74,10 +74,11 @@ fn row(open: &OpenConflict) -> Vec<String> {
             .line
             .map(|line| format!(" line {line}"))
             .unwrap_or_default();
-        let change = match (claim.shows.is_some(), claim.moved) {
-            (false, _) => "says nothing now",
-            (true, true) => "changed",
-            (true, false) => "unchanged",
+        let change = match (&claim.shows, claim.moved, &claim.base) {
+            (None, ..) => "says nothing now",
+            (Some(_), true, Some(_)) => "changed",
+            (Some(_), true, None) => "at its first meeting",
+            (Some(_), false, _) => "unchanged",
         };
         format!(
             "{} {}: {change}, {}{line}",
