@@ -437,6 +437,20 @@ fn who_asks_for_a_conflict_that_is_settled_is_told_how() {
 }
 
 #[test]
+fn whoever_takes_a_side_that_one_of_many_parties_lacks_is_told_the_filter() {
+    let exchange = three_in_step();
+    says(&exchange, "contacts", "C1,Acme,Oslo,1");
+    says(&exchange, "customers", "10,Acme,Bonn,1");
+    exchange.run(&["reconcile"]);
+    let hint = "has no bank-account; nothing was decided; --table bank_accounts leaves only parties with a bank-account\n";
+    let ran = exchange.run(&["conflicts", "resolve", "--all", "--take", "bank-account"]);
+    assert!(ran.code == 1 && ran.err.ends_with(hint), "{ran:?}");
+    let id = conflict(&exchange);
+    let ran = exchange.run(&["conflicts", "resolve", &id, "--take", "bank-account"]);
+    assert!(ran.err.ends_with("has no bank-account\n"), "{ran:?}");
+}
+
+#[test]
 fn conflicts_that_are_settled_say_how_and_by_which_pass() {
     let exchange = three_in_step();
     let pass = |contact: &str, customer: &str| {

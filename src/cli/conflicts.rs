@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::merge::plan::{Claim, Quoted};
-use crate::model::{FieldId, Table};
+use crate::model::{FieldId, Side, Table};
 use crate::state::queries::OpenConflict;
 use crate::state::{StateError, Store};
 use crate::sync::decisions::{self, Choice, Undecidable};
@@ -162,7 +162,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
             // All decisions are looked up before the first is kept.
             let mut values = Vec::with_capacity(chosen.len());
             for conflict in &chosen {
-                values.push(decision(&config, conflict, resolve)?);
+                let value = decision(&config, conflict, resolve);
+                values.push(value.map_err(|failure| of_many(failure, conflict, resolve))?);
             }
             let now = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
             let mut text = String::new();
@@ -301,6 +302,24 @@ fn decision(config: &Config, open: &OpenConflict, resolve: &Resolve) -> Result<S
             "--take {take}: say contact, customer, vendor, bank-account or base"
         )),
     })
+}
+
+/// Why one of many conflicts that filters left stops all of them; where its party lacks the side, with the filter that leaves it out.
+fn of_many(failure: Failure, open: &OpenConflict, resolve: &Resolve) -> Failure {
+    let side = resolve.take.as_deref().and_then(Side::named);
+    let has = |side: Side| {
+        let mut claims = open.conflict.claims.iter();
+        claims.any(|claim| claim.side == side)
+    };
+    match (failure, side) {
+        (Failure::Refused(reason), Some(side)) if resolve.ids.is_empty() && !has(side) => {
+            Failure::Refused(format!(
+                "{reason}; nothing was decided; --table {} leaves only parties with a {side}",
+                side.table()
+            ))
+        }
+        (failure, _) => failure,
+    }
 }
 
 /// A conflict so that a person in accounting understands it.
