@@ -639,7 +639,7 @@ fn changes(plan: &Plan) -> String {
             "relation goes",
             "relations go",
         );
-        let _ = writeln!(text, "  {:<14} {gone} with the record", "relations");
+        let _ = writeln!(text, "  {:<14} {gone}", "relations");
     }
     text
 }

@@ -859,6 +859,7 @@ fn d20_a_link_is_removed_once_however_often_that_is_asked() {
         let would =
             format!("line 2: would be done: contact C1 is no longer coupled with {noun} {no}\n");
         assert!(ran.out.contains(&would), "{ran:?}");
+        assert!(ran.out.contains(" 1 relation goes\n"), "{ran:?}");
         let ran = exchange.run(&["request", "requests.csv"]);
         assert_eq!(ran.code, 1, "{ran:?}");
         let answers = format!(
