@@ -149,7 +149,7 @@ fn what_is_sniffed_is_a_configuration_that_reads_the_file() {
 }
 
 #[test]
-fn who_is_coupled_with_nobody_because_a_code_is_missing_is_told() {
+fn who_is_coupled_with_nobody_because_a_code_is_missing_or_another_is_told() {
     let exchange = Exchange::new("");
     let config = |setup: &str| {
         let tables = ["contacts", "customers", "relations"];
@@ -172,12 +172,27 @@ fn who_is_coupled_with_nobody_because_a_code_is_missing_is_told() {
     assert!(out.contains(told), "{out}");
     let (_, out, _) = couplet(&exchange, &["reconcile"]);
     assert!(out.contains("`couplet check` says"), "{out}");
+    assert!(
+        out.contains("`couplet links list --unlinked` shows"),
+        "{out}"
+    );
+    exchange.put(
+        "config.toml",
+        config("[setup]\nbus_rel_code_for_customers = \"CUSTO\"\n"),
+    );
+    let (code, out, _) = couplet(&exchange, &["check"]);
+    assert_eq!(code, 0, "{out}");
+    let told = "setup.bus_rel_code_for_customers: no relation has the code \"CUSTO\"; those with customers have \"CUST\".\n";
+    assert!(out.contains(told), "{out}");
     exchange.put(
         "config.toml",
         config("[setup]\nbus_rel_code_for_customers = \"CUST\"\n"),
     );
     let (_, out, _) = couplet(&exchange, &["check"]);
-    assert!(!out.contains("coupled with nobody"), "{out}");
+    assert!(
+        !out.contains("coupled with nobody") && !out.contains("no relation has"),
+        "{out}"
+    );
     let (_, out, _) = couplet(&exchange, &["reconcile"]);
     assert!(out.contains("1 coupling,"), "{out}");
     assert!(!out.contains("`couplet check`"), "{out}");

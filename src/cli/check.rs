@@ -10,6 +10,7 @@ use crate::exchange::fitness::findings;
 use crate::exit::Exit;
 use crate::model::{Kind, Lookup, Table};
 use crate::sync::arrange::templates::read;
+use crate::sync::links::{UnknownCode, unknown_codes};
 use crate::sync::observe::lookups;
 use crate::sync::{Effects, Outcome, Request, SystemClock};
 
@@ -131,7 +132,8 @@ pub fn run(context: &Context<'_>) -> Answer {
     )
 }
 
-/// Tables whose records are coupled with nobody, since the configuration lacks the code of their relations (`product.md` §2).
+/// Tables whose records are coupled with nobody, since the configuration lacks the code of their relations (`product.md` §2), or has
+/// one that none of them has.
 fn uncoupled(config: &Config) -> Vec<String> {
     let kinds = Kind::all().filter(|kind| {
         let is_there = config.table(Table::Counterparts(*kind)).is_some();
@@ -143,7 +145,27 @@ fn uncoupled(config: &Config) -> Vec<String> {
             "{table} are coupled with nobody: [setup] has no `{key}`, the business relation code that stands in their relations."
         )
     };
-    kinds.map(reason).collect()
+    let unknown = unknown_codes(config, &RealDisk);
+    kinds
+        .map(reason)
+        .chain(unknown.iter().map(not_found))
+        .collect()
+}
+
+/// A code that no relation has, as a sentence.
+fn not_found(unknown: &UnknownCode) -> String {
+    let instead: Vec<String> = unknown
+        .instead
+        .iter()
+        .map(|code| format!("{code:?}"))
+        .collect();
+    format!(
+        "setup.{}: no relation has the code {:?}; those with {} have {}.",
+        unknown.kind.def().setup_code,
+        unknown.code,
+        Table::Counterparts(unknown.kind),
+        instead.join(", ")
+    )
 }
 
 /// The tables that interactions are logged with, as far as they are configured: how much each holds, or why it cannot be used.

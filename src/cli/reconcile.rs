@@ -498,7 +498,9 @@ fn in_step(summary: &Summary) -> String {
 fn uncoupled(summary: &Summary) -> &'static str {
     match summary.couplings {
         0 => {
-            "  Nobody is coupled with anybody; `couplet check` says whether the configuration is why.\n"
+            "  Nobody is coupled with anybody; `couplet check` says whether the configuration is why.\n  \
+             `couplet links list --unlinked` shows who has no contact, and which it could be; `couplet links add`, `couplet create \
+             contacts` and `create_contacts` under [setup] couple them.\n"
         }
         _ => "",
     }

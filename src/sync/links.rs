@@ -1,14 +1,16 @@
 //! Who is coupled with whom as the exports stand, for people: couplings, relations that couple nothing, and counterparts
 //! without a contact.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::disk::Disk;
 use crate::exports::key_print;
+use crate::merge::coupling::{Relation, kind_of};
 use crate::merge::duplicates::{SearchStrings, likeliest};
-use crate::model::{Problem, Table};
+use crate::model::{Form, Kind, Problem, Row, Table, form};
 use crate::state::Store;
 
 use super::arrange::Arranged;
@@ -16,6 +18,8 @@ use super::couple::{Couplings, couple};
 use super::duplicates::{companies, search_strings};
 use super::observe::diff::PrintSet;
 use super::observe::intake::Intake;
+use super::observe::lookups;
+use super::observe::relation::relation_of;
 use super::observe::{Seen, plain, tagged, untagged};
 use super::pass::{Effects, PassError, look};
 
@@ -105,6 +109,59 @@ pub fn links(config: &Config, effects: &Effects<'_>) -> Result<Vec<Link>, PassEr
         ))
     });
     Ok(links)
+}
+
+/// A business relation code of the configuration that no relation has, although relations link to records of its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownCode {
+    /// Whose code it is.
+    pub kind: Kind,
+    /// The code.
+    pub code: String,
+    /// The codes of the relations that link to its kind.
+    pub instead: BTreeSet<String>,
+}
+
+/// Compares the codes of the configuration with those of the relations export, as far as that is there and can be read.
+pub fn unknown_codes(config: &Config, disk: &dyn Disk) -> Vec<UnknownCode> {
+    let (table, seed) = (Table::Relations, 0);
+    let Ok(Some((export, _))) = lookups::open(config, table, disk, seed) else {
+        return Vec::new();
+    };
+    let (mut reader, mut row) = (export.reader(), Row::with_room(table, 64));
+    let relations = (0..export.records.len()).filter_map(|at| {
+        let view = reader.read(at).ok()?;
+        view.fill(&mut row, &mut Vec::new()).ok()?;
+        Some(relation_of(&row))
+    });
+    unknown(relations, &config.setup.codes)
+}
+
+fn unknown(
+    relations: impl Iterator<Item = Relation>,
+    codes: &[Option<String>],
+) -> Vec<UnknownCode> {
+    let codes_of = Kind::all().zip(codes);
+    let codes_of = codes_of.filter_map(|(kind, code)| Some((kind, code.as_ref()?)));
+    let mut unknown: Vec<UnknownCode> = codes_of
+        .map(|(kind, code)| UnknownCode {
+            kind,
+            code: code.clone(),
+            instead: BTreeSet::new(),
+        })
+        .collect();
+    for relation in relations {
+        unknown.retain(|unknown| !form::same(Form::Code, &unknown.code, &relation.code));
+        let linked = kind_of(&relation, codes).ok().flatten();
+        let of_kind = unknown
+            .iter_mut()
+            .find(|unknown| Some(unknown.kind) == linked);
+        if let Some(unknown) = of_kind.filter(|unknown| !unknown.instead.contains(&relation.code)) {
+            unknown.instead.insert(relation.code);
+        }
+    }
+    unknown.retain(|unknown| !unknown.instead.is_empty());
+    unknown
 }
 
 fn coupled(tables: &[Option<Seen<'_>>], couplings: &Couplings) -> Result<Vec<Link>, PassError> {

@@ -22,6 +22,29 @@ pub fn read(
     disk: &dyn Disk,
     seed: u64,
 ) -> Result<Option<(Export, Vec<Record>)>, String> {
+    let Some((export, file)) = open(config, table, disk, seed)? else {
+        return Ok(None);
+    };
+    let mut records = Vec::new();
+    for at in 0..export.records.len() {
+        let record = export
+            .record(at)
+            .map_err(|fault| format!("{file}:{}: {}", export.line_of(at), fault.reason))?;
+        records.push(record);
+    }
+    Ok(Some((export, records)))
+}
+
+/// A table's export as it stands, with its file as we name it; `None` where the table is not configured.
+///
+/// # Errors
+/// Why it cannot be read, as a sentence.
+pub fn open(
+    config: &Config,
+    table: Table,
+    disk: &dyn Disk,
+    seed: u64,
+) -> Result<Option<(Export, String)>, String> {
     let Some(of_table) = config.table(table) else {
         return Ok(None);
     };
@@ -35,14 +58,7 @@ pub fn read(
         .open(&path)
         .map_err(|error| format!("{file} cannot be read: {error}"))?;
     let export = export(source, table, of_table, &file, seed)?;
-    let mut records = Vec::new();
-    for at in 0..export.records.len() {
-        let record = export
-            .record(at)
-            .map_err(|fault| format!("{file}:{}: {}", export.line_of(at), fault.reason))?;
-        records.push(record);
-    }
-    Ok(Some((export, records)))
+    Ok(Some((export, file)))
 }
 
 fn export(
