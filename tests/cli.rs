@@ -354,6 +354,33 @@ fn a_state_that_is_a_file_is_refused_by_every_command() {
     }
 }
 
+#[test]
+fn an_attempt_that_failed_is_told_until_one_succeeds() {
+    let exchange = three_in_step();
+    exchange.put(
+        "other.toml",
+        exchange
+            .config()
+            .replacen("\"in-place\"", "\"./updates\"", 1),
+    );
+    exchange.put("updates", "no folder");
+    says(&exchange, "customers", "10,Acme,Bonn,1");
+    let attempt = ["--config", "other.toml", "reconcile"];
+    let failed = exchange.run(&attempt);
+    assert_eq!(failed.code, 1, "{failed:?}");
+    let reason = failed.err.trim().trim_start_matches("error: ");
+    let told = exchange.run(&["status"]);
+    let line = told.out.lines().nth(1).expect("a second line");
+    assert!(
+        told.code == 3 && line.starts_with("The last attempt, 20") && line.ends_with(reason),
+        "{told:?} {reason}"
+    );
+    std::fs::remove_file(exchange.path("updates")).expect("it was there");
+    exchange.run(&attempt);
+    let told = exchange.run(&["status"]);
+    assert!(told.code == 0 && !told.out.contains("attempt"), "{told:?}");
+}
+
 /// A contact with a customer, and with a vendor whose table is not written back.
 fn three_in_step() -> Exchange {
     let mut tables = String::new();

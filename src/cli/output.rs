@@ -202,7 +202,7 @@ impl Output {
                     PassError::State(error) => exit_of(error),
                     PassError::Apply(_) | PassError::Overtaken(_) => Exit::Failed,
                 };
-                (exit, vec![chain(error)])
+                (exit, vec![chain(error) + error.advice()])
             }
             Failure::Refused(reason) => (Exit::Failed, vec![reason.clone()]),
             Failure::Usage(reason) => (Exit::Usage, vec![reason.clone()]),

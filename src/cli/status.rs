@@ -51,6 +51,14 @@ pub fn run(context: &Context<'_>) -> Answer {
         }
         None => text.push_str("No pass was made yet.\n"),
     }
+    let failed_round = exchange::failed(&store)?;
+    if let Some(failed) = &failed_round {
+        let _ = writeln!(
+            text,
+            "The last attempt, {}, failed: {}",
+            failed.at, failed.reason
+        );
+    }
     for table in &tables {
         let flying = in_flight.get(&table.table).copied().unwrap_or(0);
         let flight = if flying > 0 {
@@ -126,6 +134,7 @@ pub fn run(context: &Context<'_>) -> Answer {
     context.out.json(&json!({
         "at_work": daemon,
         "last_pass": passes.first(),
+        "failed_attempt": failed_round,
         "tables": tables,
         "in_flight": in_flight,
         "owed": debts,
@@ -146,7 +155,7 @@ pub fn run(context: &Context<'_>) -> Answer {
     Ok(
         match (
             halts.is_empty(),
-            conflicts.is_empty() && failed.is_empty() && open == 0,
+            conflicts.is_empty() && failed.is_empty() && failed_round.is_none() && open == 0,
         ) {
             (false, _) => Exit::Halted,
             (true, false) => Exit::Waiting,

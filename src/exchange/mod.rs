@@ -4,6 +4,7 @@
 
 mod answer;
 pub mod arrival;
+mod attempt;
 mod claims;
 mod conflicts;
 pub mod daemon;
@@ -18,5 +19,6 @@ pub mod round;
 mod upkeep;
 mod watch;
 
+pub use attempt::failed;
 pub use folder::{AsItStands, Looks};
 pub use round::{Round, preview, round, waiting};

@@ -23,7 +23,7 @@ use super::folder::{
     rules, tables_with_drops, waits_for_marker,
 };
 use super::upkeep::{unwritable, upkeep};
-use super::{conflicts, mail, publish};
+use super::{attempt, conflicts, mail, publish};
 
 /// What a round did.
 #[derive(Clone, Debug)]
@@ -63,6 +63,22 @@ impl Round {
 /// # Errors
 /// Those of a pass.
 pub fn round(
+    config: &Config,
+    effects: &Effects<'_>,
+    store: &mut Store,
+    request: Request,
+    looks: &dyn Looks,
+) -> Result<Round, PassError> {
+    let at = stamp(effects);
+    let made = make(config, effects, store, request, looks);
+    // What failed is told all the same where the state is what failed.
+    let noted = attempt::note(store, &made, at);
+    let made = made?;
+    noted?;
+    Ok(made)
+}
+
+fn make(
     config: &Config,
     effects: &Effects<'_>,
     store: &mut Store,

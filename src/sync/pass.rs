@@ -1,6 +1,7 @@
 //! One pass: lock, recover, observe, decide, check, apply, remember.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
 
 use tracing::{info, info_span};
@@ -165,6 +166,20 @@ pub enum PassError {
     /// Other programs kept changing the files, or they could not be read again.
     #[error("{} is never the same when it is read again: another program keeps changing it, or its disk fails; nothing was written", .0.display())]
     Overtaken(PathBuf),
+}
+
+impl PassError {
+    /// What to do about it, as the end of a sentence; blank where the error says it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            PassError::Apply(ApplyError::Write { source, .. })
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                "; see to its permissions, and to those of its folder"
+            }
+            _ => "",
+        }
+    }
 }
 
 /// How often a pass is planned again when somebody changes a file meanwhile.
