@@ -355,6 +355,28 @@ fn a_state_that_is_a_file_is_refused_by_every_command() {
 }
 
 #[test]
+fn a_file_without_a_number_among_numbered_ones_is_a_problem() {
+    let table = "[tables.contacts]\nexport = \"in/contacts_*.csv\"\nsequence = '_(\\d+)'\n";
+    let exchange = Exchange::new(table);
+    exchange.put("in/contacts_1.csv", "No.,Name\nC1,Acme\n");
+    assert_eq!(exchange.run(&["reconcile"]).code, 0);
+    exchange.put("in/contacts_new.csv", "No.,Name\nC1,Acne\n");
+    let ran = exchange.run(&["reconcile"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let ran = exchange.run(&["problems", "list"]);
+    for part in [
+        "contacts_new.csv\n",
+        "its name has no number for `sequence`, so it is not read\n",
+        "give it one, or move it away\n",
+    ] {
+        assert!(ran.out.contains(part), "{part}: {ran:?}");
+    }
+    exchange.put("in/contacts_2.csv", "No.,Name\nC1,Acne\n");
+    std::fs::remove_file(exchange.path("in/contacts_new.csv")).expect("it was there");
+    assert_eq!(exchange.run(&["reconcile"]).code, 0);
+}
+
+#[test]
 fn an_attempt_that_failed_is_told_until_one_succeeds() {
     let exchange = three_in_step();
     exchange.put(

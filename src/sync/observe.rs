@@ -439,7 +439,7 @@ pub fn observe<'c>(
         debug!(table = table.name(), "table is not configured");
     } else if known.unready.contains(&table) {
         info!(table = table.name(), "export is not complete yet");
-    } else if let Err(problem) = read(&mut seen, disk, known, &config.setup.codes) {
+    } else if let Err(problem) = read(&mut seen, disk, known, &config.setup.codes, &mut problems) {
         info!(
             table = table.name(),
             kind = problem.kind,
@@ -480,6 +480,7 @@ fn read(
     disk: &dyn Disk,
     known: &Known,
     codes: &[Option<String>],
+    problems: &mut Vec<Problem>,
 ) -> Result<(), Box<Problem>> {
     let (table, seed) = (seen.table, known.seed);
     let trouble = |path: &Path, kind: &str, reason: String, advice: &str| {
@@ -534,9 +535,17 @@ fn read(
     };
     let reason = located.as_ref().map(Located::reason).unwrap_or_default();
     match located {
-        Ok(Located::Found { path, sequence }) => {
+        Ok(Located::Found {
+            path,
+            sequence,
+            unnumbered,
+        }) => {
             seen.path = path;
             seen.sequence = sequence;
+            let reason = "its name has no number for `sequence`, so it is not read";
+            let advice = "give it one, or move it away";
+            let told = |path| *trouble(path, "unnumbered-export", reason.to_owned(), advice);
+            problems.extend(unnumbered.as_deref().map(told));
         }
         Ok(Located::Missing { .. }) => {
             return Err(trouble(

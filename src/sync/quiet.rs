@@ -169,6 +169,7 @@ fn looks_same(config: &Config, disk: &dyn Disk, table: &QuietTable) -> bool {
     let expected = Located::Found {
         path: table.path.clone(),
         sequence: table.sequence,
+        unnumbered: None,
     };
     let identity = disk.identity(&table.path).ok().flatten();
     located == Some(expected) && identity.is_some_and(|identity| identity.size == table.size)

@@ -168,7 +168,7 @@ fn open(
         None => locate(disk, config, before.as_ref().and_then(|read| read.sequence)),
     };
     let (path, sequence) = match located {
-        Ok(Located::Found { path, sequence }) => (path, sequence),
+        Ok(Located::Found { path, sequence, .. }) => (path, sequence),
         // Other systems that did nothing may well export nothing.
         Ok(Located::Missing { .. } | Located::Stale { .. }) => return Ok(Ok(None)),
         Ok(several @ Located::Ambiguous { .. }) => {

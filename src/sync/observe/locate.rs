@@ -19,6 +19,8 @@ pub enum Located {
         path: PathBuf,
         /// The number in its name, when one is configured.
         sequence: Option<u64>,
+        /// Another file that matches and has no such number, where one is configured.
+        unnumbered: Option<PathBuf>,
     },
     /// There is none.
     Missing {
@@ -85,16 +87,20 @@ pub fn locate(disk: &dyn Disk, config: &TableConfig, last: Option<u64>) -> io::R
             Ok([path]) => Located::Found {
                 path,
                 sequence: None,
+                unnumbered: None,
             },
             Err(several) => Located::Ambiguous {
                 count: several.len(),
             },
         });
     };
-    let newest = candidates
-        .into_iter()
-        .filter_map(|path| Some((number(&sequence, &path)?, path)))
-        .max();
+    let (mut newest, mut unnumbered) = (None, None);
+    for path in candidates {
+        match number(&sequence, &path) {
+            Some(number) => newest = newest.max(Some((number, path))),
+            None => unnumbered = unnumbered.or(Some(path)),
+        }
+    }
     Ok(match newest {
         None => Located::Missing {
             reason: format!(
@@ -108,6 +114,7 @@ pub fn locate(disk: &dyn Disk, config: &TableConfig, last: Option<u64>) -> io::R
         Some((sequence, path)) => Located::Found {
             path,
             sequence: Some(sequence),
+            unnumbered,
         },
     })
 }
@@ -132,6 +139,7 @@ pub fn present(disk: &dyn Disk, path: &Path, sequence: Option<u64>) -> io::Resul
         Some(_) => Located::Found {
             path: path.to_owned(),
             sequence,
+            unnumbered: None,
         },
         None => return missing(disk, path),
     })
