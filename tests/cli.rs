@@ -377,6 +377,17 @@ fn a_file_without_a_number_among_numbered_ones_is_a_problem() {
 }
 
 #[test]
+fn a_pattern_may_match_files_beside_the_configuration() {
+    let exchange = Exchange::new("[tables.contacts]\nexport = \"contacts_*.csv\"\n");
+    exchange.put("contacts_1.csv", "No.,Name\nC1,Acme\n");
+    let ran = exchange.run(&["reconcile"]);
+    assert!(
+        ran.code == 0 && ran.out.contains("1 record read"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn an_attempt_that_failed_is_told_until_one_succeeds() {
     let exchange = three_in_step();
     exchange.put(

@@ -10,7 +10,12 @@ pub fn pattern(path: &Path) -> Option<(PathBuf, Regex)> {
     if !name.contains(['*', '?']) {
         return None;
     }
-    Some((path.parent()?.to_owned(), expression(name)?))
+    let folder = match path.parent()? {
+        // A configuration that is named without a folder stands in the one where we are.
+        none if none.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
+    Some((folder.to_owned(), expression(name)?))
 }
 
 /// Whether a name matches a pattern, as a whole.
@@ -43,5 +48,11 @@ mod tests {
         assert!(!names.is_match("contacts_12.csv.tmp"));
         assert!(!names.is_match("old_contacts_12.csv"));
         assert!(pattern(Path::new("in/contacts.csv")).is_none());
+    }
+
+    #[test]
+    fn a_pattern_without_a_folder_is_of_the_one_where_we_are() {
+        let (folder, _) = pattern(Path::new("contacts_*.csv")).unwrap();
+        assert_eq!(folder, Path::new("."));
     }
 }
