@@ -805,3 +805,20 @@ fn fresh_seed(clock: &dyn Clock) -> u64 {
     let now = clock.now().timestamp().as_nanosecond() as u64;
     now.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(std::process::id())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_permitted_is_a_matter_of_permissions() {
+        for (kind, is_advised) in [
+            (io::ErrorKind::PermissionDenied, true),
+            (io::ErrorKind::StorageFull, false),
+        ] {
+            let (path, source) = (PathBuf::from("out/c.csv"), io::Error::from(kind));
+            let error = PassError::Apply(ApplyError::Write { path, source });
+            assert_eq!(error.advice().contains("permissions"), is_advised, "{kind}");
+        }
+    }
+}
