@@ -586,6 +586,12 @@ fn edits_alone_are_seen(
     if expected.is_empty() && says_nothing {
         return;
     }
+    // So is one whose first record is gone, where the next one begins like a file in UTF-16.
+    let stays = |first: &Expected| matches!(first, Expected::Kept(0) | Expected::Edited(0, _));
+    let is_marked = out.starts_with(b"\xff\xfe") || out.starts_with(b"\xfe\xff");
+    if is_marked && !expected.first().is_some_and(stays) {
+        return;
+    }
     let again = read(&out, &as_found(export, settings));
     let again = again.unwrap_or_else(|refusal| panic!("what was written is refused: {refusal}"));
     let now = Text::of(&again, &out);
