@@ -10,6 +10,7 @@ use crate::config::{Config, WriteBack};
 use crate::disk::Disk;
 use crate::exports::{Export, key_print};
 use crate::merge::Plan;
+use crate::merge::plan::Debt;
 use crate::model::{Problem, Table};
 use crate::state::drops::ReceiptRow;
 use crate::state::memory::{Mark, MarkRow, Memory};
@@ -684,6 +685,7 @@ fn attempt(
         decided.memory.receipts.push(ReceiptRow { drop, receipt });
     }
     if !decided.is_news(&summary.plan, &known)
+        && !pays_debts(&decided.memory.parties, &summary.plan, store)?
         && !digests_changed
         && decided.memory.receipts.is_empty()
     {
@@ -725,6 +727,16 @@ fn attempt(
             })
         }
     }
+}
+
+/// Whether a side of one of these parties, which were looked at, is not owed any more what it was: its table may be back with all that
+/// it said before.
+fn pays_debts(parties: &[String], plan: &Plan, store: &Store) -> Result<bool, StateError> {
+    let parties: BTreeSet<&String> = parties.iter().collect();
+    let owed: BTreeSet<&Debt> = plan.debts.iter().collect();
+    let known = store.debts()?;
+    let mut known = known.iter().filter(|debt| parties.contains(&debt.contact));
+    Ok(known.any(|debt| !owed.contains(debt)))
 }
 
 /// Why a saved plan is not what a pass would do now.
