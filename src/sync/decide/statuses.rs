@@ -11,8 +11,21 @@ use crate::state::StateError;
 use crate::state::memory::Mark;
 use crate::sync::arrange::OwnCell;
 use crate::sync::couple::{STATUS, company_key};
+use crate::sync::observe::Seen;
 
 use super::world::World;
+
+/// The contacts and the column of their status, where that can be written.
+fn contacts<'w>(world: &'w World<'_>) -> Option<(&'w Seen<'w>, usize)> {
+    let seen = world.tables[Table::Contacts.index()].as_ref();
+    let seen = seen.filter(|seen| seen.route() != Route::Nowhere)?;
+    let column = Table::Contacts.column(STATUS)?;
+    let shows = |export: &Export| export.columns.has(column);
+    seen.export
+        .as_ref()
+        .is_none_or(shows)
+        .then_some((seen, column))
+}
 
 /// The statuses of contacts whose relations changed, or who show another one (`business-central.md` §6.2), listed, unlisted,
 /// silent or new.
@@ -20,15 +33,10 @@ pub(super) fn due(world: &World<'_>) -> Result<Vec<OwnCell>, StateError> {
     let mut cells = Vec::new();
     let relations = world.tables[Table::Relations.index()].as_ref();
     let are_read = relations.is_some_and(|seen| seen.export.is_some());
-    let seen = world.tables[Table::Contacts.index()].as_ref();
-    let seen = seen.filter(|seen| are_read && seen.route() != Route::Nowhere);
-    let (Some(seen), Some(column)) = (seen, Table::Contacts.column(STATUS)) else {
+    let contacts = contacts(world).filter(|_| are_read && world.couplings.were_read());
+    let Some((seen, column)) = contacts else {
         return Ok(cells);
     };
-    let shows_none = |export: &Export| !export.columns.has(column);
-    if !world.couplings.were_read() || seen.export.as_ref().is_some_and(shows_none) {
-        return Ok(cells);
-    }
     let company_column = Table::Contacts.column("Company No.").unwrap_or(0);
     let owed = world.marks.iter().filter(|row| row.mark == Mark::Owed);
     let owed = owed.filter(|row| row.table == Table::Contacts.name());
@@ -105,20 +113,16 @@ pub(super) fn due(world: &World<'_>) -> Result<Vec<OwnCell>, StateError> {
 }
 
 /// Contacts whose status was typed while the relations say nothing, by their places in the export: once those speak, it is seen
-/// whether that is what it should be.
+/// whether that is what it should be (`business-central.md` §6.2).
 pub(super) fn unheard(world: &World<'_>) -> Result<BTreeSet<usize>, StateError> {
     let mut unheard = BTreeSet::new();
     let relations = world.tables[Table::Relations.index()].as_ref();
     let are_silent = relations.is_some_and(|seen| seen.export.is_none());
-    let seen = world.tables[Table::Contacts.index()].as_ref();
-    let seen = seen.filter(|seen| are_silent && seen.route() != Route::Nowhere);
-    let contacts = seen.and_then(|seen| Some((seen, seen.export.as_ref()?)));
-    let (Some((seen, export)), Some(column)) = (contacts, Table::Contacts.column(STATUS)) else {
+    let contacts = contacts(world).filter(|_| are_silent);
+    let listed = contacts.and_then(|(seen, column)| Some((seen, seen.export.as_ref()?, column)));
+    let Some((seen, export, column)) = listed else {
         return Ok(unheard);
     };
-    if !export.columns.has(column) {
-        return Ok(unheard);
-    }
     let mut reader = export.reader();
     for at in seen.diff.touched.iter().map(|at| *at as usize) {
         let old = (seen.diff.olds[at] as usize).checked_sub(1);
@@ -127,9 +131,11 @@ pub(super) fn unheard(world: &World<'_>) -> Result<BTreeSet<usize>, StateError> 
             None => None,
         };
         let was_open = old.is_some_and(|old| seen.index.prints[old] == 0);
+        // Who comes without one has none until relations say otherwise, and is looked at then.
         let known = base.as_ref().and_then(|base| base.get(column));
+        let known = known.unwrap_or_default();
         let shown = reader.read(at).and_then(|view| view.value(column));
-        let is_typed = shown.is_ok_and(|shown| shown.as_deref() != known);
+        let is_typed = shown.is_ok_and(|shown| shown.unwrap_or_default() != known);
         if was_open || is_typed {
             unheard.insert(at);
         }
