@@ -447,24 +447,18 @@ pub(super) fn dispute(
             })
         })
         .collect();
-    let movers: Vec<String> = claims
-        .iter()
-        .filter(|claim| claim.moved)
-        .map(|claim| format!("{} {}", claim.side, claim.no))
-        .collect();
-    let movers = movers.join(" and ");
-    let was_met = |side: Side| seats.iter().any(|seat| seat.side == side && seat.met);
-    let joining = claims
-        .iter()
-        .filter(|claim| claim.moved && claim.base.is_none());
-    let (returning, joiners): (Vec<&Claim>, Vec<&Claim>) =
-        joining.partition(|claim| was_met(claim.side));
     let named = |claims: &[&Claim]| {
         let names = claims
             .iter()
             .map(|claim| format!("{} {}", claim.side, claim.no));
         names.collect::<Vec<String>>().join(" and ")
     };
+    let moved: Vec<&Claim> = claims.iter().filter(|claim| claim.moved).collect();
+    let movers = named(&moved);
+    let was_met = |side: Side| seats.iter().any(|seat| seat.side == side && seat.met);
+    let joining = moved.iter().filter(|claim| claim.base.is_none());
+    let (returning, joiners): (Vec<&Claim>, Vec<&Claim>) =
+        joining.partition(|claim| was_met(claim.side));
     let has_echo = || {
         let movers = party.members.iter();
         let movers = movers.filter(|member| field.moved.contains(&member.side));
@@ -474,7 +468,7 @@ pub(super) fn dispute(
                 .is_some_and(|shown| is_echo(shown, &cell.sent, &cell.capacity))
         })
     };
-    let damaged = claims.iter().filter(|claim| claim.moved).find_map(|claim| {
+    let damaged = moved.iter().find_map(|claim| {
         let damage = damage(claim.shows.as_deref()?, field.before.as_deref()?)?;
         Some((claim, damage))
     });
@@ -495,7 +489,7 @@ pub(super) fn dispute(
             "{} did not show {name} until now, and has another one",
             named(&returning)
         )
-    } else if claims.iter().filter(|claim| claim.moved).count() > 1 {
+    } else if moved.len() > 1 {
         format!("{movers} changed {name} differently since they last agreed")
     } else if has_echo() {
         format!(
