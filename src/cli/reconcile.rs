@@ -811,12 +811,8 @@ fn halted(id: &str, summary: &Summary) -> String {
 pub fn halt_lines(halts: &[Halt]) -> String {
     let mut text = String::new();
     for halt in halts {
-        let hint = match halt.guard.as_str() {
-            "configuration" => "; `couplet check` says whether the columns are found",
-            _ => "",
-        };
         let _ = writeln!(text, "  {}: {}", halt.table, halt.reason);
-        let _ = writeln!(text, "    {}{hint}", halt.advice);
+        let _ = writeln!(text, "    {}", halt.advice);
     }
     text
 }

@@ -111,7 +111,8 @@ pub fn check(
                 "its keys or columns are configured otherwise than in the last pass, so records and values may seem \
                  to vanish or change"
                     .to_owned(),
-                "look at the plan; approve it when the new configuration is right",
+                "look at the plan; approve it when the new configuration is right; `couplet check` says whether the columns are \
+                 found",
             );
         }
         if is_exported_over(counts.written, counts.returned) {
