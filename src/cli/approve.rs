@@ -5,10 +5,8 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::merge::Plan;
-use crate::model::Problem;
 use crate::state::queries::HaltedPlan;
-use crate::state::{StateError, Store};
+use crate::sync::pass::unaccepted;
 
 use super::reconcile::{halt_lines, halted_problems};
 use super::{Answer, Context, Failure};
@@ -42,7 +40,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
         }
         false => text.push_str("\nThe pass would write nothing.\n"),
     }
-    text.push_str(&halted_problems(&unaccepted(&store, &halted.plan)?, limit));
+    let open = unaccepted(&halted.plan, &store.problems()?);
+    text.push_str(&halted_problems(&open, limit));
     if !args.show {
         let at = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
         // A pass may have ended the halt meanwhile.
@@ -59,17 +58,6 @@ pub fn run(context: &Context<'_>, args: &Args) -> Answer {
         .out
         .json(&json!({ "halt": halted.id, "approved": !args.show, "plan": halted.plan }));
     Ok(Exit::Done)
-}
-
-/// The problems of a plan that nobody has accepted.
-fn unaccepted(store: &Store, plan: &Plan) -> Result<Vec<Problem>, StateError> {
-    let known = store.problems()?;
-    let accepted = |problem: &Problem| {
-        let id = problem.id();
-        known.iter().any(|known| known.accepted && known.id == id)
-    };
-    let open = plan.problems.iter().filter(|problem| !accepted(problem));
-    Ok(open.cloned().collect())
 }
 
 fn no_halt(asked: &str, halts: &[HaltedPlan]) -> Failure {

@@ -524,8 +524,6 @@ impl<'c> View<'c> {
 
     /// What there is to tell; the plan goes into it.
     fn summary(&mut self, known: &[KnownProblem]) -> Summary {
-        let accepted = known.iter().filter(|known| known.accepted);
-        let accepted: BTreeSet<&str> = accepted.map(|known| known.id.as_str()).collect();
         let plan = std::mem::take(&mut self.decided.plan);
         let configured = self.tables.iter().flatten();
         let configured = configured.filter(|seen| seen.is_configured);
@@ -546,12 +544,7 @@ impl<'c> View<'c> {
         Summary {
             tables: tables.collect(),
             couplings: self.couplings.len() as u64,
-            unaccepted: plan
-                .problems
-                .iter()
-                .filter(|problem| !accepted.contains(problem.id().as_str()))
-                .cloned()
-                .collect(),
+            unaccepted: unaccepted(&plan, known),
             plan,
             warnings: self.arranged.warnings.clone(),
             outcomes: self.arranged.outcomes.clone(),
@@ -727,6 +720,14 @@ fn attempt(
             })
         }
     }
+}
+
+/// The problems of a plan that ask for attention: those that nobody has accepted.
+pub fn unaccepted(plan: &Plan, known: &[KnownProblem]) -> Vec<Problem> {
+    let accepted = known.iter().filter(|known| known.accepted);
+    let accepted: BTreeSet<&str> = accepted.map(|known| known.id.as_str()).collect();
+    let open = |problem: &&Problem| !accepted.contains(problem.id().as_str());
+    plan.problems.iter().filter(open).cloned().collect()
 }
 
 /// Whether a side of one of these parties, which were looked at, is not owed any more what it was: its table may be back with all that
